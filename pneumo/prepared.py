@@ -1,0 +1,95 @@
+"""The format of ``data/prepared``: what ``prepare`` writes and all later stages read.
+
+``images.npy``, ``masks.npy``  uint8, ``(n, size_px, size_px)``; masks are 0 or 1
+``index.parquet``              one row per image, in the order of the arrays (see ``COLUMNS``)
+``boxes.parquet``              ``patientId, x, y, width, height`` in original pixels
+``profile.json``               counts, sizes, sha256 of the arrays and tables
+
+Rows are sorted by split (train, validation, test), then by ``patientId``; the probabilities
+of a network cover the validation and test rows in this order.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from pneumo.boxes import Box, Frame
+from pneumo.errors import DataError
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+COLUMNS = (
+    "patientId", "person", "split", "class", "target",
+    "view", "sex", "age", "rows", "columns", "spacing_mm",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A prepared data set, its arrays mapped from disk rather than loaded."""
+
+    images: np.ndarray
+    masks: np.ndarray
+    index: pd.DataFrame
+    boxes: pd.DataFrame
+    profile: dict[str, Any]
+
+    @property
+    def size_px(self) -> int:
+        """Side of the square images in pixels."""
+        return int(self.images.shape[1])
+
+    def rows(self, *splits: Split) -> np.ndarray:
+        """Row numbers of the images of some splits, ascending."""
+        return np.flatnonzero(self.index["split"].isin(splits).to_numpy())
+
+    def frames(self, rows: np.ndarray) -> list[Frame]:
+        """Where each original radiograph lies in its square."""
+        sizes = self.index.iloc[rows][["rows", "columns"]].to_numpy(int)
+        return [Frame(int(height), int(width), self.size_px) for height, width in sizes]
+
+    def names(self, rows: np.ndarray) -> list[str]:
+        """The ``patientId`` of each row."""
+        return self.index["patientId"].iloc[rows].tolist()
+
+    def truth(self, rows: np.ndarray) -> dict[str, list[Box]]:
+        """``patientId`` -> true boxes in original pixels; an empty list where there is none."""
+        truth: dict[str, list[Box]] = {name: [] for name in self.names(rows)}
+        for name, *sides in self.boxes.itertuples(index=False):
+            if name in truth:
+                truth[name].append(Box(*map(float, sides)))
+        return truth
+
+
+def load_prepared(folder: Path) -> Prepared:
+    """Open a prepared data set; raise DataError when ``folder`` does not hold one."""
+    try:
+        return Prepared(
+            images=np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False),
+            masks=np.load(folder / "masks.npy", mmap_mode="r", allow_pickle=False),
+            index=pd.read_parquet(folder / "index.parquet"),
+            boxes=pd.read_parquet(folder / "boxes.parquet"),
+            profile=json.loads((folder / "profile.json").read_text()),
+        )
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder}: no prepared data ({error}); run `pneumo prepare`") from None
+
+
+def load_probabilities(models: Path, model: str, expected: tuple[int, ...]) -> np.ndarray:
+    """The opacity probabilities a network gave to validation and test images.
+
+    Returns float32 in [0, 1] of shape ``expected``, which is ``(n, size_px, size_px)``. Raises
+    DataError when the file is missing or of another shape.
+    """
+    path = models / model / "probabilities.npy"
+    try:
+        values = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: {error}; run `pneumo train {model}`") from None
+    if values.shape != expected:
+        raise DataError(f"{path}: shape {values.shape}, but the prepared data need {expected}")
+    return values.astype(np.float32)

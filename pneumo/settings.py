@@ -1,0 +1,138 @@
+"""Every choice of a run: ``params.yaml`` as one frozen, typed object.
+
+There are no defaults: what a run does is written in ``params.yaml``, whole. Each pipeline stage
+takes only the sections it needs, so DVC knows what an edit makes stale.
+"""
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pneumo.errors import SettingsError
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Network = Literal["unet_resnet152", "unet_densenet121", "unet_vgg19", "aspp_resnet152"]
+
+
+class Section(BaseModel):
+    """A group of settings that change together; frozen, and unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class DataSettings(Section):
+    """Which radiographs, at what size, and how they are split by person."""
+
+    root: str = Field(min_length=1, description="Folder in RSNA's format, relative to the checkout")
+    size_px: int = Field(ge=32, le=1024, multiple_of=32, description="Side of the networks' input")
+    train_images: int | None = Field(ge=1, description="Training images; null: all that are left")
+    validation_images: int = Field(ge=1, description="Images the ensemble is tuned on")
+    test_images: int = Field(ge=1, description="Images the ensemble is judged on, once")
+    seed: int = Field(ge=0, description="Seed of the split")
+
+
+class DemoSettings(Section):
+    """The synthetic radiographs of ``pneumo demo``."""
+
+    images: int = Field(ge=30, le=100_000, description="Number of radiographs")
+    seed: int = Field(ge=0, description="Same seed, same bytes")
+
+
+class TrainSettings(Section):
+    """How each network is built and trained."""
+
+    encoder: Literal["full", "small"] = Field(description="Published encoder, or one for a CPU")
+    encoder_weights: str = Field(description="imagenet, none, or a path to a .weights.h5 file")
+    batch_size: int = Field(ge=1, description="Images per training step")
+    validation_batch_size: int = Field(ge=1, description="Images per inference step")
+    epochs: int = Field(ge=1, description="Most passes over the training images")
+    patience: int = Field(ge=1, description="Epochs without a better validation loss, then stop")
+    learning_rate: float = Field(gt=0, le=1, description="Adam's step size")
+    iou_weight: float = Field(ge=0, le=1, description="Weight of the IoU loss; the rest is cross-entropy")
+    iou_channels: Literal["both", "opacity"] = Field(description="Masks the IoU loss looks at")
+    batch_norm_momentum: float = Field(gt=0, lt=1, description="Memory of the batch statistics")
+    flip: bool = Field(description="Mirror half of the training images, drawn anew each epoch")
+    seed: int = Field(ge=0, description="Seed of initial weights, order and augmentation")
+
+
+class EnsembleSettings(Section):
+    """The search for the weights of the networks."""
+
+    candidates: int = Field(ge=0, description="Random weightings tried; 0: equal weights")
+    seed: int = Field(ge=0, description="Seed of those weightings")
+
+
+class BoxesSettings(Section):
+    """What tuning may choose from when it turns probabilities into boxes."""
+
+    thresholds: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
+        min_length=1, description="Pixel probabilities above which a pixel is opacity"
+    )
+    minimum_areas_px: list[Annotated[float, Field(ge=0)]] = Field(
+        min_length=1, description="Smallest component kept, in pixels of the original image"
+    )
+    shrinks: list[Fraction] = Field(
+        min_length=1, description="Share of width and height taken off each box"
+    )
+
+
+class EvaluateSettings(Section):
+    """What the evaluation shows."""
+
+    pictures: int = Field(ge=1, le=100, description="Test images drawn with truth and prediction")
+
+
+class PromotionSettings(Section):
+    """When a candidate replaces the champion."""
+
+    minimum_gain: float = Field(ge=0, le=1, description="mAP by which it must beat the champion")
+    minimum_map: float = Field(ge=0, le=1, description="mAP below which nothing is promoted")
+
+
+class Settings(Section):
+    """All sections of ``params.yaml``."""
+
+    models: list[Network] = Field(min_length=1)
+    data: DataSettings
+    demo: DemoSettings
+    train: TrainSettings
+    ensemble: EnsembleSettings
+    boxes: BoxesSettings
+    evaluate: EvaluateSettings
+    promotion: PromotionSettings
+
+
+def load_settings(path: Path = Path("params.yaml")) -> Settings:
+    """Read ``path``; raise SettingsError with every fault at once when it cannot be used."""
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(str(path), [f"cannot be read: {' '.join(str(error).split())}"]) from None
+    if not isinstance(raw, dict):
+        raise SettingsError(str(path), [f"must hold named sections (got {type(raw).__name__})"])
+    try:
+        return Settings.model_validate(raw)
+    except ValidationError as error:
+        raise SettingsError(str(path), [_fault(item) for item in error.errors()]) from None
+
+
+def _fault(item: Any) -> str:
+    where = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "missing":
+        return f"{where}: missing"
+    if item["type"] != "extra_forbidden":
+        return f"{where}: {item['msg'][0].lower()}{item['msg'][1:]} (got {item['input']!r})"
+    parent, known = _keys_beside(item["loc"])
+    near = difflib.get_close_matches(str(item["loc"][-1]), known, n=1)
+    hint = f"; did you mean {'.'.join([*parent, near[0]])}?" if near else ""
+    return f"{where}: unknown{hint}"
+
+
+def _keys_beside(loc: tuple[Any, ...]) -> tuple[list[str], list[str]]:
+    if len(loc) == 1:
+        return [], list(Settings.model_fields)
+    section = Settings.model_fields[str(loc[0])].annotation
+    return [str(loc[0])], list(getattr(section, "model_fields", {}))

@@ -1,0 +1,51 @@
+"""What DAG files may import: the shell lines of the tasks, the networks, the names of assets.
+
+Light on purpose: the standard library and PyYAML, since Airflow parses DAG files all the time.
+"""
+
+from pathlib import Path
+
+import yaml
+
+CHAMPION = "pneumonia-champion"
+"""Asset that changes when another ensemble becomes champion."""
+
+GPU_POOL = "gpu"
+"""Airflow pool with one slot per network that may train at a time."""
+
+RECIPES = ("demo", "seed", "rsna")
+"""Names of the complete settings files in ``recipes/``."""
+
+
+def stage(name: str) -> str:
+    """Shell line that brings one DVC stage up to date, beside others that do the same.
+
+    The flag before ``repro`` makes parallel stages wait for DVC's lock instead of failing;
+    ``--single-item`` leaves the order to Airflow.
+    """
+    return f"dvc --wait-for-lock repro --single-item {name}"
+
+
+def demo_data(root: str = "data/demo") -> str:
+    """Shell line that makes the demo's data, or skips (exit code 99) when they are not used."""
+    return f'[ "$(pneumo settings data.root)" = {root} ] || exit 99; {stage("data/dvc.yaml:demo")}'
+
+
+def use_recipe(name: str) -> str:
+    """Shell line that installs a recipe as ``params.yaml``; ``params.yaml`` keeps what is there."""
+    return f'[ "{name}" = params.yaml ] || pneumo recipe "{name}"'
+
+
+def models(workspace: Path = Path()) -> list[str]:
+    """The networks of the ensemble, as ``params.yaml`` in ``workspace`` lists them."""
+    return list(_read(workspace / "params.yaml")["models"])
+
+
+def paths(workspace: Path = Path()) -> dict[str, Path]:
+    """The folders that ``dvc.yaml`` names, for commands that are no DVC stages."""
+    named = _read(workspace / "dvc.yaml")["vars"][0]["paths"]
+    return {name: workspace / folder for name, folder in named.items()}
+
+
+def _read(path: Path) -> dict:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
