@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from skimage.measure import label, regionprops
+from scipy.ndimage import find_objects
+from skimage.measure import label
 
 
 @dataclass(frozen=True)
@@ -103,19 +104,52 @@ def mask_from_boxes(boxes: Iterable[Box], frame: Frame) -> np.ndarray:
     mask = np.zeros((frame.size_px, frame.size_px), np.uint8)
     for box in map(frame.to_square, boxes):
         top, left = int(np.ceil(box.y - 0.5)), int(np.ceil(box.x - 0.5))
-        bottom, right = int(np.ceil(box.y + box.height - 0.5)), int(np.ceil(box.x + box.width - 0.5))
+        bottom, right = (
+            int(np.ceil(box.y + box.height - 0.5)),
+            int(np.ceil(box.x + box.width - 0.5)),
+        )
         mask[max(top, 0) : max(bottom, top + 1), max(left, 0) : max(right, left + 1)] = 1
     return mask
 
 
-def components(probability: np.ndarray, threshold: float) -> list[Box]:
-    """Connected regions above ``threshold`` as boxes in pixels of the map, 8-connected.
+@dataclass(frozen=True)
+class Component:
+    """A connected region: its bounding box in pixels of the map, and how many pixels it has."""
+
+    box: Box
+    pixels: int
+
+    def to_original(self, frame: Frame) -> "Component":
+        """The same region in pixels of the original radiograph."""
+        height, width = frame.rows / frame.shape[0], frame.columns / frame.shape[1]
+        return Component(frame.to_original(self.box), round(self.pixels * height * width))
+
+
+def components(probability: np.ndarray, threshold: float) -> list[Component]:
+    """Connected regions above ``threshold``, 8-connected, in reading order of their first pixel.
 
     ``probability`` is ``(rows, columns)`` in [0, 1]. A box's confidence is the mean probability
-    of the region's pixels. Reading order: by first pixel, row by row.
+    of the region's pixels.
     """
-    regions = regionprops(label(probability > threshold, connectivity=2), probability)
-    return [_box(region) for region in regions]
+    labels = label(probability > threshold, connectivity=2)
+    places = find_objects(labels)
+    if not places:
+        return []
+    pixels = np.bincount(labels.ravel())[1:]
+    means = np.bincount(labels.ravel(), weights=probability.ravel())[1:] / pixels
+    return [
+        Component(_box(rows, columns, float(mean)), int(count))
+        for (rows, columns), mean, count in zip(places, means.clip(0, 1), pixels, strict=True)
+    ]
+
+
+def filter_boxes(found: Iterable[Component], minimum_area_px: float, shrink: float) -> list[Box]:
+    """Boxes of the components with at least ``minimum_area_px`` pixels, shrunk.
+
+    Most confident first. Pixels are those of the space the components are in.
+    """
+    kept = (c.box.shrunk(shrink) for c in found if c.pixels >= minimum_area_px)
+    return sorted((box for box in kept if box.area > 0), key=lambda box: -box.confidence)
 
 
 def boxes_from_probability(
@@ -128,15 +162,13 @@ def boxes_from_probability(
 ) -> list[Box]:
     """Boxes in pixels of the original radiograph, most confident first.
 
-    ``probability`` is ``(size_px, size_px)`` in [0, 1]. Regions above ``threshold`` whose
-    bounding box, in original pixels, holds at least ``minimum_area_px`` are kept and shrunk.
+    ``probability`` is ``(size_px, size_px)`` in [0, 1]. Components above ``threshold`` with at
+    least ``minimum_area_px`` pixels at the original scale are kept, and their boxes shrunk.
     """
-    found = (frame.to_original(box) for box in components(probability, threshold))
-    kept = [box.shrunk(shrink) for box in found if box.area >= minimum_area_px and box.area > 0]
-    return sorted(kept, key=lambda box: -box.confidence)
+    found = (part.to_original(frame) for part in components(probability, threshold))
+    return filter_boxes(found, minimum_area_px, shrink)
 
 
-def _box(region: object) -> Box:
-    top, left, bottom, right = region.bbox  # type: ignore[attr-defined]
-    confidence = float(region.intensity_mean)  # type: ignore[attr-defined]
-    return Box(left, top, right - left, bottom - top, min(max(confidence, 0.0), 1.0))
+def _box(rows: slice, columns: slice, confidence: float) -> Box:
+    width, height = columns.stop - columns.start, rows.stop - rows.start
+    return Box(columns.start, rows.start, width, height, confidence)

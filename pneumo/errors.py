@@ -14,7 +14,9 @@ class SettingsError(PneumoError):
 
     def __init__(self, where: str, faults: Sequence[str]):
         count = f"{len(faults)} setting{'s' if len(faults) != 1 else ''}"
-        super().__init__("\n".join([f"{where}: {count} cannot be used", *(f"  {f}" for f in faults)]))
+        super().__init__(
+            "\n".join([f"{where}: {count} cannot be used", *(f"  {f}" for f in faults)])
+        )
 
 
 class DataError(PneumoError):

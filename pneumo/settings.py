@@ -51,7 +51,9 @@ class TrainSettings(Section):
     epochs: int = Field(ge=1, description="Most passes over the training images")
     patience: int = Field(ge=1, description="Epochs without a better validation loss, then stop")
     learning_rate: float = Field(gt=0, le=1, description="Adam's step size")
-    iou_weight: float = Field(ge=0, le=1, description="Weight of the IoU loss; the rest is cross-entropy")
+    iou_weight: float = Field(
+        ge=0, le=1, description="Weight of the IoU loss; the rest is cross-entropy"
+    )
     iou_channels: Literal["both", "opacity"] = Field(description="Masks the IoU loss looks at")
     batch_norm_momentum: float = Field(gt=0, lt=1, description="Memory of the batch statistics")
     flip: bool = Field(description="Mirror half of the training images, drawn anew each epoch")
@@ -110,7 +112,9 @@ def load_settings(path: Path = Path("params.yaml")) -> Settings:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(str(path), [f"cannot be read: {' '.join(str(error).split())}"]) from None
+        raise SettingsError(
+            str(path), [f"cannot be read: {' '.join(str(error).split())}"]
+        ) from None
     if not isinstance(raw, dict):
         raise SettingsError(str(path), [f"must hold named sections (got {type(raw).__name__})"])
     try:

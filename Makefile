@@ -1,0 +1,46 @@
+# Everything a person runs here; `make` alone lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+UV := $(shell command -v uv || echo $(CURDIR)/.uv/bin/uv)
+BIN := $(CURDIR)/.venv/bin
+export PATH := $(BIN):$(PATH)
+export UV_PYTHON_DOWNLOADS := never
+READY := .venv/.ready
+
+.PHONY: help
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.PHONY: demo
+demo: $(READY)  ## Run the whole chain on this machine, to a promoted model
+	@pneumo launch
+
+.PHONY: up
+up: $(READY)  ## Start the servers of this checkout
+	@pneumo up
+
+.PHONY: stop
+stop:  ## Stop the servers and whatever they run
+	@[ ! -x $(BIN)/pneumo ] || pneumo down
+
+.PHONY: test
+test: $(READY)  ## Run all tests
+	@pytest
+
+.PHONY: quick
+quick: $(READY)  ## Run the tests that start no server
+	@pytest -m "not slow"
+
+.PHONY: lint
+lint: $(READY)  ## Check style and types
+	@ruff check . && ruff format --check . && mypy
+
+.PHONY: setup
+setup: $(READY)  ## Install everything from uv.lock into .venv
+
+$(READY): pyproject.toml uv.lock
+	@[ -x "$(UV)" ] || { echo "Installing uv into .uv"; python3 -m venv .uv && .uv/bin/pip install --quiet uv; }
+	@"$(UV)" sync --locked --extra tensorflow --extra workflow --extra jax
+	@mkdir -p .dvc && printf '[core]\n    site_cache_dir = %s\n' '$(CURDIR)/.dvc/tmp/site' > .dvc/config.local
+	@touch $@

@@ -1,0 +1,69 @@
+"""Trains the ensemble, judges it on people it has never seen, and promotes it when it is better.
+
+Every task is one shell line in the workspace: mostly a stage of `dvc.yaml`, which does nothing
+when its inputs are unchanged, so a second run takes seconds. The parameter `recipe` installs one
+of the files in `recipes/` as `params.yaml`; `params.yaml` keeps what is there. The networks train
+in the pool `gpu`, one slot per GPU. Own data in place of the demo's: set `data.root`.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import Asset, Param, XComArg, chain, dag, task
+
+from pneumo import workflow
+
+WORKSPACE = Path(__file__).parents[1]
+
+
+def shell(task_id: str, line: str, hours: float = 6, **options: Any) -> XComArg:
+    """A task that runs one shell line in the workspace; exit code 99 skips it."""
+    limit = timedelta(hours=hours)
+
+    @task.bash(task_id=task_id, cwd=str(WORKSPACE), execution_timeout=limit, **options)
+    def run() -> str:
+        return line
+
+    return run()
+
+
+def train(model: str) -> XComArg:
+    """The task of one network: long, on a GPU of its own, tried again after an accident."""
+    line = workflow.stage(f"train@{model}")
+    return shell(f"train_{model}", line, hours=48, pool=workflow.GPU_POOL, retries=1)
+
+
+@dag(
+    dag_id="pneumonia_train",
+    schedule=None,
+    catchup=False,
+    max_active_runs=1,
+    params={"recipe": Param("params.yaml", enum=["params.yaml", *workflow.RECIPES])},
+    default_args={"retries": 0, "retry_delay": timedelta(seconds=10)},
+    doc_md=__doc__,
+    tags=["pneumo"],
+)
+def pneumonia_train() -> None:
+    """Order, pool, retries and limits; the work itself is in `dvc.yaml` and `pneumo`."""
+    chain(
+        shell("settings", workflow.use_recipe("{{ params.recipe }}"), hours=0.1),
+        shell("demo", workflow.demo_data()),
+        shell("validate", workflow.stage("validate"), trigger_rule="none_failed"),
+        shell("prepare", workflow.stage("prepare")),
+        [train(model) for model in workflow.models(WORKSPACE)],
+        shell("tune", workflow.stage("tune")),
+        shell("evaluate", workflow.stage("evaluate")),
+        shell("promote", 'verdict=$(pneumo promote) && echo "$verdict"', hours=1, retries=1),
+        shell(
+            "champion",
+            '[ "$VERDICT" = promoted ] || exit 99',
+            hours=0.1,
+            env={"VERDICT": "{{ ti.xcom_pull(task_ids='promote') }}"},
+            append_env=True,
+            outlets=[Asset(workflow.CHAMPION)],
+        ),
+    )
+
+
+pneumonia_train()

@@ -1,0 +1,113 @@
+"""One answer from several networks: blended probabilities, and weights chosen on validation."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pneumo.boxes import Box, Frame, boxes_from_probability, components, filter_boxes
+from pneumo.rsna import mean_average_precision
+
+if TYPE_CHECKING:
+    from pneumo.settings import BoxesSettings, EnsembleSettings
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """All that turns the networks' probabilities into boxes; what is tuned and registered."""
+
+    weights: dict[str, float]
+    threshold: float
+    minimum_area_px: float
+    shrink: float
+
+    def to_json(self) -> dict:
+        """A plain dict that ``Ensemble(**value)`` takes back."""
+        return asdict(self)
+
+    def boxes(self, probability: np.ndarray, frame: Frame) -> list[Box]:
+        """Boxes in original pixels from one blended map ``(size_px, size_px)`` in [0, 1]."""
+        return boxes_from_probability(
+            probability,
+            frame,
+            threshold=self.threshold,
+            minimum_area_px=self.minimum_area_px,
+            shrink=self.shrink,
+        )
+
+
+def blend(probabilities: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:
+    """Weighted mean of the networks' maps, each ``(n, size_px, size_px)`` in [0, 1].
+
+    Weights sum to one; a network of weight zero is left out. Returns float32 of the same shape.
+    """
+    used = [(weight, probabilities[name]) for name, weight in weights.items() if weight > 0]
+    total = np.zeros(used[0][1].shape, np.float32)
+    for weight, values in used:
+        total += np.float32(weight) * values
+    return total
+
+
+def weightings(models: Sequence[str], settings: "EnsembleSettings") -> Iterator[dict[str, float]]:
+    """Candidate weights: equal, then (unless ``candidates`` is 0) single networks and random."""
+    count = len(models)
+    rows = [np.full(count, 1 / count)]
+    if settings.candidates:
+        rows += list(np.eye(count))
+        rng = np.random.default_rng(settings.seed)
+        rows += list(rng.dirichlet(np.ones(count), settings.candidates).round(3))
+    for row in rows:
+        yield {name: float(share) for name, share in zip(models, row / row.sum(), strict=True)}
+
+
+def search_weights(
+    probabilities: Mapping[str, np.ndarray],
+    frames: Sequence[Frame],
+    truth: Mapping[str, Sequence[Box]],
+    *,
+    ensemble: "EnsembleSettings",
+    boxes: "BoxesSettings",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[Ensemble, float]:
+    """The weights, threshold, smallest area and shrink with the best score on validation.
+
+    ``probabilities`` maps each network to ``(n, size_px, size_px)`` in [0, 1]; ``frames`` and
+    ``truth`` (``patientId`` -> boxes in original pixels) are in the same order. Among equals the
+    first wins, so ties go to equal weights. Returns the choice and its mean average precision.
+    """
+    candidates = list(weightings(list(probabilities), ensemble))
+    best, best_score = None, -1.0
+    for done, weights in enumerate(candidates):
+        progress(done, len(candidates))
+        blended = blend(probabilities, weights)
+        for threshold in boxes.thresholds:
+            choice, score = _best_filter(blended, frames, truth, threshold, boxes)
+            if score > best_score + 1e-9:
+                best, best_score = replace(choice, weights=weights), score
+    assert best is not None
+    return best, best_score
+
+
+def _best_filter(
+    blended: np.ndarray,
+    frames: Sequence[Frame],
+    truth: Mapping[str, Sequence[Box]],
+    threshold: float,
+    boxes: "BoxesSettings",
+) -> tuple[Ensemble, float]:
+    """Find components once, then try every smallest area and shrink on them."""
+    regions = [
+        [part.to_original(frame) for part in components(image, threshold)]
+        for image, frame in zip(blended, frames, strict=True)
+    ]
+    scored = []
+    for area, shrink in product(boxes.minimum_areas_px, boxes.shrinks):
+        found = {
+            name: filter_boxes(parts, area, shrink)
+            for name, parts in zip(truth, regions, strict=True)
+        }
+        score = mean_average_precision(truth, found)
+        scored.append((Ensemble({}, threshold, area, shrink), score))
+    return max(scored, key=lambda item: item[1])

@@ -1,0 +1,151 @@
+"""The rules of the RSNA Pneumonia Detection Challenge: its metric and its tables.
+
+Source: RSNA Pneumonia Detection Challenge (Kaggle, 2018), pages "Evaluation" and "Data".
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pneumo.boxes import Box, iou
+from pneumo.errors import DataError
+
+THRESHOLDS = tuple(percent / 100 for percent in range(40, 80, 5))
+"""Intersection over union above which a call is a hit: 0.40, 0.45, ... 0.75."""
+
+CLASSES = ("Normal", "No Lung Opacity / Not Normal", "Lung Opacity")
+LABEL_COLUMNS = ("patientId", "x", "y", "width", "height", "Target")
+
+
+def precision_by_threshold(truth: Sequence[Box], found: Sequence[Box]) -> np.ndarray | None:
+    """Hits / (hits + false calls + misses) of one radiograph at each of ``THRESHOLDS``.
+
+    Boxes are in pixels of the original image. Calls are matched in falling confidence, each to
+    the free true box it overlaps most. Returns eight floats in [0, 1], or None for a radiograph
+    without truth and without calls.
+    """
+    if not truth and not found:
+        return None
+    overlaps = [[iou(a, b) for b in truth] for a in _by_confidence(found)]
+    if max((max(row, default=0.0) for row in overlaps), default=0.0) <= THRESHOLDS[0]:
+        return np.zeros(len(THRESHOLDS))
+    hits = np.array([_hits(overlaps, threshold) for threshold in THRESHOLDS])
+    return hits / (len(truth) + len(found) - hits)
+
+
+def image_precision(truth: Sequence[Box], found: Sequence[Box]) -> float | None:
+    """Precision of one radiograph, averaged over IoU 0.40, 0.45, ... 0.75.
+
+    Boxes are in pixels of the original image. Returns None for a healthy, uncalled image
+    (left out of the mean) and 0.0 for a healthy image with any call.
+    """
+    precision = precision_by_threshold(truth, found)
+    return None if precision is None else float(precision.mean())
+
+
+def mean_precision_by_threshold(
+    truth: Mapping[str, Sequence[Box]], found: Mapping[str, Sequence[Box]]
+) -> np.ndarray:
+    """Mean over radiographs of ``precision_by_threshold``: eight floats in [0, 1].
+
+    Both map ``patientId`` to boxes; an image that ``found`` lacks has no calls. Zeros when no
+    radiograph counts.
+    """
+    rows = [precision_by_threshold(truth[name], found.get(name, ())) for name in sorted(truth)]
+    counted = [row for row in rows if row is not None]
+    return np.mean(counted, axis=0) if counted else np.zeros(len(THRESHOLDS))
+
+
+def mean_average_precision(
+    truth: Mapping[str, Sequence[Box]], found: Mapping[str, Sequence[Box]]
+) -> float:
+    """The challenge's score in [0, 1]: the mean of ``image_precision`` over the radiographs."""
+    return float(mean_precision_by_threshold(truth, found).mean())
+
+
+def read_labels(path: Path) -> dict[str, list[Box]]:
+    """Read ``stage_2_train_labels.csv``: ``patientId`` -> true boxes in original pixels."""
+    table = read_table(path, LABEL_COLUMNS)
+    truth: dict[str, list[Box]] = {name: [] for name in table["patientId"].unique()}
+    positive = table[table["Target"] == 1]
+    for name, *sides in positive[list(LABEL_COLUMNS[:5])].itertuples(index=False):
+        truth[name].append(Box(*map(float, sides)))
+    return truth
+
+
+def read_submission(path: Path) -> dict[str, list[Box]]:
+    """Read a submission: ``patientId,PredictionString`` of ``confidence x y width height`` ...
+
+    Raises DataError that names the line for a duplicate ID, a wrong count of numbers, a value
+    that is no finite number, or a box without area.
+    """
+    table = read_table(path, ("patientId", "PredictionString"), text=True)
+    found: dict[str, list[Box]] = {}
+    for line, (name, text) in enumerate(
+        table[["patientId", "PredictionString"]].itertuples(index=False), start=2
+    ):
+        where = f"{path}, line {line}"
+        if name in found:
+            raise DataError(f"{where}: {name!r} stands twice; give each image one line")
+        found[name] = _parse_boxes(text, where)
+    return found
+
+
+def format_submission(found: Mapping[str, Sequence[Box]]) -> str:
+    """The text of a submission file, images by ``patientId``, boxes by falling confidence."""
+    lines = ["patientId,PredictionString"]
+    for name in sorted(found):
+        numbers = (
+            f"{b.confidence:.4f} {b.x:.1f} {b.y:.1f} {b.width:.1f} {b.height:.1f}"
+            for b in _by_confidence(found[name])
+        )
+        lines.append(f"{name},{' '.join(numbers)}")
+    return "\n".join(lines) + "\n"
+
+
+def read_table(path: Path, columns: Iterable[str], *, text: bool = False) -> pd.DataFrame:
+    """Read a CSV file that must have ``columns``; IDs, and all cells if ``text``, stay strings."""
+    try:
+        types = str if text else {"patientId": str, "person": str}
+        table = pd.read_csv(path, dtype=types, keep_default_na=not text)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
+    if missing := [name for name in columns if name not in table.columns]:
+        found = ", ".join(map(str, table.columns))
+        raise DataError(f"{path}: column {', '.join(missing)} is missing (found {found})")
+    return table
+
+
+def _by_confidence(boxes: Iterable[Box]) -> list[Box]:
+    return sorted(boxes, key=lambda b: (-b.confidence, b.x, b.y, b.width, b.height))
+
+
+def _hits(overlaps: list[list[float]], threshold: float) -> int:
+    free = set(range(len(overlaps[0]))) if overlaps else set()
+    hits = 0
+    for row in overlaps:
+        best = max(free, key=lambda index: row[index], default=None)
+        if best is not None and row[best] > threshold:
+            free.remove(best)
+            hits += 1
+    return hits
+
+
+def _parse_boxes(text: str, where: str) -> list[Box]:
+    try:
+        numbers = [float(word) for word in text.split()]
+    except ValueError as error:
+        raise DataError(f"{where}: {error}; write confidence x y width height per box") from None
+    if len(numbers) % 5:
+        raise DataError(f"{where}: {len(numbers)} numbers; five are needed per box")
+    if not np.isfinite(numbers).all():
+        raise DataError(f"{where}: a number is not finite")
+    boxes = [
+        Box(x, y, width, height, confidence)
+        for confidence, x, y, width, height in zip(*[iter(numbers)] * 5, strict=True)
+    ]
+    if any(box.width <= 0 or box.height <= 0 for box in boxes):
+        raise DataError(f"{where}: a box has no area; width and height must be above 0")
+    return boxes

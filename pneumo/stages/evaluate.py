@@ -1,0 +1,147 @@
+"""Judge the ensemble, and each network alone, on test people that nothing was chosen on."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pneumo.boxes import Box, Frame
+from pneumo.ensemble import Ensemble, blend
+from pneumo.figures import draw_curves, draw_pictures, draw_precision
+from pneumo.files import whole, write_json
+from pneumo.measures import constant_boxes, masks_of_boxes, pixel_measures
+from pneumo.prepared import Prepared, load_prepared, load_probabilities
+from pneumo.report import write_report
+from pneumo.rsna import THRESHOLDS, mean_average_precision, mean_precision_by_threshold
+
+if TYPE_CHECKING:
+    from pneumo.settings import EvaluateSettings
+
+ENSEMBLE = "ensemble"
+
+
+def evaluate(
+    prepared: Path,
+    networks: Path,
+    tuned: Path,
+    out: Path,
+    *,
+    models: list[str],
+    evaluate: "EvaluateSettings",
+) -> None:
+    """Write ``metrics.json``, ``report.html`` and the figures to the folder ``out``."""
+    data = load_prepared(prepared)
+    choices = read_tuned(tuned)
+    maps = _test_maps(data, networks, models)
+    blended = {name: blend(maps, choice.weights) for name, choice in choices.items()}
+    found = {name: _boxes(data, blended[name], choice) for name, choice in choices.items()}
+    metrics = _metrics(data, found)
+    with whole(out) as aside:
+        aside.mkdir()
+        write_json(aside / "metrics.json", metrics)
+        draw_pictures(aside / "pictures.png", _pictures(data, blended, found, evaluate.pictures))
+        draw_precision(aside / "precision.png", THRESHOLDS, metrics["precision_by_threshold"])
+        draw_curves(aside / "curves.png", networks, models)
+        write_report(aside / "report.html", metrics, json.loads(tuned.read_text()), aside)
+    print(_summary(metrics))
+
+
+def read_tuned(path: Path) -> dict[str, Ensemble]:
+    """Read what ``tune`` chose: for ``ensemble`` and for each network alone."""
+    fields = ("weights", "threshold", "minimum_area_px", "shrink")
+    return {
+        name: Ensemble(**{field: choice[field] for field in fields})
+        for name, choice in json.loads(path.read_text()).items()
+    }
+
+
+def _test_maps(data: Prepared, networks: Path, models: list[str]) -> dict[str, np.ndarray]:
+    held_out = data.rows("validation", "test")
+    skip = len(data.rows("validation"))
+    shape = (len(held_out), data.size_px, data.size_px)
+    return {name: load_probabilities(networks, name, shape)[skip:] for name in models}
+
+
+def _boxes(data: Prepared, blended: np.ndarray, choice: Ensemble) -> dict[str, list[Box]]:
+    rows = data.rows("test")
+    cases = zip(data.names(rows), blended, data.frames(rows), strict=True)
+    return {name: choice.boxes(probability, frame) for name, probability, frame in cases}
+
+
+def _metrics(data: Prepared, found: Mapping[str, Mapping[str, Sequence[Box]]]) -> dict[str, Any]:
+    rows = data.rows("test")
+    truth, frames = data.truth(rows), data.frames(rows)
+    masks = np.asarray(data.masks[rows])
+    by_threshold = {
+        name: mean_precision_by_threshold(truth, boxes).tolist() for name, boxes in found.items()
+    }
+    measured = {
+        name: {
+            "map": float(np.mean(by_threshold[name])),
+            **pixel_measures(masks, masks_of_boxes(list(boxes.values()), frames)),
+        }
+        for name, boxes in found.items()
+    }
+    return {
+        **measured,
+        "baselines": _baselines(data, truth, frames, masks),
+        "precision_by_threshold": by_threshold,
+        "test_set": data.profile["test_set"],
+        "test_images": len(rows),
+        "test_people": int(data.index["person"].iloc[rows].nunique()),
+        "leaked_people": data.profile["leaked_people"],
+    }
+
+
+def _baselines(
+    data: Prepared, truth: Mapping[str, Sequence[Box]], frames: Sequence[Frame], masks: np.ndarray
+) -> dict[str, dict[str, float]]:
+    """What predictions reach that never look at the radiograph."""
+    boxes = constant_boxes(data.truth(data.rows("train")), max(f.columns for f in frames))
+    two = dict.fromkeys(truth, boxes)
+    return {
+        "nothing called": {
+            "map": mean_average_precision(truth, {}),
+            **pixel_measures(masks, np.zeros_like(masks)),
+        },
+        "two constant boxes": {
+            "map": mean_average_precision(truth, two),
+            **pixel_measures(masks, masks_of_boxes(list(two.values()), frames)),
+        },
+    }
+
+
+def _pictures(
+    data: Prepared,
+    blended: Mapping[str, np.ndarray],
+    found: Mapping[str, Mapping[str, Sequence[Box]]],
+    count: int,
+) -> list[dict[str, Any]]:
+    """Test images to draw: two in three positive, spread evenly over the test set."""
+    rows = data.rows("test")
+    truth, frames, names = data.truth(rows), data.frames(rows), data.names(rows)
+    positive = [i for i, name in enumerate(names) if truth[name]]
+    negative = [i for i, name in enumerate(names) if not truth[name]]
+    shown = _spread(positive, -(-count * 2 // 3)) + _spread(negative, count // 3)
+    return [
+        {
+            "title": data.index["class"].iloc[rows[i]],
+            "pixels": data.images[rows[i]],
+            "probability": blended[ENSEMBLE][i],
+            "truth": [frames[i].to_square(box) for box in truth[names[i]]],
+            "found": [frames[i].to_square(box) for box in found[ENSEMBLE][names[i]]],
+        }
+        for i in shown
+    ]
+
+
+def _spread(items: list[int], count: int) -> list[int]:
+    places = np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int)
+    return [items[place] for place in places]
+
+
+def _summary(metrics: Mapping[str, Any]) -> str:
+    rows = {k: v["map"] for k, v in metrics.items() if isinstance(v, dict) and "map" in v}
+    return "test mAP: " + ", ".join(f"{name} {score:.4f}" for name, score in rows.items())

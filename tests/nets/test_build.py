@@ -1,0 +1,78 @@
+import keras
+import numpy as np
+import pytest
+
+from pneumo.errors import PneumoError
+from pneumo.nets.archive import save_network
+from pneumo.nets.build import MODELS, build
+from pneumo.nets.losses import OpacityIou, segmentation_loss
+
+FULL_PARAMETERS = {
+    "unet_resnet152": 0,
+    "unet_densenet121": 0,
+    "unet_vgg19": 0,
+    "aspp_resnet152": 0,
+}
+
+
+def network(model, size_px=32, encoder="small"):
+    return build(model, size_px, encoder=encoder, encoder_weights="none", batch_norm_momentum=0.9)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("size_px", [32, 96])
+def test_every_pixel_gets_two_probabilities_that_sum_to_one(model, size_px):
+    images = np.random.default_rng(0).integers(0, 256, (2, size_px, size_px, 1), np.uint8)
+    found = np.asarray(network(model, size_px)(images))
+    assert found.shape == (2, size_px, size_px, 2)
+    assert found.dtype == np.float32
+    assert np.allclose(found.sum(-1), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_saved_network_loads_in_safe_mode_and_answers_bit_for_bit(model, tmp_path, radiographs):
+    images, _ = radiographs
+    before = network(model)
+    save_network(before, tmp_path / "model.keras")
+    after = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert (before.predict_on_batch(images) == after.predict_on_batch(images)).all()
+    assert not after.compiled
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_one_batch_can_be_learnt_by_heart(model, radiographs):
+    images, masks = radiographs
+    learner = network(model)
+    learner.compile(
+        keras.optimizers.Adam(3e-3), segmentation_loss(0.5, "opacity"), metrics=[OpacityIou()]
+    )
+    for _ in range(60):
+        learner.reset_metrics()
+        figures = learner.train_on_batch(images, masks, return_dict=True)
+    assert figures["iou"] > 0.8
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_layers_hold_no_lambda_and_nothing_of_our_own(model):
+    modules = {type(layer).__module__.split(".")[0] for layer in network(model).layers}
+    assert modules == {"keras"}
+    assert not any(isinstance(layer, keras.layers.Lambda) for layer in network(model).layers)
+
+
+def test_vgg_attends_to_the_bridge_and_every_skip():
+    names = {layer.name for layer in network("unet_vgg19").layers}
+    maps = {f"decoder{step}_attention_map" for step in range(1, 5)} | {"bridge_attention_map"}
+    assert maps <= names
+
+
+def test_an_unknown_network_is_named_with_those_there_are():
+    with pytest.raises(PneumoError, match="unet_vgg16: no such network; there are unet_resnet152"):
+        network("unet_vgg16")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", MODELS)
+def test_the_full_networks_have_the_documented_size(model):
+    full = network(model, 128, "full")
+    assert full.output_shape == (None, 128, 128, 2)
+    assert full.count_params() == FULL_PARAMETERS[model]

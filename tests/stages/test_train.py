@@ -1,0 +1,172 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from pneumo.errors import PneumoError
+from pneumo.files import sha256
+from pneumo.prepared import load_prepared
+from pneumo.settings import TrainSettings
+from pneumo.stages.train import train
+
+SETTINGS = TrainSettings(
+    encoder="small",
+    encoder_weights="none",
+    batch_size=4,
+    validation_batch_size=4,
+    epochs=2,
+    patience=2,
+    learning_rate=0.001,
+    iou_weight=0.5,
+    iou_channels="opacity",
+    batch_norm_momentum=0.9,
+    flip=True,
+    seed=1,
+)
+FILES = ["history.csv", "model.keras", "probabilities.npy"]
+SPLITS = ["train"] * 10 + ["validation"] * 5 + ["test"] * 3
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """Eighteen 32 px radiographs, every second with a bright square."""
+    folder = tmp_path_factory.mktemp("prepared")
+    chance = np.random.default_rng(0)
+    images = chance.integers(40, 80, (len(SPLITS), 32, 32), np.uint8)
+    masks = np.zeros_like(images)
+    for number in range(0, len(SPLITS), 2):
+        x, y = chance.integers(2, 18, 2)
+        masks[number, y : y + 12, x : x + 10] = 1
+    images[masks == 1] += 120
+    np.save(folder / "images.npy", images)
+    np.save(folder / "masks.npy", masks)
+    names = [f"image{number:02}" for number in range(len(SPLITS))]
+    pd.DataFrame({"patientId": names, "split": SPLITS}).to_parquet(folder / "index.parquet")
+    pd.DataFrame({"patientId": []}).to_parquet(folder / "boxes.parquet")
+    (folder / "profile.json").write_text(json.dumps({"sha256": {"index.parquet": "0" * 64}}))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _no_server(monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+@pytest.fixture(scope="module")
+def trained(prepared, tmp_path_factory):
+    out = tmp_path_factory.mktemp("models") / "unet_vgg19"
+    train("unet_vgg19", prepared, out, train=SETTINGS)
+    return out
+
+
+def test_a_training_writes_network_history_and_probabilities(trained):
+    assert sorted(path.name for path in trained.iterdir()) == FILES
+    assert sorted(path.name for path in trained.parent.iterdir()) == ["unet_vgg19"]
+
+
+def test_the_probabilities_are_those_of_the_saved_network(trained, prepared):
+    data = load_prepared(prepared)
+    network = keras.saving.load_model(trained / "model.keras", safe_mode=True)
+    images = data.images[data.rows("validation", "test")][..., np.newaxis]
+    expected = network.predict_on_batch(images)[..., 1]
+    found = np.load(trained / "probabilities.npy")
+    assert found.dtype == np.float16
+    assert found.shape == (8, 32, 32)
+    assert np.abs(found - expected).max() < 0.001
+
+
+def test_the_history_has_a_row_per_epoch_and_no_seconds(trained):
+    history = pd.read_csv(trained / "history.csv")
+    assert list(history["epoch"]) == [1, 2]
+    assert set(history) == {"epoch", "learning_rate", "loss", "iou", "val_loss", "val_iou"}
+
+
+def test_two_identical_trainings_give_the_same_bytes(trained, prepared, tmp_path):
+    train("unet_vgg19", prepared, tmp_path / "again", train=SETTINGS)
+    for name in FILES:
+        assert sha256(tmp_path / "again" / name) == sha256(trained / name)
+
+
+def test_another_seed_gives_another_network(trained, prepared, tmp_path):
+    other = SETTINGS.model_copy(update={"seed": 2, "epochs": 1})
+    train("unet_vgg19", prepared, tmp_path / "other", train=other)
+    assert sha256(tmp_path / "other" / "model.keras") != sha256(trained / "model.keras")
+
+
+def test_without_a_terminal_every_epoch_is_a_line(prepared, tmp_path, capsys):
+    train("unet_vgg19", prepared, tmp_path / "out", train=SETTINGS)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert lines[1].startswith("unet_vgg19 epoch 2/2 loss 0.")
+    assert " val_loss 0." in lines[1]
+    assert " val_iou 0." in lines[1]
+    assert lines[1].endswith(" s")
+
+
+def test_the_best_epoch_is_kept_and_patience_ends_the_training(prepared, tmp_path):
+    wild = SETTINGS.model_copy(update={"learning_rate": 0.5, "epochs": 30, "patience": 1})
+    train("unet_vgg19", prepared, tmp_path / "out", train=wild)
+    history = pd.read_csv(tmp_path / "out" / "history.csv")
+    assert len(history) < 30
+    assert history["val_loss"].idxmin() == len(history) - 2
+
+
+def test_a_loss_that_is_not_finite_stops_the_training_and_leaves_what_was_there(
+    prepared, tmp_path, monkeypatch
+):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "model.keras").write_text("the last good one")
+    nan = lambda *_: lambda truth, found: keras.ops.mean(found) * float("nan")  # noqa: E731
+    monkeypatch.setattr("pneumo.stages.train.segmentation_loss", nan)
+    with pytest.raises(PneumoError, match="unet_vgg19: loss is nan in epoch 1"):
+        train("unet_vgg19", prepared, out, train=SETTINGS)
+    assert (out / "model.keras").read_text() == "the last good one"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_the_epochs_and_the_summary_are_tracked(prepared, tmp_path, monkeypatch):
+    epochs, ends = {}, []
+    monkeypatch.setattr("pneumo.tracking.NetworkRun.epoch", lambda _, n, m: epochs.update({n: m}))
+    monkeypatch.setattr("pneumo.tracking.NetworkRun.finish", lambda _, s, t: ends.append((s, t)))
+    train("unet_vgg19", prepared, tmp_path / "out", train=SETTINGS)
+    assert list(epochs) == [1, 2]
+    assert {"loss", "val_loss", "iou", "val_iou", "seconds"} <= set(epochs[1])
+    [(summary, tags)] = ends
+    assert summary["best_epoch"] in (1, 2)
+    assert tags == {"pneumo.sha256": sha256(tmp_path / "out" / "model.keras")}
+
+
+JAX = """
+import sys
+from pathlib import Path
+from pneumo.settings import TrainSettings
+from pneumo.stages.train import train
+settings = TrainSettings.model_validate_json(sys.argv[1])
+for model in sys.argv[4:]:
+    train(model, Path(sys.argv[2]), Path(sys.argv[3]) / model, train=settings)
+assert "tensorflow" not in sys.modules
+"""
+
+
+def test_jax_trains_the_same_networks_without_tensorflow(prepared, tmp_path):
+    pytest.importorskip("jax")
+    models = ["unet_vgg19", "aspp_resnet152"]
+    command = [sys.executable, "-c", JAX, SETTINGS.model_dump_json(), prepared, tmp_path, *models]
+    environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    done = subprocess.run(
+        list(map(str, command)), env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    for model in models:
+        network = keras.saving.load_model(tmp_path / model / "model.keras", safe_mode=True)
+        images = np.load(prepared / "images.npy")[10:, :, :, np.newaxis]
+        found = np.load(Path(tmp_path) / model / "probabilities.npy")
+        assert np.abs(network.predict_on_batch(images)[..., 1] - found).max() < 0.01
