@@ -33,8 +33,7 @@ class Dataset:
 
         Without ``patients.csv`` every image counts as a person of its own.
         """
-        table = self.labels.groupby("patientId", as_index=False)["Target"].max()
-        table = table.rename(columns={"Target": "target"})
+        table = self.labels.groupby("patientId")["Target"].max().rename("target").reset_index()
         classes = self.class_info.drop_duplicates("patientId")[["patientId", "class"]]
         table = table.merge(classes, on="patientId", how="left")
         if self.patients is None:

@@ -52,7 +52,7 @@ def _floors(candidate: Measured, settings: "PromotionSettings") -> list[tuple[bo
 def _beats(
     candidate: Measured, champion: Measured, settings: "PromotionSettings"
 ) -> tuple[bool, str]:
-    gain = candidate.map - champion.map
+    gain = round(candidate.map - champion.map, 9)
     text = (
         f"mAP {candidate.map:.4f} against the champion's {champion.map:.4f} "
         f"(gain {gain:+.4f}, needed more than {settings.minimum_gain:.4f})"

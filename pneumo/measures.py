@@ -14,8 +14,8 @@ def pixel_measures(truth: np.ndarray, found: np.ndarray) -> dict[str, float]:
     and background; F1 is the opacity's (Dice). A class that neither mask has counts 1.
     """
     truth, found = truth.astype(bool), found.astype(bool)
-    hits = np.count_nonzero(truth & found)
-    false_calls, misses = np.count_nonzero(found) - hits, np.count_nonzero(truth) - hits
+    hits = int(np.count_nonzero(truth & found))
+    false_calls, misses = int(found.sum()) - hits, int(truth.sum()) - hits
     rest = truth.size - hits - false_calls - misses
     wrong = false_calls + misses
     return {

@@ -23,14 +23,15 @@ def split_by_person(images: pd.DataFrame, counts: Mapping[str, int | None], seed
     """
     capacity = _capacity(len(images), counts)
     strata = pd.crosstab(images["person"], images["stratum"])
-    people = sorted(strata.index, key=lambda p: (-int(strata.loc[p].sum()), _draw(p, seed)))
+    of_person = dict(zip(strata.index, strata.to_numpy(), strict=True))
+    people = sorted(of_person, key=lambda person: (-of_person[person].sum(), _draw(person, seed)))
     shares = strata.sum().to_numpy() / len(images)
     missing = np.array([shares * size for size in capacity.values()])
     sizes = np.array(list(capacity.values()), dtype=float)
     free = sizes.copy()
     placed: dict[str, str] = {}
     for person in people:
-        images_by_stratum = strata.loc[person].to_numpy()
+        images_by_stratum = of_person[person]
         need = (missing @ images_by_stratum) / np.maximum(sizes, 1)
         need[free < images_by_stratum.sum()] = -np.inf
         best = int(np.argmax(need))

@@ -65,7 +65,7 @@ def fit(pixels: np.ndarray, size_px: int) -> np.ndarray:
     scaled = Image.fromarray(pixels).resize((columns, rows), Image.Resampling.BOX)
     square = np.zeros((size_px, size_px), np.uint8)
     top, left = frame.offset
-    square[top : top + rows, left : left + columns] = scaled
+    square[top : top + rows, left : left + columns] = np.asarray(scaled)
     return square
 
 

@@ -12,6 +12,8 @@ from typing import IO, Any
 import psutil
 
 from pneumo.errors import PneumoError
+from pneumo.services import processes
+from pneumo.services.config import instance
 from pneumo.services.launch import stop_all
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -45,11 +47,13 @@ def down_on_interrupt(workspace: Path) -> Iterator[None]:
 def down(workspace: Path) -> int:
     """End a launch that is under way and every process of the workspace; return how many."""
     launch = _launch(workspace)
-    if launch is not None:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            launch.terminate()
-            psutil.wait_procs([launch], timeout=LAUNCH_END_S)
-    return stop_all(workspace) + (launch is not None)
+    if launch is None:
+        return stop_all(workspace)
+    servers_and_tasks = len(processes.marked(instance(workspace)))
+    with contextlib.suppress(psutil.NoSuchProcess):
+        launch.terminate()
+        psutil.wait_procs([launch], timeout=LAUNCH_END_S)
+    return 1 + max(servers_and_tasks, stop_all(workspace))
 
 
 @contextlib.contextmanager

@@ -143,9 +143,9 @@ def _masks(index: pd.DataFrame, boxes: pd.DataFrame, size_px: int) -> np.ndarray
         name: [Box(*map(float, row)) for row in rows[["x", "y", "width", "height"]].to_numpy()]
         for name, rows in boxes.groupby("patientId")
     }
-    for number, row in enumerate(index.itertuples()):
-        frame = Frame(row.rows, row.columns, size_px)
-        masks[number] = mask_from_boxes(by_image.get(row.patientId, []), frame)
+    sizes = index[["patientId", "rows", "columns"]].to_numpy()
+    for number, (name, rows, columns) in enumerate(sizes):
+        masks[number] = mask_from_boxes(by_image.get(name, []), Frame(rows, columns, size_px))
     return masks
 
 
