@@ -200,7 +200,7 @@ def recipe(
         print("\n".join(available()))
         return
     changed = install(name)
-    print("\n".join(changed) or f"params.yaml is recipes/{name}.yaml already")
+    print("\n".join(changed) or f"params.yaml holds the recipe {name} already; nothing changes")
 
 
 @app.command(rich_help_panel=SERVERS)
@@ -212,7 +212,9 @@ def up() -> None:
     from pneumo import services
     from pneumo.results import print_addresses
 
-    print_addresses(services.up(Path.cwd()), console)
+    with services.down_on_interrupt(Path.cwd()):
+        servers = services.up(Path.cwd())
+    print_addresses(servers, console)
 
 
 @app.command(rich_help_panel=SERVERS)

@@ -33,7 +33,11 @@ def suites() -> dict[str, list[Any]]:
 
 
 def _labels() -> list[Any]:
-    boxes: dict[str, Any] = {"row_condition": "Target == 1", "condition_parser": "pandas", "severity": CRITICAL}
+    boxes: dict[str, Any] = {
+        "row_condition": "Target == 1",
+        "condition_parser": "pandas",
+        "severity": CRITICAL,
+    }
     return [
         gxe.ExpectTableRowCountToBeBetween(min_value=1, severity=CRITICAL),
         gxe.ExpectColumnValuesToNotBeNull(column="patientId", severity=CRITICAL),

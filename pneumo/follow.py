@@ -163,10 +163,12 @@ def _line(task: Task) -> str:
 
 
 def _table(state: str, tasks: list[Task]) -> Table:
-    table = Table("task", "state", Column("duration", justify="right"), box=box.SIMPLE)
+    table = Table(
+        "task", "state", Column("duration", justify="right"), box=box.SIMPLE, min_width=48
+    )
     for task in tasks:
         table.add_row(task.name, Text(task.state, COLOURS.get(task.state, "dim")), _duration(task))
-    table.caption = "another run of this DAG goes first" if state == "queued" else None
+    table.caption = "queued, behind other runs if there are any" if state == "queued" else None
     return table
 
 

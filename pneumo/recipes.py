@@ -1,7 +1,8 @@
 """Complete settings files to start from, in the folder ``recipes``."""
 
-import difflib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pneumo.errors import SettingsError
 from pneumo.files import write_text
@@ -16,7 +17,7 @@ def available() -> list[str]:
 
 
 def install(name: str) -> list[str]:
-    """Make a recipe ``params.yaml``; return the lines that change, as a diff without context.
+    """Make a recipe ``params.yaml``; return a line per setting that changes, old -> new.
 
     Raises SettingsError when there is no such recipe or it cannot be used; nothing is written.
     """
@@ -24,10 +25,23 @@ def install(name: str) -> list[str]:
         known = ", ".join(available()) or "none"
         raise SettingsError(str(FOLDER), [f"{name}: no such recipe; there are {known}"])
     source = FOLDER / f"{name}.yaml"
-    load_settings(source)
-    new = source.read_text(encoding="utf-8")
-    old = INSTALLED.read_text(encoding="utf-8") if INSTALLED.exists() else ""
-    if new != old:
-        write_text(INSTALLED, new)
-    lines = difflib.unified_diff(old.splitlines(), new.splitlines(), n=0, lineterm="")
-    return [line for line in lines if line[:2] not in ("--", "++", "@@")]
+    new = dict(_flat(load_settings(source).model_dump()))
+    old = _installed()
+    write_text(INSTALLED, source.read_text(encoding="utf-8"))
+    return [f"{key}: {old.get(key)} -> {new[key]}" for key in new if old.get(key) != new[key]]
+
+
+def _installed() -> dict[str, Any]:
+    """The settings in force, flat; none when they cannot be used and are to be replaced."""
+    try:
+        return dict(_flat(load_settings(INSTALLED).model_dump()))
+    except SettingsError:
+        return {}
+
+
+def _flat(values: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield above + key, value

@@ -104,6 +104,14 @@ def _checked(answer: httpx.Response) -> Any:
     """The answer's JSON; ServiceError with what the server said when it refused."""
     if answer.is_success:
         return answer.json() if answer.content else None
-    request = answer.request
-    said = answer.text[:500]
-    raise ServiceError(f"Airflow: {request.method} {request.url.path}: {answer.status_code} {said}")
+    asked = f"{answer.request.method} {answer.request.url.path}"
+    raise ServiceError(f"Airflow refused {asked} ({answer.status_code}): {_said(answer)}")
+
+
+def _said(answer: httpx.Response) -> str:
+    """The first line of a refusal: for a parameter that breaks its schema, which and why."""
+    try:
+        said = str(answer.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        said = answer.text
+    return said.partition("\n")[0][:500]

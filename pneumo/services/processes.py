@@ -17,7 +17,7 @@ import psutil
 from pneumo.errors import ServiceError
 from pneumo.files import write_json
 
-GRACE_S = 4.0
+GRACE_S = 5.0
 """How long a server may take to end by itself before it is killed."""
 
 

@@ -8,10 +8,10 @@ from pneumo.nets.build import MODELS, build
 from pneumo.nets.losses import OpacityIou, segmentation_loss
 
 FULL_PARAMETERS = {
-    "unet_resnet152": 0,
-    "unet_densenet121": 0,
-    "unet_vgg19": 0,
-    "aspp_resnet152": 0,
+    "unet_resnet152": 67_385_890,
+    "unet_densenet121": 13_693_154,
+    "unet_vgg19": 23_945_580,
+    "aspp_resnet152": 52_613_698,
 }
 
 

@@ -1,0 +1,76 @@
+"""Data that many tests share: a small demo set, prepared, and maps that networks could give."""
+
+from pathlib import Path
+from shutil import copytree
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from pneumo.prepared import load_prepared
+from pneumo.settings import DataSettings, DemoSettings, Settings, load_settings
+from pneumo.stages.demo import demo
+from pneumo.stages.prepare import prepare
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def settings() -> Settings:
+    return load_settings(ROOT / "recipes/demo.yaml")
+
+
+@pytest.fixture(scope="session")
+def demo_root(tmp_path_factory) -> Path:
+    """Thirty-six synthetic radiographs in RSNA's format. Read only: copy before a change."""
+    root = tmp_path_factory.mktemp("data") / "demo"
+    demo(root, demo=DemoSettings(images=36, seed=5))
+    return root
+
+
+@pytest.fixture(scope="session")
+def data_settings(demo_root) -> DataSettings:
+    return DataSettings(
+        root=str(demo_root),
+        size_px=32,
+        train_images=None,
+        validation_images=10,
+        test_images=10,
+        seed=1,
+    )
+
+
+@pytest.fixture(scope="session")
+def prepared_folder(tmp_path_factory, data_settings) -> Path:
+    out = tmp_path_factory.mktemp("data") / "prepared"
+    prepare(out, data=data_settings)
+    return out
+
+
+@pytest.fixture(scope="session")
+def networks_folder(tmp_path_factory, prepared_folder, settings) -> Path:
+    """Blurred true masks with noise, more of it per network, and a short history."""
+    folder = tmp_path_factory.mktemp("models")
+    data = load_prepared(prepared_folder)
+    rng = np.random.default_rng(0)
+    masks = np.asarray(data.masks[data.rows("validation", "test")], float)
+    for number, name in enumerate(settings.models):
+        noise = gaussian_filter(rng.standard_normal(masks.shape), (0, 2, 2))
+        maps = np.clip(gaussian_filter(masks, (0, 1, 1)) + number * noise, 0, 1)
+        (folder / name).mkdir()
+        np.save(folder / name / "probabilities.npy", maps.astype(np.float16))
+        (folder / name / "history.csv").write_text("epoch,loss,val_loss\n1,0.9,0.95\n2,0.5,0.6\n")
+    return folder
+
+
+@pytest.fixture
+def broken_root(demo_root, tmp_path) -> Path:
+    """A copy of the demo's data that a test may damage; the radiographs are links."""
+    return Path(copytree(demo_root, tmp_path / "data", copy_function=_copy))
+
+
+def _copy(source: str, target: str) -> None:
+    if source.endswith(".dcm"):
+        Path(target).hardlink_to(source)
+    else:
+        Path(target).write_bytes(Path(source).read_bytes())

@@ -1,0 +1,103 @@
+"""Tune and evaluate: the two stages that need the networks' probabilities only."""
+
+import json
+from shutil import copytree
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pneumo.errors import DataError
+from pneumo.prepared import load_prepared
+from pneumo.stages.evaluate import evaluate
+from pneumo.stages.tune import tune
+
+
+def tuned(folder, prepared, networks, settings):
+    tune(
+        prepared,
+        networks,
+        folder / "ensemble.json",
+        models=settings.models,
+        ensemble=settings.ensemble.model_copy(update={"candidates": 5}),
+        boxes=settings.boxes,
+    )
+    return folder / "ensemble.json"
+
+
+@pytest.fixture(scope="module")
+def choice(tmp_path_factory, prepared_folder, networks_folder, settings):
+    return tuned(tmp_path_factory.mktemp("tuned"), prepared_folder, networks_folder, settings)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory, choice, prepared_folder, networks_folder, settings):
+    out = tmp_path_factory.mktemp("reports") / "evaluation"
+    options = {"models": settings.models, "evaluate": settings.evaluate}
+    evaluate(prepared_folder, networks_folder, choice, out, **options)
+    return out
+
+
+def test_the_ensemble_is_at_least_as_good_as_each_network_on_validation(choice, settings):
+    scores = {
+        name: found["validation_map"] for name, found in json.loads(choice.read_text()).items()
+    }
+    assert set(scores) == {"ensemble", *settings.models}
+    assert scores["ensemble"] == max(scores.values())
+    assert scores[settings.models[0]] > scores[settings.models[3]]  # its maps have no noise
+
+
+def test_tuning_never_looks_at_test(choice, prepared_folder, networks_folder, settings, tmp_path):
+    networks = copytree(networks_folder, tmp_path / "models")
+    rows = load_prepared(prepared_folder).rows("validation")
+    for name in settings.models:
+        path = networks / name / "probabilities.npy"
+        maps = np.load(path)
+        maps[len(rows) :] = 0.5
+        np.save(path, maps)
+    again = tuned(tmp_path, prepared_folder, networks, settings)
+    assert again.read_text() == choice.read_text()
+
+
+def test_metrics_name_every_network_the_baselines_and_the_leak_count(report, settings):
+    metrics = json.loads((report / "metrics.json").read_text())
+    assert {"ensemble", *settings.models} < set(metrics)
+    assert metrics["leaked_people"] == 0
+    assert metrics["baselines"]["nothing called"]["map"] == 0
+    assert metrics["ensemble"]["map"] > metrics["baselines"]["two constant boxes"]["map"]
+    assert metrics["ensemble"]["map"] == pytest.approx(
+        np.mean(metrics["precision_by_threshold"]["ensemble"])
+    )
+
+
+def test_the_report_is_one_page_that_needs_no_network(report):
+    page = (report / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 3
+    assert "http" not in page
+    for name in ("pictures.png", "precision.png", "curves.png"):
+        assert (report / name).stat().st_size > 5_000
+
+
+def test_the_same_results_give_the_same_files(
+    report, choice, prepared_folder, networks_folder, settings, tmp_path
+):
+    options = {"models": settings.models, "evaluate": settings.evaluate}
+    evaluate(prepared_folder, networks_folder, choice, tmp_path / "again", **options)
+    for path in report.iterdir():
+        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_a_network_that_was_not_trained_is_named(choice, prepared_folder, settings, tmp_path):
+    options = {"models": settings.models, "evaluate": settings.evaluate}
+    with pytest.raises(DataError, match="pneumo train unet_resnet152"):
+        evaluate(prepared_folder, tmp_path, choice, tmp_path / "out", **options)
+
+
+def test_maps_of_another_size_are_refused(choice, prepared_folder, settings, tmp_path):
+    for name in settings.models:
+        (tmp_path / name).mkdir()
+        np.save(tmp_path / name / "probabilities.npy", np.zeros((20, 64, 64), np.float16))
+        pd.DataFrame({"epoch": [1]}).to_csv(tmp_path / name / "history.csv")
+    options = {"models": settings.models, "evaluate": settings.evaluate}
+    with pytest.raises(DataError, match=r"\(20, 64, 64\), but the prepared data need \(20, 32, 32"):
+        evaluate(prepared_folder, tmp_path, choice, tmp_path / "out", **options)

@@ -1,0 +1,77 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from pneumo.dataset import IMAGES
+from pneumo.dicom import fit, read_radiograph
+from pneumo.errors import DataError
+from pneumo.files import sha256
+from pneumo.prepared import COLUMNS, SPLITS, load_prepared
+from pneumo.splits import leaked_people
+from pneumo.stages.prepare import prepare
+
+
+@pytest.fixture
+def data(prepared_folder):
+    return load_prepared(prepared_folder)
+
+
+def test_no_person_is_in_two_splits_and_the_counts_are_as_set(data):
+    assert leaked_people(data.index) == data.profile["leaked_people"] == 0
+    assert data.index["split"].value_counts().to_dict() == {
+        "train": 16, "validation": 10, "test": 10
+    }  # fmt: skip
+
+
+def test_rows_are_sorted_by_split_then_id(data):
+    assert tuple(data.index.columns) == COLUMNS
+    order = [
+        (SPLITS.index(split), name) for split, name in data.index[["split", "patientId"]].values
+    ]
+    assert order == sorted(order)
+
+
+def test_pixels_are_those_that_scoring_reads(data, demo_root):
+    for row in (0, 20, 35):
+        path = demo_root / IMAGES / f"{data.index['patientId'].iloc[row]}.dcm"
+        assert (data.images[row] == fit(read_radiograph(path).pixels, 32)).all()
+
+
+def test_masks_cover_the_true_boxes(data):
+    rows = np.arange(len(data.index))
+    truth, frames = data.truth(rows), data.frames(rows)
+    for row, (boxes, frame) in enumerate(zip(truth.values(), frames, strict=True)):
+        area = sum(box.area for box in boxes) / frame.scale**2
+        assert data.masks[row].sum() == pytest.approx(area, abs=0.35 * area + 2)
+        assert bool(boxes) == bool(data.index["target"].iloc[row])
+
+
+def test_the_same_data_give_the_same_bytes(prepared_folder, data_settings, tmp_path):
+    prepare(tmp_path / "again", data=data_settings)
+    files = sorted(path.name for path in prepared_folder.iterdir())
+    assert [sha256(tmp_path / "again" / name) for name in files] == [
+        sha256(prepared_folder / name) for name in files
+    ]
+
+
+def test_an_unreadable_radiograph_is_rejected_with_its_reason(broken_root, tmp_path, data_settings):
+    broken = sorted((broken_root / IMAGES).iterdir())[0]
+    broken.unlink()
+    broken.write_bytes(b"torn")
+    prepare(tmp_path / "out", data=data_settings.model_copy(update={"root": str(broken_root)}))
+    rejected = pd.read_csv(tmp_path / "out" / "rejected.csv")
+    assert rejected.values.tolist() == [[broken.stem, "not_dicom"]]
+    assert len(load_prepared(tmp_path / "out").index) == 35
+
+
+def test_too_many_unreadable_radiographs_stop_the_run(broken_root, tmp_path, data_settings):
+    for path in sorted((broken_root / IMAGES).iterdir())[:6]:
+        path.unlink()
+    with pytest.raises(DataError, match="6 of 36 radiographs cannot be read"):
+        prepare(tmp_path / "out", data=data_settings.model_copy(update={"root": str(broken_root)}))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_holds_no_prepared_data_is_refused(tmp_path):
+    with pytest.raises(DataError, match="run `pneumo prepare`"):
+        load_prepared(tmp_path)

@@ -1,0 +1,85 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+
+from pneumo.cli import app
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands)
+
+
+def pneumo(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
+    command = [str(Path(sys.executable).with_name("pneumo")), *words]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    copytree(ROOT / "recipes", tmp_path / "recipes")
+    (tmp_path / "params.yaml").write_text((ROOT / "recipes/demo.yaml").read_text())
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command):
+    (found,) = [c for c in app.registered_commands if c.callback.__name__ == command]
+    assert f"Example: `pneumo {command}" in found.callback.__doc__
+
+
+def test_a_setting_is_printed_bare(checkout):
+    assert pneumo("settings", "data.root", cwd=checkout).stdout == "data/demo\n"
+
+
+def test_all_settings_are_json(checkout):
+    assert json.loads(pneumo("settings", cwd=checkout).stdout)["data"]["size_px"] == 64
+
+
+def test_a_recipe_is_installed_and_shows_what_changed(checkout):
+    done = pneumo("recipe", "seed", cwd=checkout)
+    assert done.returncode == 0
+    assert "data.size_px: 64 -> 128\n" in done.stdout
+    assert (checkout / "params.yaml").read_text() == (ROOT / "recipes/seed.yaml").read_text()
+    assert "nothing changes" in pneumo("recipe", "seed", cwd=checkout).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["recipe", "nosuch"], "no such recipe; there are demo, rsna, seed"),
+        (["settings", "data.roof"], "there is no setting 'data.roof'"),
+        (["validate", "out.json", "docs"], "set data.root in params.yaml"),
+        (["tune", "nowhere", "models", "out.json"], "run `pneumo prepare`"),
+        (["train", "unet", "a", "b"], "is not one of unet_resnet152"),
+        (["metric", "no.csv", "no.csv"], "no.csv: cannot be read"),
+        (["no-such-command"], "No such command"),
+    ],
+)
+def test_a_users_mistake_is_one_message_and_exit_code_2(checkout, words, complaint):
+    done = pneumo(*words, cwd=checkout)
+    assert done.returncode == 2
+    assert complaint in " ".join(done.stderr.replace("│", " ").split())
+    assert "Traceback" not in done.stderr
+
+
+def test_promote_and_score_say_how_to_get_a_server(checkout, monkeypatch, demo_root):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    done = pneumo("score", str(demo_root), "results", cwd=checkout)
+    assert done.returncode == 1
+    assert "run `pneumo up`" in done.stderr
+
+
+def test_metric_prints_the_score_of_a_submission(tmp_path, demo_root):
+    labels = demo_root / "stage_2_train_labels.csv"
+    from pneumo.rsna import format_submission, read_labels
+
+    submission = tmp_path / "perfect.csv"
+    submission.write_text(format_submission(read_labels(labels)))
+    assert pneumo("metric", str(labels), str(submission)).stdout == "1.000000\n"
+    found = json.loads(pneumo("metric", str(labels), str(submission), "--json").stdout)
+    assert found == {"map": 1.0, "images": 36}
+    submission.write_text("patientId,PredictionString\nnobody,\n")
+    assert "'nobody'" in pneumo("metric", str(labels), str(submission)).stderr

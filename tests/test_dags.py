@@ -1,0 +1,140 @@
+"""The DAG files: light to read, in DVC's order, with the pools and limits that long work needs."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pneumo import workflow
+
+ROOT = Path(__file__).parents[1]
+HEAVY = ("tensorflow", "keras", "mlflow", "great_expectations", "pandas", "numpy", "pydicom", "dvc")
+
+MODULES = "import runpy, sys; runpy.run_path(sys.argv[1]); print(*sys.modules)"
+
+DESCRIBE = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+
+bag = DagBag(sys.argv[1])
+tasks = {
+    task.task_id: {
+        "line": task.python_callable(),
+        "cwd": task.cwd,
+        "pool": task.pool,
+        "retries": task.retries,
+        "hours": task.execution_timeout.total_seconds() / 3600,
+        "rule": task.trigger_rule.value,
+        "after": sorted(task.upstream_task_ids),
+        "outlets": [outlet.name for outlet in task.outlets],
+    }
+    for task in bag.dags["pneumonia_train"].tasks
+}
+dag = bag.dags["pneumonia_train"]
+about = {"runs": dag.max_active_runs, "catchup": dag.catchup, "doc": dag.doc_md}
+about["recipes"] = dag.params.get_param("recipe").schema["enum"]
+print("RESULT", json.dumps({"errors": bag.import_errors, "tasks": tasks, "dag": about}))
+"""
+
+
+def python(home: Path, program: str, *arguments: Path) -> str:
+    """What a fresh interpreter prints, with an Airflow home of its own."""
+    variables = {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+    }
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    return subprocess.check_output(command, env=os.environ | variables, text=True, cwd=home)
+
+
+@pytest.fixture(scope="module")
+def parsed(tmp_path_factory) -> dict:
+    printed = python(tmp_path_factory.mktemp("airflow"), DESCRIBE, ROOT / "dags")
+    return json.loads(printed.rpartition("RESULT ")[2])
+
+
+@pytest.fixture
+def tasks(parsed) -> dict[str, dict]:
+    return parsed["tasks"]
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "dags").glob("*.py")), ids=lambda f: f.name)
+def test_reading_a_dag_file_loads_nothing_heavy(file, tmp_path):
+    loaded = {name.partition(".")[0] for name in python(tmp_path, MODULES, file).split()}
+    assert "airflow" in loaded
+    assert not loaded.intersection(HEAVY)
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "dags").glob("*.py")), ids=lambda f: f.name)
+def test_a_dag_file_imports_the_sdk_the_standard_library_and_workflow_alone(file):
+    imported = re.findall(r"^\s*(?:from|import) (\S+)(?: import (\w+))?", file.read_text(), re.M)
+    foreign = {module for module, _ in imported if module not in sys.stdlib_module_names}
+    assert foreign <= {"airflow.sdk", "pneumo"}
+    assert {name for module, name in imported if module == "pneumo"} <= {"workflow"}
+
+
+def test_airflow_reads_all_dags_without_errors(parsed):
+    assert parsed["errors"] == {}
+
+
+def test_one_run_at_a_time_of_any_recipe(parsed):
+    assert parsed["dag"]["runs"] == 1
+    assert parsed["dag"]["catchup"] is False
+    assert parsed["dag"]["doc"].startswith("Trains the ensemble")
+    assert parsed["dag"]["recipes"] == ["params.yaml", *workflow.RECIPES]
+
+
+def test_each_network_trains_in_the_gpu_pool_and_is_tried_again(tasks):
+    trainings = {name: task for name, task in tasks.items() if name.startswith("train_")}
+    assert list(trainings) == [f"train_{model}" for model in workflow.models(ROOT)]
+    for task in trainings.values():
+        assert (task["pool"], task["retries"], task["hours"]) == ("gpu", 1, 48)
+
+
+def test_work_that_fails_by_a_users_mistake_is_not_tried_again(tasks):
+    again = {name for name, task in tasks.items() if task["retries"]}
+    assert again == {name for name in tasks if name.startswith("train_")} | {"promote"}
+
+
+def test_every_task_has_a_limit_and_runs_in_the_workspace(tasks):
+    assert all(0 < task["hours"] <= 48 for task in tasks.values())
+    assert {task["cwd"] for task in tasks.values()} == {str(ROOT)}
+
+
+def test_validation_goes_on_when_the_demo_is_skipped(tasks):
+    assert tasks["validate"]["rule"] == "none_failed"
+    assert "exit 99" in tasks["demo"]["line"]
+
+
+def test_the_last_task_announces_a_new_champion(tasks):
+    assert tasks["champion"]["outlets"] == [workflow.CHAMPION]
+    assert tasks["champion"]["after"] == ["promote"]
+
+
+def test_every_dvc_stage_is_one_task_in_dvcs_order(tasks):
+    graph = subprocess.check_output([dvc(), "dag", "--dot"], cwd=ROOT, text=True)
+    stages = {name: stage_of(task["line"]) for name, task in tasks.items()}
+    task_of = {stage: name for name, stage in stages.items() if stage}
+    assert set(task_of) == set(re.findall(r'^"([^"]+)";$', graph, re.M))
+    for before, after in re.findall(r'^"([^"]+)" -> "([^"]+)";$', graph, re.M):
+        assert task_of[before] in ancestors(tasks, task_of[after]), f"{before} before {after}"
+
+
+def stage_of(line: str) -> str | None:
+    """The DVC stage that a shell line brings up to date."""
+    found = re.search(r"--single-item (\S+)$", line)
+    return found[1] if found else None
+
+
+def ancestors(tasks: dict[str, dict], name: str) -> set[str]:
+    direct = set(tasks[name]["after"])
+    return direct.union(*(ancestors(tasks, before) for before in direct))
+
+
+def dvc() -> Path:
+    return Path(sys.executable).parent / "dvc"
