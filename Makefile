@@ -42,5 +42,5 @@ setup: $(READY)  ## Install everything from uv.lock into .venv
 $(READY): pyproject.toml uv.lock
 	@[ -x "$(UV)" ] || { echo "Installing uv into .uv"; python3 -m venv .uv && .uv/bin/pip install --quiet uv; }
 	@"$(UV)" sync --locked --extra tensorflow --extra workflow --extra jax
-	@mkdir -p .dvc && printf '[core]\n    site_cache_dir = %s\n' '$(CURDIR)/.dvc/tmp/site' > .dvc/config.local
+	@mkdir -p .dvc && printf '[core]\n    site_cache_dir = %s\n' '$(CURDIR)/.pneumo/dvc' > .dvc/config.local
 	@touch $@
