@@ -11,7 +11,8 @@ class Batches(keras.utils.PyDataset):
 
     The channels of a mask are background and opacity. With a ``seed``, the order of the images,
     and with ``flip`` the half that is mirrored left to right, are drawn anew for every epoch
-    from (seed, epoch) alone; without one, images come in the order of ``rows``.
+    from (seed, epoch) alone, and an incomplete last batch is left out: batch normalisation of one
+    or two images misleads. Without a seed all images come, in the order of ``rows``.
     """
 
     def __init__(
@@ -34,7 +35,8 @@ class Batches(keras.utils.PyDataset):
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return -(-len(self._rows) // self._batch_size)
+        full, rest = divmod(len(self._rows), self._batch_size)
+        return full + bool(rest and (self._seed is None or not full))
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         rows, mirrored = self._plan()

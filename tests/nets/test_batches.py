@@ -15,8 +15,8 @@ def epoch(batches, number=0):
     return np.concatenate(images), np.concatenate(masks)
 
 
-def shuffled(seed=1, *, flip=False):
-    return Batches(IMAGES, MASKS, ROWS, 3, seed=seed, flip=flip)
+def shuffled(seed=1, *, flip=False, batch_size=7):
+    return Batches(IMAGES, MASKS, ROWS, batch_size, seed=seed, flip=flip)
 
 
 def test_without_a_seed_images_come_in_order_and_all_come():
@@ -27,6 +27,18 @@ def test_without_a_seed_images_come_in_order_and_all_come():
 def test_an_epoch_shows_every_row_once():
     images, _ = epoch(shuffled(), 4)
     assert sorted(images[:, 0, 0, 0] // 4) == list(ROWS)
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "shown"),
+    [
+        (3, 6),  # 7 rows: the last batch would hold one
+        (7, 7),
+        (10, 7),  # fewer rows than a batch: they are the only one
+    ],
+)
+def test_training_leaves_out_an_incomplete_last_batch(batch_size, shown):
+    assert len(epoch(shuffled(batch_size=batch_size))[0]) == shown
 
 
 @pytest.mark.parametrize("number", [0, 1, 7])

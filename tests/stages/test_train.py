@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -29,12 +30,12 @@ SETTINGS = TrainSettings(
     seed=1,
 )
 FILES = ["history.csv", "model.keras", "probabilities.npy"]
-SPLITS = ["train"] * 10 + ["validation"] * 5 + ["test"] * 3
+SPLITS = ["train"] * 12 + ["validation"] * 4 + ["test"] * 4
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
-    """Eighteen 32 px radiographs, every second with a bright square."""
+    """Twenty 32 px radiographs, every second with a bright square."""
     folder = tmp_path_factory.mktemp("prepared")
     chance = np.random.default_rng(0)
     images = chance.integers(40, 80, (len(SPLITS), 32, 32), np.uint8)
@@ -102,10 +103,9 @@ def test_without_a_terminal_every_epoch_is_a_line(prepared, tmp_path, capsys):
     train("unet_vgg19", prepared, tmp_path / "out", train=SETTINGS)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
-    assert lines[1].startswith("unet_vgg19 epoch 2/2 loss 0.")
-    assert " val_loss 0." in lines[1]
-    assert " val_iou 0." in lines[1]
-    assert lines[1].endswith(" s")
+    number = r"\d+\.\d+"
+    figures = f"loss {number} val_loss {number} val_iou {number} {number} s"
+    assert re.fullmatch(f"unet_vgg19 epoch 2/2 {figures}", lines[1])
 
 
 def test_the_best_epoch_is_kept_and_patience_ends_the_training(prepared, tmp_path):
@@ -149,14 +149,14 @@ import keras
 from pneumo.settings import TrainSettings
 from pneumo.stages.train import train
 settings = TrainSettings.model_validate_json(sys.argv[1])
-for model in sys.argv[4:]:
+for model in sys.argv[5:]:
     train(model, Path(sys.argv[2]), Path(sys.argv[3]) / model, train=settings)
-assert ("tensorflow" in sys.modules) == (keras.backend.backend() == "tensorflow")
+assert keras.backend.backend() == sys.argv[4]
 """
 
 
 def train_elsewhere(backend, prepared, out, *models):
-    arguments = map(str, [SETTINGS.model_dump_json(), prepared, out, *models])
+    arguments = map(str, [SETTINGS.model_dump_json(), prepared, out, backend, *models])
     environment = os.environ | {"KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu"}
     done = subprocess.run(
         [sys.executable, "-c", ELSEWHERE, *arguments],
@@ -174,12 +174,13 @@ def test_another_process_gives_the_same_bytes_too(trained, prepared, tmp_path):
         assert sha256(tmp_path / "unet_vgg19" / name) == sha256(trained / name)
 
 
-def test_jax_trains_the_same_networks_without_tensorflow(prepared, tmp_path):
+@pytest.mark.parametrize(
+    "model", ["unet_vgg19", pytest.param("aspp_resnet152", marks=pytest.mark.slow)]
+)
+def test_jax_trains_a_network_that_tensorflow_then_runs(prepared, tmp_path, model):
     pytest.importorskip("jax")
-    models = ["unet_vgg19", "aspp_resnet152"]
-    train_elsewhere("jax", prepared, tmp_path, *models)
-    for model in models:
-        network = keras.saving.load_model(tmp_path / model / "model.keras", safe_mode=True)
-        images = np.load(prepared / "images.npy")[10:, :, :, np.newaxis]
-        found = np.load(tmp_path / model / "probabilities.npy")
-        assert np.abs(network.predict_on_batch(images)[..., 1] - found).max() < 0.01
+    train_elsewhere("jax", prepared, tmp_path, model)
+    network = keras.saving.load_model(tmp_path / model / "model.keras", safe_mode=True)
+    images = np.load(prepared / "images.npy")[12:, :, :, np.newaxis]
+    found = np.load(tmp_path / model / "probabilities.npy")
+    assert np.abs(network.predict_on_batch(images)[..., 1] - found).max() < 0.01
