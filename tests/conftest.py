@@ -74,3 +74,17 @@ def _copy(source: str, target: str) -> None:
         Path(target).hardlink_to(source)
     else:
         Path(target).write_bytes(Path(source).read_bytes())
+
+
+@pytest.fixture(scope="session")
+def mlflow_database(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("mlflow")
+
+
+@pytest.fixture
+def mlflow_store(mlflow_database, monkeypatch) -> str:
+    """The address of a real MLflow store on SQLite; artifacts fall into its folder."""
+    uri = f"sqlite:///{mlflow_database}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.chdir(mlflow_database)
+    return uri
