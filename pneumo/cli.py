@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -92,6 +93,7 @@ def train(model: str, prepared: Path, out: Path) -> None:
     settings = load_settings()
     if model not in settings.models:
         raise typer.BadParameter(f"{model!r} is not one of {', '.join(settings.models)}")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from pneumo.stages.train import train as stage
 
     _run(stage, model, prepared, out)
@@ -142,6 +144,7 @@ def score(source: Path, out: Path, as_json: AsJson = False) -> None:
     """
     from pneumo.stages.score import score as stage
 
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     summary = stage(source, out)
     print(
         json.dumps(summary)

@@ -32,7 +32,7 @@ def draw_pictures(path: Path, cases: Sequence[Mapping[str, Any]], columns: int =
     for axis, case in zip(axes.flat, cases, strict=False):
         axis.imshow(case["pixels"], cmap="gray", vmin=0, vmax=255)
         heat = case["probability"]
-        axis.imshow(heat, cmap="inferno", vmin=0, vmax=1, alpha=(heat * 0.5).clip(0, 1))
+        axis.imshow(heat, cmap="inferno", vmin=0, vmax=1, alpha=(heat * 0.35).clip(0, 1))
         _draw_boxes(axis, case["truth"], TRUTH, "-")
         _draw_boxes(axis, case["found"], FOUND, "--")
         axis.set_title(case["title"], fontsize=8)

@@ -54,7 +54,11 @@ def run_dag(services: Services, dag_id: str, conf: dict[str, Any], *, console: C
         _await_dag(airflow, dag_id, _changed(services.workspace))
         run = _trigger(airflow, dag_id, conf)
         path = f"/dags/{dag_id}/dagRuns/{run['dag_run_id']}"
-        console.print(f"{services.airflow_url}/dags/{dag_id}/runs/{run['dag_run_id']}", style="dim")
+        console.print(
+            f"{services.airflow_url}/dags/{dag_id}/runs/{run['dag_run_id']}",
+            style="dim",
+            soft_wrap=True,
+        )
         tasks = _follow(airflow, path, _order(airflow, dag_id), console)
         if airflow.get(path)["state"] != "success":
             raise ServiceError(_why(services, dag_id, run["dag_run_id"], tasks))

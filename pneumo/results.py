@@ -55,22 +55,22 @@ def print_servers(rows: Iterable[tuple], console: Console) -> None:
 def _figures(metrics: Mapping[str, Any]) -> Table:
     title = f"{metrics['test_images']} test images of {metrics['test_people']} people"
     table = Table("", *MEASURES.values(), title=title, title_justify="left", box=None)
-    measured = {
-        name: row for name, row in metrics.items() if isinstance(row, dict) and "map" in row
-    }
-    for name, row in [*measured.items(), *metrics["baselines"].items()]:
+    for name, row in [*_measured(metrics).items(), *metrics["baselines"].items()]:
         style = "bold" if name == "ensemble" else "dim" if name in metrics["baselines"] else ""
         table.add_row(name, *(f"{row[key]:.4f}" for key in MEASURES), style=style)
     return table
 
 
+def _measured(metrics: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """The figures of each network, and last of the ensemble."""
+    rows = {k: v for k, v in metrics.items() if isinstance(v, dict) and "map" in v}
+    rows["ensemble"] = rows.pop("ensemble")
+    return rows
+
+
 def _comparison(metrics: Mapping[str, Any]) -> str:
     ours = metrics["ensemble"]["map"]
-    networks = {
-        name: row["map"]
-        for name, row in metrics.items()
-        if isinstance(row, dict) and "map" in row and name != "ensemble"
-    }
+    networks = {name: row["map"] for name, row in _measured(metrics).items() if name != "ensemble"}
     best = max(networks, key=lambda name: networks[name])
     beaten = "beats each of its networks" if ours > networks[best] else f"does not beat {best}"
     return f"On these images the ensemble {beaten} ({ours:.4f}; best network {networks[best]:.4f})."
