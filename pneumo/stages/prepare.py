@@ -1,90 +1,60 @@
 """Radiographs to arrays, boxes to masks, people to splits."""
 
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from pneumo.boxes import Box, Frame, mask_from_boxes
-from pneumo.dataset import IMAGES, Dataset, open_dataset
-from pneumo.dicom import fit, read_radiograph
-from pneumo.errors import DataError, RadiographError
+from pneumo.dataset import IMAGES, open_dataset
+from pneumo.errors import DataError
 from pneumo.files import sha256, sha256_of, whole, write_json
 from pneumo.prepared import COLUMNS, SPLITS
-from pneumo.progress import track
+from pneumo.shards import Shards, shards_beside
 from pneumo.splits import UNUSED, leaked_people, split_by_person
 
 if TYPE_CHECKING:
     from pneumo.settings import DataSettings
 
 SMALLEST_SHARE_READ = 0.9
+MASKS_AT_ONCE = 512
 
 
-def prepare(out: Path, *, data: "DataSettings") -> None:
+def prepare(out: Path, *, data: "DataSettings", workers: int | None = None) -> None:
     """Write the data set ``data.root`` to the folder ``out`` in the format of ``prepared.py``.
 
-    A file that cannot be read goes to ``rejected.csv``; DataError when fewer than 90 % can.
+    A file that cannot be read goes to ``rejected.csv``; DataError when fewer than 90 % can. Memory
+    does not grow with the number of files, but for their tables. A run that was killed continues
+    where it was; neither that nor ``workers`` changes a byte of the result.
     """
     dataset = open_dataset(Path(data.root))
     images = dataset.images()
-    pixels, facts = _read_all(dataset, images, data.size_px)
-    rejected = facts[facts["reason"] != ""]
-    if len(rejected) > (1 - SMALLEST_SHARE_READ) * len(images):
-        first = rejected.iloc[0]
-        raise DataError(
-            f"{data.root}: {len(rejected)} of {len(images)} radiographs cannot be read; "
-            f"the first: {first['message']}"
+    paths = [dataset.root / IMAGES / f"{name}.dcm" for name in images["patientId"]]
+    with shards_beside(out, paths, data.size_px) as shards:
+        shards.read(workers)
+        facts = pd.DataFrame(shards.facts()).assign(
+            patientId=images["patientId"].to_numpy(), position=np.arange(len(images))
         )
-    index = _index(images.merge(facts.drop(columns="message"), on="patientId"), data)
-    with whole(out) as aside:
-        aside.mkdir()
-        rejected[["patientId", "reason"]].to_csv(aside / "rejected.csv", index=False)
-        _write(aside, index, dataset.boxes(), pixels, data)
+        rejected = _rejected(facts, data)
+        index = _index(images.merge(facts.drop(columns="message"), on="patientId"), data)
+        with whole(out) as aside:
+            aside.mkdir()
+            rejected[["patientId", "reason"]].to_csv(aside / "rejected.csv", index=False)
+            _write(aside, index, dataset.boxes(), shards, data)
     print(_summary(index, len(rejected)))
 
 
-def _read_all(
-    dataset: Dataset, images: pd.DataFrame, size_px: int
-) -> tuple[np.ndarray, pd.DataFrame]:
-    """Pixels ``(n, size_px, size_px)`` uint8 and one row of facts per image, in their order."""
-    names = images["patientId"].tolist()
-    pixels = np.zeros((len(names), size_px, size_px), np.uint8)
-    facts = []
-    paths = [dataset.root / IMAGES / f"{name}.dcm" for name in names]
-    for number, (square, fact) in enumerate(_read(paths, size_px)):
-        pixels[number] = square
-        facts.append({"patientId": names[number], "position": number, **fact})
-    return pixels, pd.DataFrame(facts)
-
-
-def _read(paths: list[Path], size_px: int) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
-    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-        found = pool.map(_read_one, paths, [size_px] * len(paths), chunksize=16)
-        yield from track(found, len(paths), "Reading radiographs")
-
-
-def _read_one(path: Path, size_px: int) -> tuple[np.ndarray, dict[str, Any]]:
-    try:
-        radiograph = read_radiograph(path)
-    except RadiographError as error:
-        blank = np.zeros((size_px, size_px), np.uint8)
-        return blank, {"reason": error.reason, "message": str(error)}
-    rows, columns = radiograph.frame_size
-    facts = {
-        "view": radiograph.view,
-        "sex": radiograph.sex,
-        "age": radiograph.age,
-        "rows": rows,
-        "columns": columns,
-        "spacing_mm": radiograph.spacing_mm,
-        "reason": "",
-        "message": "",
-    }
-    return fit(radiograph.pixels, size_px), facts
+def _rejected(facts: pd.DataFrame, data: "DataSettings") -> pd.DataFrame:
+    """The facts of the files that were not read; DataError when they are too many."""
+    rejected = facts[facts["reason"] != ""]
+    if len(rejected) > (1 - SMALLEST_SHARE_READ) * len(facts):
+        raise DataError(
+            f"{data.root}: {len(rejected)} of {len(facts)} radiographs cannot be read; "
+            f"the first: {rejected.iloc[0]['message']}"
+        )
+    return rejected
 
 
 def _index(images: pd.DataFrame, data: "DataSettings") -> pd.DataFrame:
@@ -107,12 +77,13 @@ def _write(
     folder: Path,
     index: pd.DataFrame,
     boxes: pd.DataFrame,
-    pixels: np.ndarray,
+    shards: Shards,
     data: "DataSettings",
 ) -> None:
     boxes = boxes[boxes["patientId"].isin(index["patientId"])]
-    np.save(folder / "images.npy", pixels[index["position"].to_numpy()])
-    np.save(folder / "masks.npy", _masks(index, boxes, data.size_px))
+    shape = (len(index), data.size_px, data.size_px)
+    _write_images(folder / "images.npy", shape, index["position"].to_numpy(), shards)
+    _write_masks(folder / "masks.npy", shape, index, boxes)
     index[list(COLUMNS)].to_parquet(folder / "index.parquet", index=False)
     boxes.to_parquet(folder / "boxes.parquet", index=False)
     test = index[index["split"] == "test"]
@@ -137,16 +108,38 @@ def _truth_rows(test: pd.DataFrame, boxes: pd.DataFrame) -> Iterator[tuple]:
     yield from known.itertuples(index=False, name=None)
 
 
-def _masks(index: pd.DataFrame, boxes: pd.DataFrame, size_px: int) -> np.ndarray:
-    masks = np.zeros((len(index), size_px, size_px), np.uint8)
+def _write_images(
+    path: Path, shape: tuple[int, int, int], positions: np.ndarray, shards: Shards
+) -> None:
+    """Row n of the array is the square at ``positions[n]``; written shard by shard."""
+    row_of = np.full(sum(map(len, shards.parts)), -1)
+    row_of[positions] = np.arange(len(positions))
+    _create(path, shape)
+    for first, pixels in shards.pixels():
+        rows = row_of[first : first + len(pixels)]
+        array = np.load(path, mmap_mode="r+")  # mapped anew, so that pages do not stay in memory
+        array[rows[rows >= 0]] = pixels[rows >= 0]
+
+
+def _write_masks(
+    path: Path, shape: tuple[int, int, int], index: pd.DataFrame, boxes: pd.DataFrame
+) -> None:
     by_image = {
         name: [Box(*map(float, row)) for row in rows[["x", "y", "width", "height"]].to_numpy()]
         for name, rows in boxes.groupby("patientId")
     }
     sizes = index[["patientId", "rows", "columns"]].to_numpy()
-    for number, (name, rows, columns) in enumerate(sizes):
-        masks[number] = mask_from_boxes(by_image.get(name, []), Frame(rows, columns, size_px))
-    return masks
+    _create(path, shape)
+    for first in range(0, len(sizes), MASKS_AT_ONCE):
+        array = np.load(path, mmap_mode="r+")
+        for row, (name, height, width) in enumerate(sizes[first : first + MASKS_AT_ONCE], first):
+            frame = Frame(height, width, shape[1])
+            array[row] = mask_from_boxes(by_image.get(name, []), frame)
+
+
+def _create(path: Path, shape: tuple[int, int, int]) -> None:
+    """An array of zeros on disk that takes no memory."""
+    np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
 
 
 def _summary(index: pd.DataFrame, rejected: int) -> str:

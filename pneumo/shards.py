@@ -1,0 +1,134 @@
+"""Squares kept on disk while a long reading goes on, so that a killed one continues.
+
+A shard is one ``.npz`` file with the pixels and facts of some files, written whole. Its name is the
+sum of what it was made from: names, sizes and times of the files, the side of the squares, and the
+code that reads them. A shard of anything else has another name, so it is never used.
+"""
+
+import fcntl
+import json
+import shutil
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import pneumo.boxes
+import pneumo.dicom
+import pneumo.squares
+from pneumo.errors import DataError
+from pneumo.files import sha256, sha256_of, whole
+from pneumo.progress import track
+from pneumo.squares import Square, read_squares
+
+SHARD_BYTES, SHARD_FILES = 8 * 2**20, 512
+
+
+class Shards:
+    """The radiographs of a data set, read in shards of a few hundred; at most one in memory."""
+
+    def __init__(self, folder: Path, paths: Sequence[Path], size_px: int):
+        """Plan shards of ``paths`` in ``folder``; nothing is read yet."""
+        self.folder, self.size_px = folder, size_px
+        count = max(1, min(SHARD_FILES, SHARD_BYTES // size_px**2))
+        self.parts = [paths[n : n + count] for n in range(0, len(paths), count)]
+        reader = _reader()
+        self.files = [folder / f"{_key(part, size_px, reader)}.npz" for part in self.parts]
+
+    def read(self, workers: int | None = None) -> None:
+        """Read what no finished shard holds, and remove shards of anything else."""
+        for path in self.folder.glob("*.npz"):
+            if path not in self.files or not _is_whole(path):
+                path.unlink()
+        missing = [n for n, path in enumerate(self.files) if not path.exists()]
+        paths = [path for n in missing for path in self.parts[n]]
+        total = sum(map(len, self.parts))
+        squares = read_squares(paths, self.size_px, workers) if paths else iter(())
+        tracked = track(squares, total, "Reading radiographs", done=total - len(paths))
+        for n in missing:
+            _save(self.files[n], list(islice(tracked, len(self.parts[n]))))
+        next(tracked, None)
+
+    def facts(self) -> list[dict[str, Any]]:
+        """One dict of facts per file, in the order of the files."""
+        return [fact for path in self.files for fact in _load(path)[1]]
+
+    def pixels(self) -> Iterator[tuple[int, np.ndarray]]:
+        """The number of its first file, and the pixels ``(n, size_px, size_px)``, of each shard."""
+        first = 0
+        for part, path in zip(self.parts, self.files, strict=True):
+            yield first, _load(path)[0]
+            first += len(part)
+
+
+@contextmanager
+def shards_beside(out: Path, paths: Sequence[Path], size_px: int) -> Iterator[Shards]:
+    """Shards in a hidden folder beside ``out``, which goes when the block has succeeded.
+
+    Beside and not inside, since DVC deletes a stage's output before it runs the stage. DataError
+    when another process makes the same output.
+    """
+    folder = out.parent / f".{out.name}.resume"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DataError(f"{out}: another process is writing it; wait for its end") from None
+        for torn in out.parent.glob(f".{out.name}.*.part"):  # of a run that was killed
+            shutil.rmtree(torn)
+        yield Shards(folder, paths, size_px)
+        shutil.rmtree(folder)
+
+
+def _key(paths: Sequence[Path], size_px: int, reader: str) -> str:
+    return sha256_of([reader, size_px, [[path.name, *_state(path)] for path in paths]])[:32]
+
+
+def _state(path: Path) -> list[int]:
+    """Size and times of a file; the time of change is set by every write and cannot be set back."""
+    try:
+        state = path.stat()
+    except OSError:
+        return []
+    return [state.st_size, state.st_mtime_ns, state.st_ctime_ns]
+
+
+def _reader() -> str:
+    """The sum of the code between a file and its square."""
+    own = [*Path(pneumo.dicom.__file__).parent.glob("*.py"), *map(Path, _modules())]
+    libraries = [version(name) for name in ("numpy", "pillow", "pydicom")]
+    return sha256_of([libraries, sorted(map(sha256, own))])
+
+
+def _modules() -> Iterable[str]:
+    return pneumo.boxes.__file__, pneumo.squares.__file__
+
+
+def _save(path: Path, squares: Sequence[Square]) -> None:
+    facts = json.dumps([fact for _, fact in squares]).encode()
+    with whole(path) as aside, aside.open("wb") as file:
+        np.savez(
+            file,
+            pixels=np.stack([square for square, _ in squares]),
+            facts=np.frombuffer(facts, np.uint8),
+        )
+
+
+def _load(path: Path) -> tuple[np.ndarray, list[dict[str, Any]]]:
+    with np.load(path, allow_pickle=False) as shard:
+        return shard["pixels"], json.loads(shard["facts"].tobytes())
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a shard's checksums hold: after a power cut a file may be named and yet be empty."""
+    try:
+        with zipfile.ZipFile(path) as shard:
+            return shard.testzip() is None
+    except (OSError, zipfile.BadZipFile):
+        return False
