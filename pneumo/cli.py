@@ -157,6 +157,29 @@ def score(source: Path, out: Path, as_json: AsJson = False) -> None:
 
 
 @app.command(rich_help_panel=FILES)
+def explore(
+    root: Annotated[
+        Path | None, typer.Argument(help="A folder in RSNA's format; blank: data.root")
+    ] = None,
+    other_root: Annotated[Path | None, typer.Argument(help="A second one to compare")] = None,
+    out: Annotated[Path | None, typer.Option(help="Blank: data.html in the reports")] = None,
+) -> None:
+    """Show a data set on one page, or what differs between two.
+
+    Example: `pneumo explore data/rsna other/hospital`
+    """
+    from pneumo import workflow
+    from pneumo.stages.explore import explore as stage
+
+    roots = [root or Path(load_settings().data.root), *filter(None, [other_root])]
+    page = out or workflow.paths()["reports"] / "data.html"
+    for found in stage(page, roots):
+        refused = len(found.images) - len(found.read)
+        print(f"{found.name}: {len(found.images)} radiographs, {refused} refused")
+    print(page)
+
+
+@app.command(rich_help_panel=FILES)
 def metric(truth: Path, submission: Path, as_json: AsJson = False) -> None:
     """Print the challenge's score of a submission file.
 
