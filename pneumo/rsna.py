@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from pneumo.boxes import Box, iou
 from pneumo.errors import DataError
+from pneumo.tables import read_table
 
 THRESHOLDS = tuple(percent / 100 for percent in range(40, 80, 5))
 """Intersection over union above which a call is a hit: 0.40, 0.45, ... 0.75."""
@@ -67,7 +67,7 @@ def mean_average_precision(
 
 def read_labels(path: Path) -> dict[str, list[Box]]:
     """Read ``stage_2_train_labels.csv``: ``patientId`` -> true boxes in original pixels."""
-    table = read_table(path, LABEL_COLUMNS)
+    table = read_table(path, LABEL_COLUMNS, numbers=LABEL_COLUMNS[1:])
     truth: dict[str, list[Box]] = {name: [] for name in table["patientId"].unique()}
     positive = table[table["Target"] == 1]
     for name, *sides in positive[list(LABEL_COLUMNS[:5])].itertuples(index=False):
@@ -83,9 +83,7 @@ def read_submission(path: Path) -> dict[str, list[Box]]:
     """
     table = read_table(path, ("patientId", "PredictionString"), text=True)
     found: dict[str, list[Box]] = {}
-    for line, (name, text) in enumerate(
-        table[["patientId", "PredictionString"]].itertuples(index=False), start=2
-    ):
+    for line, name, text in table[["patientId", "PredictionString"]].itertuples():
         where = f"{path}, line {line}"
         if name in found:
             raise DataError(f"{where}: {name!r} stands twice; give each image one line")
@@ -103,19 +101,6 @@ def format_submission(found: Mapping[str, Sequence[Box]]) -> str:
         )
         lines.append(f"{name},{' '.join(numbers)}")
     return "\n".join(lines) + "\n"
-
-
-def read_table(path: Path, columns: Iterable[str], *, text: bool = False) -> pd.DataFrame:
-    """Read a CSV file that must have ``columns``; IDs, and all cells if ``text``, stay strings."""
-    try:
-        types = str if text else {"patientId": str, "person": str}
-        table = pd.read_csv(path, dtype=types, keep_default_na=not text)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
-    if missing := [name for name in columns if name not in table.columns]:
-        found = ", ".join(map(str, table.columns))
-        raise DataError(f"{path}: column {', '.join(missing)} is missing (found {found})")
-    return table
 
 
 def _by_confidence(boxes: Iterable[Box]) -> list[Box]:

@@ -31,6 +31,9 @@ class DataSettings(Section):
     train_images: int | None = Field(ge=1, description="Training images; null: all that are left")
     validation_images: int = Field(ge=1, description="Images the ensemble is tuned on")
     test_images: int = Field(ge=1, description="Images the ensemble is judged on, once")
+    reserved_test: str | None = Field(
+        min_length=1, description="File in the root with IDs of images kept for test; null: none"
+    )
     seed: int = Field(ge=0, description="Seed of the split")
 
 

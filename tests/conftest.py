@@ -1,12 +1,13 @@
 """Data that many tests share: a small demo set, prepared, and maps that networks could give."""
 
 from pathlib import Path
-from shutil import copytree
+from shutil import copytree, ignore_patterns
 
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from pneumo.manifest import MANIFEST
 from pneumo.prepared import load_prepared
 from pneumo.settings import DataSettings, DemoSettings, Settings, load_settings
 from pneumo.stages.demo import demo
@@ -36,6 +37,7 @@ def data_settings(demo_root) -> DataSettings:
         train_images=None,
         validation_images=10,
         test_images=10,
+        reserved_test=None,
         seed=1,
     )
 
@@ -65,8 +67,9 @@ def networks_folder(tmp_path_factory, prepared_folder, settings) -> Path:
 
 @pytest.fixture
 def broken_root(demo_root, tmp_path) -> Path:
-    """A copy of the demo's data that a test may damage; the radiographs are links."""
-    return Path(copytree(demo_root, tmp_path / "data", copy_function=_copy))
+    """A copy of the demo's data, without manifest, that a test may damage; radiographs are links."""
+    without = ignore_patterns(MANIFEST)
+    return Path(copytree(demo_root, tmp_path / "data", copy_function=_copy, ignore=without))
 
 
 def _copy(source: str, target: str) -> None:

@@ -16,6 +16,7 @@ from pneumo.demo.files import write_dicom
 from pneumo.demo.plan import Case, plan
 from pneumo.demo.radiograph import draw
 from pneumo.files import whole
+from pneumo.manifest import write_manifest
 
 if TYPE_CHECKING:
     from pneumo.demo.findings import BoxPx
@@ -44,6 +45,7 @@ def demo(out: Path, *, demo: "DemoSettings", workers: int | None = None) -> None
         _write(folder / LABELS, LABEL_COLUMNS, _labels(cases, boxes))
         _write(folder / CLASSES, CLASS_COLUMNS, _classes(cases, boxes))
         _write(folder / PATIENTS, PATIENT_COLUMNS, _patients(cases))
+        write_manifest(folder)
 
 
 def _draw_all(folder: Path, cases: Sequence[Case], workers: int) -> list[list["BoxPx"]]:

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 
 from pneumo.boxes import Box, Frame, mask_from_boxes
-from pneumo.dataset import IMAGES, open_dataset
+from pneumo.dataset import IMAGES, open_dataset, read_ids
 from pneumo.errors import DataError
 from pneumo.files import sha256, sha256_of, whole, write_json
+from pneumo.manifest import check_manifest
 from pneumo.prepared import COLUMNS, SPLITS
 from pneumo.shards import Shards, shards_beside
-from pneumo.splits import UNUSED, leaked_people, split_by_person
+from pneumo.splits import UNUSED, leaked_people, split_images
 
 if TYPE_CHECKING:
     from pneumo.settings import DataSettings
@@ -25,10 +26,12 @@ MASKS_AT_ONCE = 512
 def prepare(out: Path, *, data: "DataSettings", workers: int | None = None) -> None:
     """Write the data set ``data.root`` to the folder ``out`` in the format of ``prepared.py``.
 
-    A file that cannot be read goes to ``rejected.csv``; DataError when fewer than 90 % can. Memory
-    does not grow with the number of files, but for their tables. A run that was killed continues
-    where it was; neither that nor ``workers`` changes a byte of the result.
+    A file that cannot be read goes to ``rejected.csv``; DataError when fewer than 90 % can, or
+    when a file is not as ``manifest.json`` says. Memory does not grow with the number of files,
+    but for their tables. A run that was killed continues where it was; neither that nor
+    ``workers`` changes a byte of the result.
     """
+    check_manifest(Path(data.root))
     dataset = open_dataset(Path(data.root))
     images = dataset.images()
     paths = [dataset.root / IMAGES / f"{name}.dcm" for name in images["patientId"]]
@@ -60,13 +63,8 @@ def _rejected(facts: pd.DataFrame, data: "DataSettings") -> pd.DataFrame:
 def _index(images: pd.DataFrame, data: "DataSettings") -> pd.DataFrame:
     """The images that were read, split and sorted as ``prepared.py`` says, with ``position``."""
     read = images[images["reason"] == ""].reset_index(drop=True)
-    strata = read.assign(stratum=read["class"] + " " + read["view"])
-    counts = {
-        "train": data.train_images,
-        "validation": data.validation_images,
-        "test": data.test_images,
-    }
-    read["split"] = split_by_person(strata, counts, data.seed)
+    reserved = read_ids(Path(data.root) / data.reserved_test) if data.reserved_test else ()
+    read["split"] = split_images(read, data, reserved)
     used = read[read["split"] != UNUSED]
     order = used["split"].map({name: number for number, name in enumerate(SPLITS)})
     used = used.assign(order=order).sort_values(["order", "patientId"], ignore_index=True)
