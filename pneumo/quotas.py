@@ -72,7 +72,8 @@ def _near_even(size: int, people: int, free: Sequence[int]) -> Iterator[tuple[in
     """Divisions of ``people`` over splits with ``free`` images, those near even shares first."""
     total = sum(free)
     most = [min(people, room // size) for room in free]
-    middle = [min(top, (2 * people * room + total) // (2 * total)) for top, room in zip(most, free)]
+    even = [(2 * people * room + total) // (2 * total) for room in free]  # rounded
+    middle = [min(top, n) for top, n in zip(most, even, strict=True)]
     last = max(range(len(free)), key=lambda split: free[split])  # the widest takes the difference
     others = [split for split in range(len(free)) if split != last]
     for ring in range(people + 1):
@@ -82,10 +83,12 @@ def _near_even(size: int, people: int, free: Sequence[int]) -> Iterator[tuple[in
             for s in others
         ]
         for picked in product(*choices):
-            distance = max((abs(n - middle[s]) for n, s in zip(picked, others)), default=0)
+            distance = max(
+                (abs(n - middle[s]) for n, s in zip(picked, others, strict=True)), default=0
+            )
             inside |= distance == ring
             if distance == ring and 0 <= people - sum(picked) <= most[last]:
-                counts = dict(zip(others, picked)) | {last: people - sum(picked)}
+                counts = dict(zip(others, picked, strict=True)) | {last: people - sum(picked)}
                 yield tuple(counts[s] for s in range(len(free)))
         if not inside:
             return

@@ -66,9 +66,7 @@ def _decode(path: Path) -> str:
         if not path.is_file():
             raise DataError(f"{path}: cannot be read: no such file")
         if path.stat().st_size > LARGEST_BYTES:
-            raise DataError(
-                f"{path}: is larger than {LARGEST_BYTES // 2**20} MiB; this is no table"
-            )
+            raise DataError(f"{path}: has over {LARGEST_BYTES // 2**20} MiB; this is no table")
         content = path.read_bytes()
         marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         text = content.decode("utf-16" if marked else "utf-8-sig")

@@ -67,7 +67,7 @@ def networks_folder(tmp_path_factory, prepared_folder, settings) -> Path:
 
 @pytest.fixture
 def broken_root(demo_root, tmp_path) -> Path:
-    """A copy of the demo's data, without manifest, that a test may damage; radiographs are links."""
+    """A copy of the demo's data that a test may damage: no manifest, linked radiographs."""
     without = ignore_patterns(MANIFEST)
     return Path(copytree(demo_root, tmp_path / "data", copy_function=_copy, ignore=without))
 

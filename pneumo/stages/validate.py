@@ -6,79 +6,82 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pneumo.dataset import Dataset, open_dataset
-from pneumo.dicom.headers import read_headers
+from pneumo.checks import WHERE, tables_of
+from pneumo.dataset import HEADERS, IMAGES, open_tables, read_ids
 from pneumo.errors import DataError
 from pneumo.expectations import check
 from pneumo.files import whole, write_json
+from pneumo.tables import read_table
 
 if TYPE_CHECKING:
     from pneumo.settings import DataSettings
 
+INDEX_COLUMNS = ("patientId", "person", "split")
 
-def validate(out: Path, docs: Path, *, data: "DataSettings") -> None:
+
+def validate(out: Path, docs: Path, *, data: "DataSettings", index: Path | None = None) -> None:
     """Check the data set ``data.root``; write ``out`` (JSON) and the folder ``docs`` (Data Docs).
 
-    Both hold counts and column names, no patient's data. Raises DataError with one line per
-    critical failure, after both were written.
+    Both hold counts, row numbers and column names, no patient's data. ``index`` (CSV or parquet,
+    ``patientId, person, split``) is a division into splits to be checked too. Without radiographs
+    the tables are checked alone, if RSNA's table of headers is there. Raises DataError with one
+    line per critical failure, after both were written.
     """
-    dataset = open_dataset(Path(data.root))
+    root = Path(data.root)
+    dataset = open_tables(root)
+    if not dataset.files and not (root / HEADERS).exists():
+        raise DataError(f"{root / IMAGES}: holds no .dcm file; data.root must be in RSNA's format")
+    reserved = read_ids(root / data.reserved_test) if data.reserved_test else None
+    tables = tables_of(dataset, _index(index), reserved)
     with whole(docs) as aside:
-        facts = check(tables_of(dataset), aside)
+        facts = check(tables, aside)
     failed = [fact for fact in facts if not fact["held"]]
-    write_json(out, {"people_known": dataset.patients is not None, "expectations": facts})
-    if dataset.patients is None:
-        print(f"{data.root}: patients.csv is missing; every image counts as a person of its own")
+    write_json(
+        out,
+        {
+            "people_known": dataset.patients is not None,
+            "radiographs": len(dataset.files),
+            "images": len(tables["images"]),
+            "positive": int((tables["images"]["target"] == 1).sum()),
+            "people": int(tables["images"]["person"].nunique()),
+            "rows": {name: len(table) for name, table in tables.items()},
+            "expectations": facts,
+        },
+    )
+    _report(data.root, dataset.patients is not None, docs, failed)
+
+
+def _report(root: str, people_known: bool, docs: Path, failed: list[dict[str, Any]]) -> None:
+    print(f"{root}: Data Docs in {docs / 'index.html'}")
+    if not people_known:
+        print(f"{root}: patients.csv is missing; every image counts as a person of its own")
     for line in _lines(failed, "warning"):
         print(line)
     if critical := _lines(failed, "critical"):
-        raise DataError("\n".join([f"{data.root}: {len(critical)} critical failures", *critical]))
+        count = f"{len(critical)} critical failure{'s' if len(critical) > 1 else ''}"
+        raise DataError("\n".join([f"{root}: {count}", *critical]))
 
 
-def tables_of(dataset: Dataset) -> dict[str, pd.DataFrame]:
-    """The tables that are checked, with derived columns where a rule spans columns or tables."""
-    headers = read_headers(dataset.files)
-    return {
-        "labels": _labels(dataset.labels, headers),
-        "images": _images(dataset),
-        "headers": _headers(headers, dataset.labels),
-    }
-
-
-def _labels(labels: pd.DataFrame, headers: pd.DataFrame) -> pd.DataFrame:
-    sizes = headers.set_index("patientId")[["Rows", "Columns"]].astype(float)
-    rows, columns = (labels["patientId"].map(sizes[side]) for side in ("Rows", "Columns"))
-    sides = labels[["x", "y", "width", "height"]]
-    outside = (sides["x"] + sides["width"] > columns) | (sides["y"] + sides["height"] > rows)
-    return labels.assign(
-        inside=~outside,
-        blank_if_negative=(labels["Target"] == 1) | sides.isna().all(axis=1),
-    )
-
-
-def _images(dataset: Dataset) -> pd.DataFrame:
-    images = dataset.images()
-    targets = dataset.labels.groupby("patientId")["Target"].nunique()
-    files = {path.stem for path in dataset.files}
-    return images.assign(
-        one_target=images["patientId"].map(targets) == 1,
-        class_agrees=(images["class"] == "Lung Opacity") == (images["target"] == 1),
-        has_file=images["patientId"].isin(files),
-        person_known=images["person"].notna(),
-    )
-
-
-def _headers(headers: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
-    years = headers["PatientAge"].astype("string").str.extract(r"^0*(\d+)Y?$")[0]
-    return headers.assign(
-        labelled=headers["patientId"].isin(labels["patientId"]), age=pd.to_numeric(years)
-    )
+def _index(path: Path | None) -> pd.DataFrame | None:
+    if path is None or path.suffix != ".parquet":
+        return None if path is None else read_table(path, INDEX_COLUMNS)
+    try:
+        return pd.read_parquet(path, columns=list(INDEX_COLUMNS))
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{path}: is no table of splits with {INDEX_COLUMNS} ({reason})") from None
 
 
 def _lines(failed: Iterable[dict[str, Any]], severity: str) -> list[str]:
-    return [
-        f"  {severity}: {fact['table']}.{fact['column'] or 'rows'}: {fact['expectation']} failed"
-        + (f" for {fact['unexpected']} rows" if fact["unexpected"] else "")
-        for fact in failed
-        if fact["severity"] == severity
-    ]
+    return [_line(fact) for fact in failed if fact["severity"] == severity]
+
+
+def _line(fact: dict[str, Any]) -> str:
+    """``critical: labels.x: the box ...: 3 rows (line 5, 9, 12)``."""
+    where = f"  {fact['severity']}: {fact['table']}.{fact['column'] or 'rows'}"
+    says = fact["says"] or f"{fact['expectation']} failed"
+    count = fact["unexpected"]
+    if not count:
+        return f"{where}: {says}"
+    rows = ", ".join(map(str, fact["rows"])) + (", ..." if count > len(fact["rows"]) else "")
+    return f"{where}: {says}: {count} row{'s' if count > 1 else ''} ({WHERE[fact['table']]} {rows})"

@@ -1,9 +1,10 @@
 import json
+import re
 
 import pandas as pd
 import pytest
 
-from pneumo.dataset import CLASS_INFO, IMAGES, LABELS, PATIENTS
+from pneumo.dataset import CLASS_INFO, HEADERS, IMAGES, LABELS, PATIENTS
 from pneumo.errors import DataError
 from pneumo.stages.validate import validate
 
@@ -38,30 +39,198 @@ def test_good_data_pass_and_data_docs_are_built(demo_root, tmp_path, data_settin
     assert "<html" in (tmp_path / "docs" / "index.html").read_text()
 
 
+def first(table):
+    return table.index[0]
+
+
+def add(row):
+    return lambda table: pd.concat([table, pd.DataFrame([row])])
+
+
+def respell(table):
+    """The first image once more, its ID in capitals behind a blank."""
+    row = table.iloc[[0]]
+    return pd.concat([table, row.assign(patientId=" " + row["patientId"].str.upper())])
+
+
+def negative_twice(table):
+    return pd.concat([table, table[table["Target"] == 0].head(1)])
+
+
+def contradict(table):
+    row = table[table["Target"] == 1].head(1)
+    return pd.concat([table, row.assign(Target=0, x=None, y=None, width=None, height=None)])
+
+
+def two_classes(table):
+    """The first image of class Normal is of another one too."""
+    row = table[table["class"] == "Normal"].head(1)
+    return pd.concat([table, row.assign(**{"class": "No Lung Opacity / Not Normal"})])
+
+
 FAULTS = [
-    (LABELS, put("Target", 2), "labels.Target"),
-    (LABELS, put("x", -5.0), "labels.x"),
-    (LABELS, put("width", 0.0), "labels.width"),
-    (LABELS, put("height", None), "labels.height"),
+    (LABELS, put("Target", 2), "labels.Target: Target must be 0 or 1: 1 row "),
+    (LABELS, put("Target", None), "labels.Target: Target is blank"),
+    (LABELS, put("x", -5.0), "labels.x: the box starts outside"),
+    (LABELS, put("width", 0.0), "labels.width: the box has no area"),
+    (LABELS, put("height", -3.0), "labels.height: the box has no area"),
+    (LABELS, put("height", None), "labels.height: Target is 1, but the box has a blank"),
     (LABELS, put("x", 1000.0), "labels.inside"),
+    (LABELS, put("width", float("inf")), "labels.inside"),
     (LABELS, put("Target", 0), "labels.blank_if_negative"),
     (LABELS, lambda t: pd.concat([t, t[t["Target"] == 1].head(1)]), "labels.patientId, x"),
-    (LABELS, lambda t: pd.concat([t, pd.DataFrame({"patientId": ["n"], "Target": [0]})]), "file"),
-    (CLASS_INFO, put("class", "Pneumonia", lambda t: t.index[0]), "images.class"),
+    (LABELS, negative_twice, "labels.one_row_if_negative: .*: 1 row "),
+    (LABELS, negative_twice, "labels.patientId, x.*more than once: 2 rows"),
+    (LABELS, contradict, "labels.one_target"),
+    (LABELS, respell, "labels.one_spelling"),
+    (LABELS, put("patientId", None, first), "labels.patientId: the image has no ID"),
+    (LABELS, add({"patientId": "../../etc/x", "Target": 0}), "labels.safe_id: .*: 1 row "),
+    (LABELS, add({"patientId": "n", "Target": 0}), "images.has_file"),
+    (CLASS_INFO, put("class", "Pneumonia", first), "classes.class: the class is unknown"),
     (CLASS_INFO, lambda t: t[t["patientId"] != t["patientId"].iloc[0]], "images.class"),
     (CLASS_INFO, put("class", "Normal", lambda t: t["class"] == "Lung Opacity"), "class_agrees"),
-    (PATIENTS, lambda t: t.iloc[1:], "images.person_known"),
-]
+    (CLASS_INFO, two_classes, "classes.one_class"),
+    (CLASS_INFO, add({"patientId": "n", "class": "Normal"}), "classes.labelled"),
+    (PATIENTS, lambda t: t.iloc[1:], "images.person_listed"),
+    (PATIENTS, respell, "people.listed_once"),
+    (PATIENTS, lambda t: put("person", f" {t['person'][0]}", lambda t: t.index[1])(
+        put("person", t["person"][0], lambda t: t.index[2])(t)), "people.one_spelling"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("table", "edit", "where"), FAULTS)
-def test_a_critical_fault_stops_with_the_rule_and_its_count(
+def test_a_critical_fault_stops_with_the_rule_and_its_rows(
     table, edit, where, broken_root, tmp_path, data_settings
 ):
     change(broken_root / table, edit)
-    with pytest.raises(DataError, match=f"critical.*{where}"):
+    with pytest.raises(DataError, match=f"critical: .*{where}"):
         run(broken_root, tmp_path, data_settings)
-    assert (tmp_path / "validation.json").exists()
+    facts = json.loads((tmp_path / "validation.json").read_text())["expectations"]
+    assert all(len(fact["rows"]) == min(5, fact["unexpected"] or 0) for fact in facts)
+
+
+def test_many_faults_are_told_at_once_with_the_lines_where_they_stand(
+    broken_root, tmp_path, data_settings
+):
+    path = broken_root / LABELS
+    lines = path.read_text().splitlines()
+    for number in (3, 5, 6, 9, 12, 20):  # as an editor counts them
+        lines[number - 1] = lines[number - 1].rpartition(",")[0] + ",7"
+    path.write_text("\n".join(lines))
+    with pytest.raises(DataError) as caught:
+        run(broken_root, tmp_path, data_settings)
+    message = str(caught.value).splitlines()
+    assert message[0].endswith("critical failures")
+    assert (
+        "  critical: labels.Target: Target must be 0 or 1: 6 rows (line 3, 5, 6, 9, 12, ...)"
+        in message
+    )
+
+
+WARNINGS = [
+    (PATIENTS, put("person", None, first), "images.person_known: .*: 1 row "),
+    (PATIENTS, add({"patientId": "n", "person": "n"}), "people.labelled"),
+    (CLASS_INFO, lambda t: pd.concat([t, t.tail(1), t.tail(1)]), "classes.rows_as_labels"),
+]
+
+
+@pytest.mark.parametrize(("table", "edit", "where"), WARNINGS)
+def test_a_lesser_fault_is_a_warning(
+    table, edit, where, broken_root, tmp_path, data_settings, capsys
+):
+    change(broken_root / table, edit)
+    run(broken_root, tmp_path, data_settings)
+    assert re.search(f"warning: {where}", capsys.readouterr().out)
+
+
+def only_negative(root):
+    change(root / LABELS, lambda t: t[t["Target"] == 0])
+    kept = set(pd.read_csv(root / LABELS)["patientId"])
+    change(root / CLASS_INFO, lambda t: t[t["patientId"].isin(kept)])
+
+
+def test_a_class_balance_out_of_range_is_a_warning(broken_root, tmp_path, data_settings, capsys):
+    only_negative(broken_root)
+    run(broken_root, tmp_path, data_settings)
+    said = capsys.readouterr().out
+    assert "warning: images.target: the share of images is not between 2% and 80%" in said
+    assert "warning: images.is Lung Opacity" in said
+
+
+def headers_table(root):
+    """RSNA's own table in place of the radiographs."""
+    names = sorted(path.name for path in (root / IMAGES).iterdir())
+    table = pd.DataFrame(
+        {"Filename": names, "Modality": "CR", "PatientAge": 40, "PatientSex": "F",
+         "ViewPosition": "AP"}
+    )  # fmt: skip
+    (root / IMAGES).rename(root.parent / "away")
+    return table
+
+
+def test_ages_sexes_and_views_are_checked_also_without_radiographs(
+    broken_root, tmp_path, data_settings, capsys
+):
+    table = headers_table(broken_root)
+    table.loc[0, "PatientAge"], table.loc[1, "PatientSex"] = 148, "X"
+    table.loc[2, "ViewPosition"], table.loc[3, "ViewPosition"] = "LL", None
+    table.to_csv(broken_root / HEADERS, index=False)
+    result = run(broken_root, tmp_path, data_settings)
+    assert result["radiographs"] == 0
+    said = capsys.readouterr().out
+    for line in ["age: an age is over 120: 1 row (file by name, or line 2)", "Sex is unknown",
+                 "ViewPosition is unknown: 1 row", "ViewPosition is missing: 1 row"]:  # fmt: skip
+        assert line in said
+
+
+def test_neither_radiographs_nor_their_headers_are_a_fault(broken_root, tmp_path, data_settings):
+    headers_table(broken_root)
+    with pytest.raises(DataError, match=r"holds no \.dcm file"):
+        run(broken_root, tmp_path, data_settings)
+
+
+INDEX = "patientId,person,split\na,p,train\nb,q,validation\nc,r,test\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "where"),
+    [
+        ("d,p,validation", "splits.one_split_a_person: .*: 2 rows .row 1, 4"),
+        ("d, P,validation", "splits.one_split_a_person"),
+        ("A ,s,validation", "splits.one_split_an_image: .*: 2 rows"),
+        ("A ,p,train", "splits.listed_once"),
+        ("d,s,trian", "splits.split: the split is unknown"),
+        ("d,,train", "splits.person: the person is unknown"),
+    ],
+)
+def test_a_division_in_which_a_person_or_an_id_is_twice_is_refused(
+    more, where, demo_root, tmp_path, data_settings
+):
+    index = tmp_path / "index.csv"
+    index.write_text(INDEX + more + "\n")
+    data = data_settings.model_copy(update={"root": str(demo_root)})
+    with pytest.raises(DataError, match=f"critical: {where}"):
+        validate(tmp_path / "v.json", tmp_path / "docs", data=data, index=index)
+
+
+def test_the_prepared_division_passes_and_unknown_reserved_ids_are_a_warning(
+    broken_root, prepared_folder, tmp_path, data_settings, capsys
+):
+    name = next((broken_root / IMAGES).iterdir()).stem
+    (broken_root / "kept.csv").write_text(f"{name.upper()}\nnobody\n")
+    data = data_settings.model_copy(update={"root": str(broken_root), "reserved_test": "kept.csv"})
+    index = prepared_folder / "index.parquet"
+    validate(tmp_path / "v.json", tmp_path / "docs", data=data, index=index)
+    assert "warning: reserved.known: a reserved ID is not in the labels: 1 row" in (
+        capsys.readouterr().out
+    )
+
+
+def test_all_tables_that_cannot_be_read_are_named_at_once(broken_root, tmp_path, data_settings):
+    (broken_root / LABELS).write_text("")
+    change(broken_root / CLASS_INFO, lambda t: t.assign(more=1))
+    with pytest.raises(DataError, match=r"is empty\n.*column more does not belong there"):
+        run(broken_root, tmp_path, data_settings)
 
 
 def test_a_radiograph_without_labels_is_a_warning(broken_root, tmp_path, data_settings, capsys):

@@ -1,0 +1,151 @@
+"""The tables that are checked: with a column per rule that spans cells, rows or tables.
+
+The index of each table is the line in its file (of the labels for ``images``; the number of the
+file, in order of names, for ``headers`` of radiographs), so that a fault can be found again.
+"""
+
+import re
+
+import pandas as pd
+
+from pneumo.dataset import HEADERS, Dataset
+from pneumo.dicom.headers import TAGS, read_headers
+from pneumo.rsna import CLASSES
+from pneumo.tables import read_table, spell
+
+RSNA_SIDE_PX = 1024
+"""Rows and columns of the challenge's images, whose table of headers does not tell."""
+
+SAFE_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,127}")
+"""IDs become names of files, so they may not climb out of a folder."""
+
+WHERE = {
+    "labels": "line",
+    "classes": "line",
+    "images": "line of the labels",
+    "people": "line",
+    "headers": "file by name, or line",
+    "splits": "row",
+    "reserved": "ID by name",
+}
+"""What the row numbers of each table count."""
+
+
+def tables_of(
+    dataset: Dataset, index: pd.DataFrame | None = None, reserved: list[str] | None = None
+) -> dict[str, pd.DataFrame]:
+    """The tables of a data set, and if given of its splits and reserved IDs, to be checked."""
+    headers = headers_of(dataset)
+    images = dataset.images()
+    tables = {
+        "labels": _labels(dataset.labels, headers),
+        "classes": _classes(dataset),
+        "images": _images(dataset, images, headers),
+        "headers": _headers(headers, dataset.labels),
+    }
+    if dataset.patients is not None:
+        tables["people"] = _people(dataset.patients, images)
+    if index is not None:
+        tables["splits"] = _splits(index)
+    if reserved is not None:
+        known = pd.Series(reserved).isin(spell(images["patientId"]))
+        tables["reserved"] = pd.DataFrame({"known": known}).rename(index=lambda n: n + 1)
+    return tables
+
+
+def headers_of(dataset: Dataset) -> pd.DataFrame:
+    """One row per radiograph, from the files, or from RSNA's table where there are none.
+
+    ``patientId, readable`` and the tags of ``dicom.headers``; without files no sizes.
+    """
+    if dataset.files:
+        return read_headers(dataset.files).rename(index=lambda number: number + 1)
+    columns = ("Filename", "Modality", "PatientAge", "PatientSex", "ViewPosition")
+    table = read_table(dataset.root / HEADERS, columns, numbers=("PatientAge",))
+    names = table["Filename"].astype("string").str.removesuffix(".dcm")
+    return table.reindex(columns=list(TAGS)).assign(
+        patientId=names.astype(object), readable=True, PhotometricInterpretation="MONOCHROME2",
+        Rows=RSNA_SIDE_PX, Columns=RSNA_SIDE_PX,
+    )  # fmt: skip
+
+
+def _labels(labels: pd.DataFrame, headers: pd.DataFrame) -> pd.DataFrame:
+    sizes = headers.drop_duplicates("patientId").set_index("patientId")[["Rows", "Columns"]]
+    sizes = sizes.apply(pd.to_numeric, errors="coerce")
+    rows, columns = (labels["patientId"].map(sizes[side]) for side in ("Rows", "Columns"))
+    sides = labels[["x", "y", "width", "height"]]
+    outside = (sides["x"] + sides["width"] > columns) | (sides["y"] + sides["height"] > rows)
+    targets = labels.groupby("patientId")["Target"].nunique()
+    return labels.assign(
+        safe_id=labels["patientId"].map(_is_safe),
+        one_spelling=_one_each(labels["patientId"], spell(labels["patientId"])),
+        inside=~outside,
+        blank_if_negative=(labels["Target"] == 1) | sides.isna().all(axis=1),
+        one_target=labels["patientId"].isna() | (labels["patientId"].map(targets) == 1),
+        one_row_if_negative=(labels["Target"] == 1) | ~labels["patientId"].duplicated(),
+    )
+
+
+def _classes(dataset: Dataset) -> pd.DataFrame:
+    table = dataset.class_info
+    rows = dataset.labels["patientId"].value_counts()
+    own = table["patientId"].map(table["patientId"].value_counts())
+    return table.assign(
+        one_class=_one_each(table["class"], table["patientId"]),
+        one_spelling=_one_each(table["patientId"], spell(table["patientId"])),
+        labelled=table["patientId"].isin(dataset.labels["patientId"]),
+        rows_as_labels=(own == 1) | (own == table["patientId"].map(rows)),
+    )
+
+
+def _images(dataset: Dataset, images: pd.DataFrame, headers: pd.DataFrame) -> pd.DataFrame:
+    lines = dataset.labels.reset_index().groupby("patientId")["line"].min()
+    listed = dataset.patients["patientId"] if dataset.patients is not None else images["patientId"]
+    inside = images["patientId"].isin(listed)
+    table = images.assign(
+        class_agrees=(images["class"] == CLASSES[2]) == (images["target"] == 1),
+        has_file=images["patientId"].isin(headers["patientId"]),
+        person_listed=inside,
+        person_known=~inside | images["person"].notna(),
+        **{f"is {name}": (images["class"] == name).astype(float) for name in CLASSES},
+    )
+    return table.set_index(table["patientId"].map(lines).rename("line"))
+
+
+def _people(patients: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    return patients.assign(
+        listed_once=~spell(patients["patientId"]).duplicated(keep=False),
+        one_spelling=_one_each(patients["person"], spell(patients["person"])),
+        labelled=patients["patientId"].isin(images["patientId"]),
+    )
+
+
+def _headers(headers: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
+    text = headers.assign(
+        **{tag: headers[tag].map(str, na_action="ignore").replace("", None) for tag in TAGS}
+    )
+    age = text["PatientAge"].astype("string").str.extract(r"^0*(\d+)(?:\.0+)?([YMWD]?)$")
+    years = pd.to_numeric(age[0]).where(age[1].isin(["", "Y"]), 0).where(age[0].notna())
+    return text.assign(
+        labelled=headers["patientId"].isin(labels["patientId"]),
+        age=years.astype(float),
+        **{side: pd.to_numeric(text[side], errors="coerce") for side in ("Rows", "Columns")},
+    )
+
+
+def _splits(index: pd.DataFrame) -> pd.DataFrame:
+    table = index.set_index(pd.RangeIndex(1, len(index) + 1))
+    return table.assign(
+        one_split_a_person=_one_each(table["split"], spell(table["person"])),
+        one_split_an_image=_one_each(table["split"], spell(table["patientId"])),
+        listed_once=~spell(table["patientId"]).duplicated(keep=False),
+    )
+
+
+def _one_each(values: pd.Series, keys: pd.Series) -> pd.Series:
+    """Whether the rows of a key hold one value; true where the key or the value is missing."""
+    return values.isna() | keys.isna() | (keys.map(values.groupby(keys).nunique()) <= 1)
+
+
+def _is_safe(name: object) -> bool:
+    return not isinstance(name, str) or SAFE_ID.fullmatch(name) is not None

@@ -1,0 +1,77 @@
+"""What a division into splits looks like, and what a naive one would leak."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pneumo.checks import headers_of
+from pneumo.dataset import open_tables, read_ids
+from pneumo.splits import (
+    UNUSED,
+    counts_of,
+    leaked_images,
+    leaked_people,
+    split_by_image,
+    split_images,
+)
+
+if TYPE_CHECKING:
+    from pneumo.settings import DataSettings
+
+SPLITS = ("train", "validation", "test", UNUSED)
+
+
+def splits_of(data: "DataSettings") -> pd.DataFrame:
+    """The images of ``data.root`` with ``split``, as ``prepare`` divides them, and ``naive``.
+
+    Read from tables and headers alone; ``prepare`` leaves out radiographs it cannot read.
+    """
+    root = Path(data.root)
+    dataset = open_tables(root)
+    headers = headers_of(dataset).drop_duplicates("patientId").set_index("patientId")
+    images = dataset.images()
+    for name, tag in (("view", "ViewPosition"), ("sex", "PatientSex")):
+        images[name] = images["patientId"].map(headers[tag]).fillna("").astype(str)
+    reserved = read_ids(root / data.reserved_test) if data.reserved_test else ()
+    images["split"] = split_images(images, data, reserved)
+    known = images[images["person"].notna()]
+    images["naive"] = split_by_image(known, counts_of(data), data.seed)
+    return images
+
+
+def overview(data: "DataSettings") -> dict[str, Any]:
+    """Counts, prevalence, views and sexes per split, and the leaks by person and by image."""
+    images = splits_of(data)
+    naive = images.assign(split=images["naive"]).dropna(subset="split")
+    return {
+        "splits": {
+            name: _about(images[images["split"] == name])
+            for name in SPLITS
+            if (images["split"] == name).any()
+        },
+        "leak": {
+            "by_person": _leaks(images[images["split"] != UNUSED]),
+            "by_image": _leaks(naive),
+        },
+    }
+
+
+def _about(rows: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "images": len(rows),
+        "people": int(rows["person"].nunique()),
+        "positive": float(rows["target"].mean()),
+        "ap": float((rows["view"] == "AP").mean()),
+        "pa": float((rows["view"] == "PA").mean()),
+        "female": float((rows["sex"] == "F").mean()),
+        "male": float((rows["sex"] == "M").mean()),
+    }
+
+
+def _leaks(index: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "people_in_two_splits": leaked_people(index),
+        "validation_images_of_training_people": leaked_images(index, "validation"),
+        "test_images_of_training_people": leaked_images(index, "test"),
+    }
