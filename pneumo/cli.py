@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from pneumo import cli_data
 from pneumo.errors import PneumoError
 from pneumo.settings import load_settings
 
@@ -25,6 +26,7 @@ app = typer.Typer(
 console = Console()
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 PIPELINE, REGISTRY, SERVERS, FILES = "Pipeline stages", "Models", "One machine", "Files"
+DATA = "Raw data"
 
 
 def main() -> None:
@@ -38,12 +40,12 @@ def main() -> None:
         raise SystemExit(130) from None
 
 
-def _run(stage: Callable[..., Any], *paths: Any) -> Any:
+def _run(stage: Callable[..., Any], *paths: Any, **more: Any) -> Any:
     """Call a stage with its paths and the settings sections that its signature names."""
     settings = load_settings()
     named = inspect.signature(stage).parameters.values()
     sections = {p.name: getattr(settings, p.name) for p in named if is_section(p)}
-    return stage(*paths, **sections)
+    return stage(*paths, **sections, **more)
 
 
 def is_section(parameter: inspect.Parameter) -> bool:
@@ -63,14 +65,18 @@ def demo(out: Path) -> None:
 
 
 @app.command(rich_help_panel=PIPELINE)
-def validate(out: Path, docs: Path) -> None:
+def validate(
+    out: Path,
+    docs: Path,
+    index: Annotated[Path | None, typer.Option(help="Splits to check too, CSV or parquet.")] = None,
+) -> None:
     """Check the data set `data.root`; a critical failure ends with exit code 2.
 
     Example: `pneumo validate reports/validation.json reports/data_docs`
     """
     from pneumo.stages.validate import validate as stage
 
-    _run(stage, out, docs)
+    _run(stage, out, docs, index=index)
 
 
 @app.command(rich_help_panel=PIPELINE)
@@ -119,6 +125,10 @@ def evaluate(prepared: Path, networks: Path, tuned: Path, out: Path) -> None:
     from pneumo.stages.evaluate import evaluate as stage
 
     _run(stage, prepared, networks, tuned, out)
+
+
+for command in (cli_data.fetch, cli_data.manifest, cli_data.splits, cli_data.publish):
+    app.command(rich_help_panel=DATA)(command)
 
 
 @app.command(rich_help_panel=REGISTRY)

@@ -21,8 +21,8 @@ SMALLEST_SIDE_PX = 64
 SHARES = {"target": (0.02, 0.8), **{f"is {name}": (0.02, 0.9) for name in CLASSES}}
 """Least and most of all images that may be positive, or of one class."""
 
-POSITIVE = {"row_condition": "Target == 1", "condition_parser": "pandas"}
-READABLE = {"row_condition": "readable == True", "condition_parser": "pandas"}
+POSITIVE: dict[str, Any] = {"row_condition": "Target == 1", "condition_parser": "pandas"}
+READABLE: dict[str, Any] = {"row_condition": "readable == True", "condition_parser": "pandas"}
 
 
 def suites(tables: Iterable[str]) -> dict[str, list[Any]]:

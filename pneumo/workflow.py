@@ -10,6 +10,9 @@ import yaml
 CHAMPION = "pneumonia-champion"
 """Asset that changes when another ensemble becomes champion."""
 
+VALID_DATA = "pneumonia-valid-data"
+"""Asset that changes when data passed validation; its events carry their hash and counts."""
+
 GPU_POOL = "gpu"
 """Airflow pool with one slot per network that may train at a time."""
 
