@@ -52,13 +52,13 @@ def split_by_person(
     on any machine, since all is decided in integers. Returns a Series of split names, indexed
     like ``images``. Raises DataError when the counts cannot be met exactly.
 
-    The images whose ``patientId`` is in ``reserved`` go to ``test``. Other images of the same
-    people fill ``test`` up, and are ``unused`` when it is full.
+    The images whose ``patientId`` is in ``reserved`` go to ``test``, also those without a person.
+    Other images of the same people fill ``test`` up, and are ``unused`` when it is full.
     """
     split = pd.Series(UNUSED, index=images.index, dtype=object, name="split")
-    known = images[images["person"].notna()]
     if len(reserved):
-        counts, known = _reserve(split, known, counts, seed, reserved)
+        counts, images = _reserve(split, images, counts, seed, reserved)
+    known = images[images["person"].notna()]
     split.loc[known.index] = _place(known, _capacity(len(known), counts), seed)
     return split
 
@@ -90,18 +90,18 @@ def _reserve(
     inside = spell(images["patientId"]).isin(set(reserved))
     size = counts["test"]
     if not inside.any():
-        raise DataError("data.reserved_test: none of its IDs is an image of a known person")
+        raise DataError("data.reserved_test: none of its IDs is an image that is there")
     if size is None or size < inside.sum():
         raise DataError(
             f"data.reserved_test: reserves {inside.sum()} images for test, more than "
             f"data.test_images ({size}); raise that setting"
         )
-    theirs = images["person"].isin(images[inside]["person"])
+    theirs = images["person"].isin(images[inside]["person"].dropna())
     more = _drawn_evenly(images[theirs & ~inside], size - int(inside.sum()), seed)
     split.loc[images.index[inside]] = "test"
     split.loc[more] = "test"
     left = {**counts, "test": size - int(inside.sum()) - len(more)}
-    return left, images[~theirs]
+    return left, images[~theirs & ~inside]
 
 
 def _drawn_evenly(images: pd.DataFrame, size: int, seed: int) -> pd.Index:

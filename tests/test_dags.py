@@ -37,6 +37,23 @@ tasks = {
 dag = bag.dags["pneumonia_train"]
 about = {"runs": dag.max_active_runs, "catchup": dag.catchup, "doc": dag.doc_md}
 about["recipes"] = dag.params.get_param("recipe").schema["enum"]
+daily = bag.dags["pneumonia_validate"]
+about["daily"] = {
+    "schedule": daily.timetable.summary,
+    "runs": daily.max_active_runs,
+    "doc": daily.doc_md,
+    "tasks": {
+        task.task_id: {
+            "line": task.python_callable() if not task.outlets else "",
+            "retries": task.retries,
+            "hours": task.execution_timeout.total_seconds() / 3600,
+            "rule": task.trigger_rule.value,
+            "after": sorted(task.upstream_task_ids),
+            "outlets": [outlet.name for outlet in task.outlets],
+        }
+        for task in daily.tasks
+    },
+}
 print("RESULT", json.dumps({"errors": bag.import_errors, "tasks": tasks, "dag": about}))
 """
 
@@ -87,6 +104,26 @@ def test_one_run_at_a_time_of_any_recipe(parsed):
     assert parsed["dag"]["catchup"] is False
     assert parsed["dag"]["doc"].startswith("Trains the ensemble")
     assert parsed["dag"]["recipes"] == ["params.yaml", *workflow.RECIPES]
+
+
+def test_data_are_validated_daily_published_and_announced_with_their_facts(parsed):
+    daily = parsed["dag"]["daily"]
+    assert (daily["schedule"], daily["runs"]) == ("0 0 * * *", 1)
+    assert "every day" in daily["doc"]
+    tasks = daily["tasks"]
+    assert stage_of(tasks["validate"]["line"]) == "validate"
+    assert tasks["publish"]["line"] == "pneumo publish"
+    assert tasks["valid_data"]["outlets"] == [workflow.VALID_DATA]
+    assert ancestors(tasks, "valid_data") == {"demo", "validate", "publish"}
+
+
+def test_nothing_goes_on_after_data_that_are_not_valid(parsed):
+    tasks = parsed["dag"]["daily"]["tasks"]
+    rules = {name: task["rule"] for name, task in tasks.items()}
+    assert rules.pop("validate") == "none_failed"
+    assert set(rules.values()) == {"all_success"}
+    assert {task["retries"] for task in tasks.values()} == {0}
+    assert all(0 < task["hours"] <= 6 for task in tasks.values())
 
 
 def test_each_network_trains_in_the_gpu_pool_and_is_tried_again(tasks):
