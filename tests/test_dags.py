@@ -39,7 +39,7 @@ about = {"runs": dag.max_active_runs, "catchup": dag.catchup, "doc": dag.doc_md}
 about["recipes"] = dag.params.get_param("recipe").schema["enum"]
 daily = bag.dags["pneumonia_validate"]
 about["daily"] = {
-    "schedule": daily.timetable.summary,
+    "schedule": str(daily.schedule),
     "runs": daily.max_active_runs,
     "doc": daily.doc_md,
     "tasks": {
@@ -108,7 +108,7 @@ def test_one_run_at_a_time_of_any_recipe(parsed):
 
 def test_data_are_validated_daily_published_and_announced_with_their_facts(parsed):
     daily = parsed["dag"]["daily"]
-    assert (daily["schedule"], daily["runs"]) == ("0 0 * * *", 1)
+    assert (daily["schedule"], daily["runs"]) == ("@daily", 1)
     assert "every day" in daily["doc"]
     tasks = daily["tasks"]
     assert stage_of(tasks["validate"]["line"]) == "validate"
