@@ -190,6 +190,21 @@ def explore(
 
 
 @app.command(rich_help_panel=FILES)
+def check(folder: Path, as_json: AsJson = False) -> None:
+    """Read a folder of radiographs without scoring it: what is accepted, what is not, and why.
+
+    Exit code 3 when some files were rejected. Example: `pneumo check inbox`
+    """
+    from pneumo.stages.check import check as stage
+    from pneumo.stages.check import lines
+
+    found = stage(folder)
+    print(json.dumps(found) if as_json else "\n".join(lines(found)))
+    if found["rejected"]:
+        raise typer.Exit(3)
+
+
+@app.command(rich_help_panel=FILES)
 def metric(truth: Path, submission: Path, as_json: AsJson = False) -> None:
     """Print the challenge's score of a submission file.
 

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-import pneumo.boxes
 import pneumo.dicom
+import pneumo.frame
 import pneumo.squares
 from pneumo.errors import DataError
 from pneumo.files import sha256, sha256_of, whole
@@ -102,12 +102,12 @@ def _state(path: Path) -> list[int]:
 def _reader() -> str:
     """The sum of the code between a file and its square."""
     own = [*Path(pneumo.dicom.__file__).parent.glob("*.py"), *map(Path, _modules())]
-    libraries = [version(name) for name in ("numpy", "pillow", "pydicom")]
+    libraries = [version(name) for name in ("imagecodecs", "numpy", "pillow", "pydicom", "simplejpeg")]
     return sha256_of([libraries, sorted(map(sha256, own))])
 
 
 def _modules() -> Iterable[str]:
-    return pneumo.boxes.__file__, pneumo.squares.__file__
+    return pneumo.frame.__file__, pneumo.squares.__file__
 
 
 def _save(path: Path, squares: Sequence[Square]) -> None:

@@ -13,7 +13,7 @@ from pneumo.dataset import IMAGES
 from pneumo.errors import DataError
 from pneumo.files import sha256
 from pneumo.shards import Shards
-from pneumo.squares import read_square
+from pneumo.squares import read_squares
 from pneumo.stages.prepare import prepare
 
 KILLED_AFTER_3_SHARDS = """
@@ -38,13 +38,13 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def few(monkeypatch):
-    """Shards of four files, and the paths that are read, in this process."""
+    """Shards of four files, and the paths that are read."""
     read: list[Path] = []
 
     def read_here(paths, size_px, workers=None):
-        for path in paths:
+        for path, square in zip(paths, read_squares(paths, size_px, 1), strict=True):
             read.append(path)
-            yield read_square(path, size_px)
+            yield square
 
     monkeypatch.setattr(shards, "SHARD_FILES", 4)
     monkeypatch.setattr(shards, "read_squares", read_here)

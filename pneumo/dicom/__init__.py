@@ -1,5 +1,5 @@
-"""Radiographs as DICOM files."""
+"""Radiographs as DICOM files, or as PNG and JPEG pictures."""
 
-from pneumo.dicom.read import Radiograph, fit, read_radiograph
+from pneumo.dicom.read import Radiograph, Square, fit, read_radiograph, read_square
 
-__all__ = ["Radiograph", "fit", "read_radiograph"]
+__all__ = ["Radiograph", "Square", "fit", "read_radiograph", "read_square"]

@@ -4,8 +4,24 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
-import pydicom
 
+from pneumo.dicom.guards import (
+    COLUMNS,
+    MODALITY,
+    PHOTOMETRIC_INTERPRETATION,
+    ROWS,
+    STORED,
+)
+from pneumo.dicom.parse import parse
+from pneumo.dicom.refusal import Refused
+from pneumo.dicom.scan import AGE, SEX, VIEW
+from pneumo.dicom.source import file_bytes
+
+TEXTS = {
+    "Modality": MODALITY, "PhotometricInterpretation": PHOTOMETRIC_INTERPRETATION,
+    "ViewPosition": VIEW, "PatientSex": SEX, "PatientAge": AGE,
+}  # fmt: skip
+NUMBERS = {"Rows": ROWS, "Columns": COLUMNS, "BitsStored": STORED}
 TAGS = (
     "Modality", "PhotometricInterpretation", "Rows", "Columns", "BitsStored",
     "ViewPosition", "PatientSex", "PatientAge",
@@ -22,8 +38,9 @@ def read_headers(files: Iterable[Path]) -> pd.DataFrame:
 
 def _header(path: Path) -> dict:
     try:
-        dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(TAGS))
-        values = {tag: dataset.get(tag) for tag in TAGS}
-    except Exception:  # pydicom raises many kinds on a broken file
+        header = parse(file_bytes(path), pixels=False)
+        numbers = {name: header.integer(tag) for name, tag in NUMBERS.items()}
+    except (Refused, MemoryError):
         return {"patientId": path.stem, "readable": False}
-    return {"patientId": path.stem, "readable": True, **values}
+    texts = {name: header.text(tag) if tag in header else None for name, tag in TEXTS.items()}
+    return {"patientId": path.stem, "readable": True, **texts, **numbers}

@@ -14,7 +14,7 @@ from pneumo.explore.duplicates import same_pictures
 from pneumo.explore.notes import notes
 from pneumo.explore.survey import SIDES, Survey
 from pneumo.rsna import CLASSES
-from pneumo.squares import read_square
+from pneumo.squares import read_squares
 
 SAMPLES_PER_CLASS, SAMPLE_PX, SAMPLE_SEED = 4, 320, 1
 GROUPS_SHOWN, LINES_SHOWN = 8, 20
@@ -177,11 +177,11 @@ def _samples(survey: Survey) -> list[dict[str, Any]]:
         rows = survey.read[survey.read["class"] == name].drop_duplicates("person")
         count = min(SAMPLES_PER_CLASS, len(rows))
         drawn += rows.sample(count, random_state=SAMPLE_SEED).index.tolist()
-    return [_sample(survey, row) for row in drawn]
+    squares = read_squares([survey.paths[row] for row in drawn], SAMPLE_PX)
+    return [_sample(survey, row, square) for row, (square, _) in zip(drawn, squares, strict=True)]
 
 
-def _sample(survey: Survey, row: int) -> dict[str, Any]:
-    square, _ = read_square(survey.paths[row], SAMPLE_PX)
+def _sample(survey: Survey, row: int, square: np.ndarray) -> dict[str, Any]:
     image = survey.images.iloc[row]
     height, width = float(image["rows"]), float(image["columns"])
     scale = SAMPLE_PX / max(height, width)

@@ -11,11 +11,13 @@ import pandas as pd
 
 from pneumo import registry
 from pneumo.boxes import Box, Frame
-from pneumo.dicom import fit, read_radiograph
-from pneumo.errors import DataError, RadiographError, RegistryError, ServiceError
+from pneumo.dicom.folder import list_folder, read_folder
+from pneumo.dicom.workers import Rejected
+from pneumo.errors import DataError, RegistryError, ServiceError
 from pneumo.files import whole, write_json
 from pneumo.progress import track
 from pneumo.rsna import format_submission
+from pneumo.safe import cell
 from pneumo.tracking import client
 
 if TYPE_CHECKING:
@@ -28,23 +30,23 @@ COLUMNS = ("file", "rows", "columns", "view", "probability", "boxes", "model_ver
 
 
 def score(source: Path, out: Path) -> dict[str, Any]:
-    """Score a DICOM file, or all ``.dcm`` files below a folder, with the champion.
+    """Score a radiograph, or every file below a folder, with the champion.
 
     Writes the folder ``out``: ``predictions.csv`` (a row per radiograph), ``submission.csv``
     (the challenge's format), ``rejected.csv`` (file, reason, message) and ``summary.json``, which
     is returned. Raises RegistryError when there is no champion or its files fail their sums.
     """
-    files = sorted(source.rglob("*.dcm")) if source.is_dir() else [source]
-    if not files or not files[0].exists():
-        raise DataError(f"{source}: holds no .dcm file")
+    files = list_folder(source)
+    if not files:
+        raise DataError(f"{source}: holds no file")
     version, engine = _champion()
     rows: list[dict[str, Any]] = []
     rejected: list[dict[str, str]] = []
     found: dict[str, list[Box]] = {}
-    for batch in _batches(track(files, len(files), "Scoring"), engine.size_px, rejected):
+    for batch in _batches(source, files, engine.size_px, rejected):
         for row, boxes in _find(batch, engine):
             rows.append({**row, "boxes": json.dumps(boxes), "model_version": version.version})
-            found[Path(row["file"]).stem] = [Box(**box) for box in boxes]
+            found[cell(files[row["number"]].stem)] = [Box(**box) for box in boxes]
     summary = {
         "files": len(files),
         "scored": len(rows),
@@ -82,19 +84,21 @@ def _champion() -> "tuple[ModelVersion, KerasEngine]":
 
 
 def _batches(
-    files: Iterator[Path], size_px: int, rejected: list[dict[str, str]]
+    source: Path, files: list[Path], size_px: int, rejected: list[dict[str, str]]
 ) -> Iterator[list[tuple[dict[str, Any], Frame, np.ndarray]]]:
     """Read files into batches; what cannot be read is added to ``rejected``."""
     batch = []
-    for path in files:
-        try:
-            radiograph = read_radiograph(path)
-        except RadiographError as error:
-            rejected.append({"file": str(path), "reason": error.reason, "message": str(error)})
+    answers = track(read_folder(source, files, size_px), len(files), "Scoring")
+    for number, answer in enumerate(answers):
+        file = cell(files[number])
+        if isinstance(answer, Rejected):
+            message = cell(answer.message)
+            rejected.append({"file": file, "reason": answer.reason, "message": message})
             continue
-        rows, columns = radiograph.frame_size
-        facts = {"file": str(path), "rows": rows, "columns": columns, "view": radiograph.view}
-        batch.append((facts, Frame(rows, columns, size_px), fit(radiograph.pixels, size_px)))
+        rows, columns = answer.rows, answer.columns
+        size = {"rows": rows, "columns": columns}
+        facts = {"number": number, "file": file, **size, "view": answer.facts.view}
+        batch.append((facts, Frame(rows, columns, size_px), answer.pixels))
         if len(batch) == BATCH:
             yield batch
             batch = []

@@ -1,0 +1,126 @@
+"""How stored values become grey levels: what the header asks for, checked."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from pneumo.dicom.guards import PHOTOMETRIC_INTERPRETATION, REPRESENTATION
+from pneumo.dicom.header import Header, named
+from pneumo.dicom.refusal import refuse
+from pneumo.safe import code
+
+INTERCEPT, SLOPE, MODALITY_LUT = 0x00281052, 0x00281053, 0x00283000
+CENTRE, WIDTH, FUNCTION, VOI_LUT = 0x00281050, 0x00281051, 0x00281056, 0x00283010
+LUT_DESCRIPTOR, LUT_DATA = 0x00283002, 0x00283006
+PRESENTATION_SHAPE = 0x20500020
+Function = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
+FUNCTIONS: tuple[Function, ...] = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
+
+
+@dataclass(frozen=True)
+class Lut:
+    """A lookup table: ``first`` is the value that maps to ``entries[0]``; outputs have ``bits``."""
+
+    first: int
+    entries: np.ndarray
+    bits: int
+
+
+@dataclass(frozen=True)
+class Window:
+    """The values between black and white: ``centre``, ``width`` and the curve between them."""
+
+    centre: float
+    width: float
+    function: Function = "LINEAR"
+
+
+@dataclass(frozen=True)
+class Display:
+    """Modality rescale or LUT, then VOI LUT or window, then inversion (PS3.3 C.11.1, C.11.2)."""
+
+    slope: float = 1.0
+    intercept: float = 0.0
+    modality: Lut | None = None
+    voi: Lut | Window | None = None
+    inverted: bool = False
+
+
+def display(header: Header) -> Display:
+    """What a header asks for. Of several windows or VOI LUTs the first counts, LUTs before windows.
+
+    Raises Refused: ``bad_rescale``, ``bad_window``, ``bad_lut``, ``bad_header``.
+    """
+    modality = next(iter(header.items(MODALITY_LUT)), None)
+    slope, intercept = header.decimal(SLOPE, 1.0), header.decimal(INTERCEPT, 0.0)
+    if modality is None:
+        _check_rescale(slope, intercept)
+    voi = next(iter(header.items(VOI_LUT)), None)
+    signed = header.integer(REPRESENTATION, 0) == 1
+    return Display(
+        slope=slope,
+        intercept=intercept,
+        modality=None if modality is None else _lut(modality, signed=signed),
+        voi=_window(header) if voi is None else _lut(voi, signed=signed or intercept < 0),
+        inverted=_is_inverted(header),
+    )
+
+
+def _check_rescale(slope: float, intercept: float) -> None:
+    if not math.isfinite(slope) or slope == 0 or abs(slope) > 1e12:
+        refuse("bad_rescale", f"{named(SLOPE)} is {slope:g}; it must be finite and not 0")
+    if not math.isfinite(intercept) or abs(intercept) > 1e15:
+        refuse("bad_rescale", f"{named(INTERCEPT)} is {intercept:g}; it must be finite")
+
+
+def _window(header: Header) -> Window | None:
+    centres, widths = header.decimals(CENTRE), header.decimals(WIDTH)
+    if not centres and not widths:
+        return None
+    if not centres or not widths:
+        given, missing = (CENTRE, WIDTH) if centres else (WIDTH, CENTRE)
+        refuse("bad_window", f"{named(given)} is given, but {named(missing)} is missing")
+    centre, width = centres[0], widths[0]
+    function = next((f for f in FUNCTIONS if f == (header.text(FUNCTION) or "LINEAR")), None)
+    if function is None:
+        refuse("bad_window", f"{named(FUNCTION)} is {code(header.text(FUNCTION))}; it is not known")
+    smallest = 1.0 if function == "LINEAR" else 0.0  # PS3.3 C.11.2.1.2
+    if not math.isfinite(width) or width < smallest or width == 0:
+        least = "at least 1" if function == "LINEAR" else "above 0"
+        refuse("bad_window", f"{named(WIDTH)} is {width:g}; for {function} it must be {least}")
+    if not math.isfinite(centre):
+        refuse("bad_window", f"{named(CENTRE)} is {centre:g}; it must be finite")
+    return Window(centre, width, function)
+
+
+def _lut(item: Header, *, signed: bool = False) -> Lut:
+    """Read one item of a LUT sequence (PS3.3 C.11.1.1, C.11.2.1.1).
+
+    The first mapped value has the sign of its VR; an unsigned VR over 32,767 is negative where
+    values before the table may be (``signed``).
+    """
+    descriptor, data = item.words(LUT_DESCRIPTOR), item.raw(LUT_DATA)
+    if len(descriptor) != 3 or not data:
+        refuse("bad_lut", f"a table lacks {named(LUT_DESCRIPTOR)} or {named(LUT_DATA)}")
+    count, first, bits = descriptor[0] or 65_536, descriptor[1], descriptor[2]
+    if first > 32_767 and (signed or item.is_signed(LUT_DESCRIPTOR)):
+        first -= 65_536
+    if not 8 <= bits <= 16:
+        refuse("bad_lut", f"{named(LUT_DESCRIPTOR)} says {bits} bits an entry; it must be 8 to 16")
+    entries = np.array(item.words(LUT_DATA), np.uint16)
+    if bits == 8 and count <= len(data) < 2 * count:
+        entries = np.frombuffer(data, np.uint8).astype(np.uint16)
+    if entries.size < count:
+        refuse("bad_lut", f"{named(LUT_DATA)} holds {entries.size:,} entries, not {count:,}")
+    return Lut(first, np.minimum(entries[:count], (1 << bits) - 1), bits)
+
+
+def _is_inverted(header: Header) -> bool:
+    """Whether the lowest value is white: MONOCHROME1, or Presentation LUT Shape INVERSE.
+
+    A DX image says both at once, and is inverted once (PS3.3 C.8.11.3.1.2).
+    """
+    inverse = header.text(PRESENTATION_SHAPE) == "INVERSE"
+    return inverse or header.text(PHOTOMETRIC_INTERPRETATION) == "MONOCHROME1"

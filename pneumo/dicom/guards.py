@@ -1,0 +1,114 @@
+"""What is accepted as a chest radiograph, from its header alone."""
+
+from dataclasses import dataclass
+
+from pneumo.dicom.header import Header, named
+from pneumo.dicom.refusal import refuse, require
+from pneumo.safe import code
+
+MODALITIES = ("CR", "DX")
+PHOTOMETRIC = ("MONOCHROME1", "MONOCHROME2")
+SMALLEST_SIDE_PX, LARGEST_AREA_PX = 64, 36_000_000
+MODALITY, PHOTOMETRIC_INTERPRETATION = 0x00080060, 0x00280004
+SAMPLES, FRAMES, ROWS, COLUMNS = 0x00280002, 0x00280008, 0x00280010, 0x00280011
+ALLOCATED, STORED, HIGH_BIT, REPRESENTATION = 0x00280100, 0x00280101, 0x00280102, 0x00280103
+PIXEL_DATA = 0x7FE00010
+OTHER_PIXELS = (0x7FE00008, 0x7FE00009)  # Float, Double Float Pixel Data
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How pixels are stored: ``stored`` bits below and with ``high_bit`` of ``allocated``.
+
+    ``rows`` and ``columns`` are in pixels; ``signed`` is two's complement (PS3.5 8.1.1).
+    """
+
+    rows: int
+    columns: int
+    allocated: int
+    stored: int
+    high_bit: int
+    signed: bool
+
+
+def check(header: Header) -> Layout:
+    """The layout of an acceptable radiograph's pixels; Refused, with its reason, for any other."""
+    _check_kind(header)
+    layout = _layout(header)
+    if not header.raw(PIXEL_DATA):
+        _refuse_pixels(header)
+    return layout
+
+
+def check_size(rows: int, columns: int, what: str) -> None:
+    """Refuse, as ``absurd_size``, sides under 64 px and areas over 36 megapixels."""
+    if min(rows, columns) < SMALLEST_SIDE_PX or rows * columns > LARGEST_AREA_PX:
+        refuse(
+            "absurd_size",
+            f"{what} is {rows} x {columns}; sides must be at least {SMALLEST_SIDE_PX} and the "
+            f"area at most {LARGEST_AREA_PX:,} pixels",
+        )
+
+
+def _check_kind(header: Header) -> None:
+    modality, photometric = header.text(MODALITY), header.text(PHOTOMETRIC_INTERPRETATION)
+    said = f"{named(PHOTOMETRIC_INTERPRETATION)} is {code(photometric)}; a chest radiograph must "
+    must = "be MONOCHROME1 or MONOCHROME2"
+    frames, samples = header.integer(FRAMES, 1), header.integer(SAMPLES, 1)
+    coloured = photometric.startswith(("RGB", "YBR", "HSV", "ARGB", "CMYK"))
+    require(
+        [
+            (
+                modality in MODALITIES,
+                "wrong_modality",
+                f"{named(MODALITY)} is {code(modality)}; it must be CR or DX",
+            ),
+            (frames == 1, "multi_frame", f"{named(FRAMES)} is {frames}; it must be 1"),
+            (not photometric.startswith("PALETTE"), "palette", said + must),
+            (not coloured, "colour", said + must),
+            (photometric in PHOTOMETRIC, "wrong_photometric", said + must),
+            (samples == 1, "colour", f"{named(SAMPLES)} is {samples}; it must be 1"),
+        ]
+    )
+
+
+def _layout(header: Header) -> Layout:
+    rows, columns = header.integer(ROWS, 0) or 0, header.integer(COLUMNS, 0) or 0
+    check_size(rows, columns, f"{named(ROWS)} x {named(COLUMNS)}")
+    allocated = header.integer(ALLOCATED, 0) or 0
+    stored = header.integer(STORED, allocated) or 0
+    high = header.integer(HIGH_BIT, stored - 1) or 0
+    representation = header.integer(REPRESENTATION, 0)
+    require(
+        [
+            (
+                allocated in (8, 16),
+                "bad_bits",
+                f"{named(ALLOCATED)} is {allocated}; it must be 8 or 16",
+            ),
+            (
+                8 <= stored <= allocated,
+                "bad_bits",
+                f"{named(STORED)} is {stored}; it must be 8 to {allocated}",
+            ),
+            (
+                stored - 1 <= high < allocated,
+                "bad_bits",
+                f"{named(HIGH_BIT)} is {high}; it must be {stored - 1} to {allocated - 1}",
+            ),
+            (
+                representation in (0, 1),
+                "bad_bits",
+                f"{named(REPRESENTATION)} is {representation}; it must be 0 or 1",
+            ),
+        ]
+    )
+    return Layout(rows, columns, allocated, stored, high, representation == 1)
+
+
+def _refuse_pixels(header: Header) -> None:
+    if PIXEL_DATA in header:
+        refuse("empty_pixels", f"{named(PIXEL_DATA)} is empty")
+    if any(tag in header for tag in OTHER_PIXELS):
+        refuse("unsupported_pixels", "holds floating-point pixels; they must be whole numbers")
+    refuse("no_pixels", f"{named(PIXEL_DATA)} is missing")

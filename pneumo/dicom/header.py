@@ -1,0 +1,135 @@
+"""The elements of a DICOM data set, read from their raw bytes.
+
+pydicom turns an element into Python objects when it is asked for, which takes longer than decoding
+a JPEG at 1/8 scale and raises many kinds of exceptions; the few tags needed here are read as they
+are stored.
+"""
+
+import logging
+import math
+import warnings
+from functools import cache
+from typing import Literal, NoReturn
+
+from pydicom.datadict import dictionary_description
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+
+from pneumo.dicom.refusal import refuse
+
+# pydicom's warnings show values of tags, which may be a patient's.
+logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+warnings.filterwarnings("ignore", module="pydicom")
+
+LONGEST_TEXT = 1024
+
+
+class Header:
+    """Tags of one data set; ``syntax`` is its Transfer Syntax UID, blank when it names none."""
+
+    def __init__(self, dataset: Dataset, syntax: str, little_endian: bool):
+        self._dataset, self.syntax, self.little_endian = dataset, syntax, little_endian
+
+    def __contains__(self, tag: int) -> bool:
+        return tag in self._dataset
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    @property
+    def is_encapsulated(self) -> bool:
+        """Whether the syntax compresses pixel data (PS3.5 A.4)."""
+        return UID(self.syntax).is_transfer_syntax and UID(self.syntax).is_encapsulated
+
+    def raw(self, tag: int) -> bytes:
+        """The bytes of an element as they are stored; none where it is missing or a sequence."""
+        element = self._dataset.get_item(tag)
+        value = None if element is None else element.value
+        return bytes(value) if isinstance(value, bytes | bytearray) else b""
+
+    def has_value(self, tag: int) -> bool:
+        """Whether an element is there and not blank."""
+        return bool(self.raw(tag).strip(b" \0"))
+
+    def text(self, tag: int) -> str:
+        """A text without its padding, at most ``LONGEST_TEXT`` long."""
+        return self.raw(tag)[:LONGEST_TEXT].decode("latin-1").strip(" \0")
+
+    def integer(self, tag: int, default: int | None = None) -> int | None:
+        """A whole number (US, SS, UL, SL or IS); ``default`` where it is missing or blank.
+
+        Raises Refused, ``bad_header``, when there is something else.
+        """
+        value = self.raw(tag)
+        if not value.strip(b" ") or (self._vr(tag) == "IS" and not self.has_value(tag)):
+            return default
+        if self._vr(tag) in ("IS", "DS"):
+            numbers = self.decimals(tag)
+            return int(numbers[0]) if numbers and numbers[0].is_integer() else self._strange(tag)
+        if len(value) not in (2, 4):
+            return self._strange(tag)
+        return int.from_bytes(value, self._order(tag), signed=self.is_signed(tag))
+
+    def decimals(self, tag: int) -> list[float]:
+        """Decimal strings, which may be NaN or infinite; none where they are missing or blank.
+
+        Raises Refused, ``bad_header``, when there is something else.
+        """
+        try:
+            texts = self.text(tag).split("\\") if self.has_value(tag) else []
+            return [float(text) for text in texts if text.strip(" \0")]
+        except ValueError:
+            return self._strange(tag)
+
+    def decimal(self, tag: int, default: float) -> float:
+        """The first of ``decimals``; ``default`` where there is none."""
+        return next(iter(self.decimals(tag)), default)
+
+    def items(self, tag: int) -> list["Header"]:
+        """The items of a sequence; Refused, ``bad_header``, when there is something else."""
+        if tag not in self._dataset:
+            return []
+        try:
+            items = list(self._dataset[tag].value or [])
+            return [Header(item, self.syntax, self.little_endian) for item in items]
+        except Exception:  # pydicom raises many kinds on a broken sequence
+            return self._strange(tag)
+
+    def words(self, tag: int) -> list[int]:
+        """16-bit numbers, unsigned."""
+        value, order = self.raw(tag), self._order(tag)
+        pairs = (value[at : at + 2] for at in range(0, len(value) - 1, 2))
+        return [int.from_bytes(pair, order) for pair in pairs]
+
+    def is_signed(self, tag: int) -> bool:
+        """Whether an element's VR is that of signed numbers."""
+        return self._vr(tag) in ("SS", "SL")
+
+    def _vr(self, tag: int) -> str:
+        element = self._dataset.get_item(tag)
+        declared = getattr(element, "VR", None)
+        return declared or IMPLICIT.get(tag, "US")
+
+    def _order(self, tag: int) -> Literal["little", "big"]:
+        element = self._dataset.get_item(tag)
+        if isinstance(element, RawDataElement) and not element.is_little_endian:
+            return "big"
+        return "little"
+
+    def _strange(self, tag: int) -> NoReturn:
+        refuse("bad_header", f"{named(tag)} holds no value of its kind")
+
+
+@cache
+def named(tag: int) -> str:
+    """A tag as messages show it: number and name."""
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X}) {dictionary_description(tag)}"
+
+
+def positive(numbers: list[float]) -> float | None:
+    """The first number, when it is finite and above 0."""
+    return numbers[0] if numbers and math.isfinite(numbers[0]) and numbers[0] > 0 else None
+
+
+IMPLICIT = {0x00280008: "IS"}  # tags asked for as integers that are not US (PS3.6)

@@ -1,0 +1,75 @@
+"""One process that reads untrusted files for its parent: ``python -m pneumo.dicom.worker``.
+
+Standard input: one JSON line ``[number, path, size_px]`` per file. Standard output, per file: the
+lengths of two parts (``ANSWER``), then JSON, then the square's bytes. No pickle, so a decoder that
+is taken over can send wrong pixels, but nothing that runs. At the end of its input it ends.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import struct
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pneumo.dicom.read import read_square
+from pneumo.errors import RadiographError
+
+ANSWER = struct.Struct("<II")
+READY = b"ready\n"
+LONGEST_S = 8
+MEMORY_BYTES = 600 * 2**20
+MALLOC_TRIM = -1, 16 * 2**20  # M_TRIM_THRESHOLD: keep what a radiograph needs between files
+
+
+def main() -> None:
+    """Read files until the input ends."""
+    limit_process()
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)  # what a library prints must not fall among the answers
+    answers.write(READY)
+    for line in sys.stdin.buffer:
+        number, path, size_px = json.loads(line)
+        signal.alarm(LONGEST_S)
+        facts, pixels = _read(Path(path), size_px)
+        signal.alarm(0)
+        send(answers, {"number": number, **facts}, pixels)
+
+
+def limit_process() -> None:
+    """Bound this process's memory, and keep it from writing files or core dumps."""
+    limits = {"RLIMIT_DATA": MEMORY_BYTES, "RLIMIT_CORE": 0, "RLIMIT_FSIZE": 0}
+    for name, most in limits.items():
+        kind = getattr(resource, name)
+        _, hard = resource.getrlimit(kind)
+        allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (allowed, allowed))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).mallopt(*MALLOC_TRIM)
+
+
+def send(answers: BinaryIO, facts: dict[str, Any], pixels: bytes) -> None:
+    """Write one answer, whole."""
+    text = json.dumps(facts).encode()
+    data = memoryview(ANSWER.pack(len(text), len(pixels)) + text + pixels)
+    while data:
+        data = data[answers.write(data) :]
+
+
+def _read(path: Path, size_px: int) -> tuple[dict[str, Any], bytes]:
+    try:
+        square = read_square(path, size_px)
+    except RadiographError as error:
+        return {"reason": error.reason, "message": str(error)}, b""
+    except Exception as error:  # a fault of ours must cost one file, not a batch
+        return {"reason": "cannot_read", "message": f"cannot be read ({type(error).__name__})"}, b""
+    size = {"rows": square.rows, "columns": square.columns}
+    return {**size, **asdict(square.facts)}, square.pixels.tobytes()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""A rectangle, and where a radiograph lies in a network's square input. Standard library only."""
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in pixels, ``(x, y)`` its upper left corner, confidence in [0, 1]."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    confidence: float = 1.0
+
+    @property
+    def area(self) -> float:
+        """Area in square pixels."""
+        return self.width * self.height
+
+    def shrunk(self, share: float) -> "Box":
+        """The box with ``share`` of width and height taken off, about the same centre."""
+        return replace(
+            self,
+            x=self.x + self.width * share / 2,
+            y=self.y + self.height * share / 2,
+            width=self.width * (1 - share),
+            height=self.height * (1 - share),
+        )
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where a radiograph of ``rows`` x ``columns`` lies in a square input of ``size_px``.
+
+    The radiograph is scaled by area averaging until its longer side fills the square and is
+    centred; the rest is black. Boxes map to the square and back without rounding.
+    """
+
+    rows: int
+    columns: int
+    size_px: int
+
+    @property
+    def scale(self) -> float:
+        """Original pixels per pixel of the square."""
+        return max(self.rows, self.columns) / self.size_px
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns that the scaled radiograph takes in the square, at least 1."""
+        return max(1, round(self.rows / self.scale)), max(1, round(self.columns / self.scale))
+
+    @property
+    def offset(self) -> tuple[int, int]:
+        """Rows above and columns left of the scaled radiograph."""
+        rows, columns = self.shape
+        return (self.size_px - rows) // 2, (self.size_px - columns) // 2
+
+    def to_square(self, box: Box) -> Box:
+        """Map a box in original pixels to pixels of the square."""
+        (top, left), (down, across) = self.offset, self._scales()
+        return replace(
+            box,
+            x=box.x / across + left,
+            y=box.y / down + top,
+            width=box.width / across,
+            height=box.height / down,
+        )
+
+    def to_original(self, box: Box) -> Box:
+        """Map a box in pixels of the square to original pixels, cut at the radiograph's edges."""
+        (top, left), (down, across) = self.offset, self._scales()
+        x, y = (box.x - left) * across, (box.y - top) * down
+        right = min(x + box.width * across, self.columns)
+        bottom = min(y + box.height * down, self.rows)
+        x, y = max(x, 0.0), max(y, 0.0)
+        return replace(box, x=x, y=y, width=max(right - x, 0.0), height=max(bottom - y, 0.0))
+
+    def _scales(self) -> tuple[float, float]:
+        rows, columns = self.shape
+        return self.rows / rows, self.columns / columns
