@@ -34,7 +34,15 @@ quick: $(READY)  ## Run the tests that start no server
 
 .PHONY: bench-prepare
 bench-prepare: $(READY)  ## Time and memory of `prepare` at 26,684 files
-	@python benchmarks/prepare.py
+	@python bench/prepare.py
+
+.PHONY: mutate
+mutate: $(READY)  ## Read 10,000 damaged radiographs
+	@PNEUMO_MUTANTS=10000 pytest -q -s tests/dicom/test_mutants.py
+
+.PHONY: bench
+bench: $(READY)  ## Measure how fast radiographs are read
+	@python bench/reading.py
 
 .PHONY: lint
 lint: $(READY)  ## Check style and types

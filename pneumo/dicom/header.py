@@ -12,7 +12,7 @@ from functools import cache
 from typing import Literal, NoReturn
 
 from pydicom.datadict import dictionary_description
-from pydicom.dataelem import RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
@@ -44,7 +44,7 @@ class Header:
 
     def raw(self, tag: int) -> bytes:
         """The bytes of an element as they are stored; none where it is missing or a sequence."""
-        element = self._dataset.get_item(tag)
+        element = self._element(tag)
         value = None if element is None else element.value
         return bytes(value) if isinstance(value, bytes | bytearray) else b""
 
@@ -106,13 +106,19 @@ class Header:
         """Whether an element's VR is that of signed numbers."""
         return self._vr(tag) in ("SS", "SL")
 
+    def _element(self, tag: int) -> RawDataElement | DataElement | None:
+        try:
+            return self._dataset.get_item(tag)
+        except Exception:  # pydicom raises many kinds on an unknown representation
+            return self._strange(tag)
+
     def _vr(self, tag: int) -> str:
-        element = self._dataset.get_item(tag)
+        element = self._element(tag)
         declared = getattr(element, "VR", None)
         return declared or IMPLICIT.get(tag, "US")
 
     def _order(self, tag: int) -> Literal["little", "big"]:
-        element = self._dataset.get_item(tag)
+        element = self._element(tag)
         if isinstance(element, RawDataElement) and not element.is_little_endian:
             return "big"
         return "little"

@@ -10,13 +10,15 @@ from pneumo.dicom.header import named
 from pneumo.dicom.refusal import refuse, require
 
 RLE_HEADER_BYTES = 64
+PADDED_BLOCK = 512  # bytes
 PADDING = 2  # bytes that the padding of an odd segment may decode to
 
 
 def native(data: bytes, layout: Layout, *, little_endian: bool) -> np.ndarray:
     """Uncompressed cells as codes of ``layout.stored`` bits, ``(rows, columns)`` (PS3.5 8.1.1).
 
-    Padding up to one row is passed over. Raises Refused: ``truncated``, ``size_differs``.
+    Padding up to one row, or one block of a disk, is passed over.
+    Raises Refused: ``truncated``, ``size_differs``.
     """
     cells = layout.rows * layout.columns
     expected = cells * layout.allocated // 8
@@ -30,7 +32,7 @@ def native(data: bytes, layout: Layout, *, little_endian: bool) -> np.ndarray:
                 f"pixels of {layout.allocated} bits need {expected:,}",
             ),
             (
-                len(data) < expected + row_bytes,
+                len(data) <= expected + max(row_bytes, PADDED_BLOCK),
                 "size_differs",
                 f"{named(PIXEL_DATA)} is {len(data):,} bytes, but {layout.rows} x "
                 f"{layout.columns} pixels of {layout.allocated} bits are {expected:,}",
@@ -89,7 +91,7 @@ def _plane(segment: bytes, layout: Layout) -> np.ndarray:
     size = layout.rows * layout.columns
     try:
         plane = np.frombuffer(imagecodecs.packbits_decode(segment, out=size + PADDING), np.uint8)
-    except imagecodecs.ImcdError as error:
+    except RuntimeError as error:
         if "TOO_SMALL" in str(error):
             refuse("size_differs", f"an RLE segment holds more than the {size:,} bytes needed")
         refuse("truncated", "an RLE segment ends inside a run")

@@ -21,7 +21,7 @@ def file_bytes(path: Path) -> bytes:
     Raises Refused: ``not_a_file``, ``unreadable``, ``empty_file``, ``too_large``.
     """
     try:
-        _check(path.stat())
+        _check(Path(path).stat())
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
             _check(os.fstat(descriptor))  # it may have been exchanged since

@@ -59,10 +59,12 @@ def encode(codes, data, syntax):
     if bits == 8 and syntax != uid.RLELossless:
         codes = codes.astype(np.uint8)
     if syntax == uid.RLELossless:
-        options = {"rows": data.Rows, "columns": data.Columns, "samples_per_pixel": 1,
-                   "number_of_frames": 1, "pixel_representation": 0, "bits_stored": codes.itemsize * 8,
-                   "bits_allocated": codes.itemsize * 8, "photometric_interpretation": "MONOCHROME2"}  # fmt: skip
-        return RLELosslessEncoder.encode(codes.tobytes(), encoding_plugin="pydicom", **options)
+        cell = codes.itemsize * 8
+        return RLELosslessEncoder.encode(
+            codes.tobytes(), encoding_plugin="pydicom", rows=data.Rows, columns=data.Columns,
+            samples_per_pixel=1, number_of_frames=1, pixel_representation=0, bits_stored=cell,
+            bits_allocated=cell, photometric_interpretation="MONOCHROME2",
+        )  # fmt: skip
     if syntax in (uid.JPEGLossless, uid.JPEGLosslessSV1):
         predictor = 1 if syntax == uid.JPEGLosslessSV1 else 6
         return imagecodecs.jpeg8_encode(

@@ -1,7 +1,7 @@
 """Measure ``pneumo prepare`` at RSNA's size: files/s, time, and the most memory of all processes.
 
 The files are those of the demo under new names (hard links), with labels and people to match.
-Example: ``python benchmarks/prepare.py --files 26684 --source data/demo``
+Example: ``python bench/prepare.py --files 26684 --source data/demo``
 """
 
 import argparse

@@ -1,0 +1,122 @@
+"""Radiographs read per second, beside a plain loop and beside a bare decoder: ``make bench``.
+
+On the RSNA-like files of PNEUMO_SHARED where there are any, else on radiographs of the demo.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import simplejpeg
+from pydicom.encaps import generate_frames
+from rich.console import Console
+from rich.table import Table
+from skimage.transform import resize
+
+from pneumo.dicom import fit, read_radiograph, read_square
+from pneumo.dicom.process import usable_cores
+from pneumo.dicom.workers import Square, read_squares
+
+SIZE_PX, FILES, SECONDS = 128, 400, 6.0
+ROOT = Path(__file__).parents[1]
+
+
+def radiographs(folder: Path) -> list[Path]:
+    """Up to ``FILES`` files of the shared data, or some drawn into ``folder``."""
+    shared = Path(os.environ.get("PNEUMO_SHARED", ROOT.parent / "shared"))
+    found = sorted((shared / "data/rsna-428/stage_2_train_images").glob("*.dcm"))[:FILES]
+    if not found:
+        from pneumo.settings import DemoSettings
+        from pneumo.stages.demo import demo
+
+        demo(folder / "demo", demo=DemoSettings(images=40, seed=1))
+        found = sorted((folder / "demo/stage_2_train_images").glob("*.dcm"))
+    return found
+
+
+def rate(read: Callable[[list[Path]], int], files: list[Path]) -> float:
+    """Files per second over about ``SECONDS``, after a warm-up."""
+    read(files[:8])
+    done, began = 0, time.perf_counter()
+    while time.perf_counter() - began < SECONDS:
+        done += read(files)
+    return done / (time.perf_counter() - began)
+
+
+def plain(files: list[Path]) -> int:
+    """What a script does: pydicom's pixels, scikit-image's resize."""
+    for path in files[:40]:
+        pixels = pydicom.dcmread(path).pixel_array
+        resize(pixels, (SIZE_PX, SIZE_PX), anti_aliasing=True, preserve_range=True)
+    return len(files[:40])
+
+
+def bare(streams: list[bytes]) -> Callable[[list[Path]], int]:
+    """libjpeg-turbo at 1/8 scale in a thread per core, on codestreams that are in memory."""
+
+    def read(files: list[Path]) -> int:
+        with ThreadPoolExecutor(usable_cores()) as pool:
+            list(pool.map(_eighth, streams[: len(files)]))
+        return len(files)
+
+    return read
+
+
+def isolated(files: list[Path]) -> int:
+    """Ours: every check and transform, in worker processes that are started anew."""
+    return sum(isinstance(answer, Square) for answer in read_squares(files * 5, SIZE_PX))
+
+
+def alone(files: list[Path]) -> int:
+    """Ours without isolation, in this one process."""
+    return sum(bool(read_square(path, SIZE_PX)) for path in files)
+
+
+def difference(files: list[Path]) -> tuple[float, int]:
+    """Largest mean and largest difference from decoding in full and averaging, in grey levels."""
+    pairs = (
+        (read_square(p, SIZE_PX).pixels, fit(read_radiograph(p).pixels, SIZE_PX)) for p in files
+    )
+    gaps = [np.abs(a.astype(int) - b) for a, b in pairs]
+    return max(float(gap.mean()) for gap in gaps), max(int(gap.max()) for gap in gaps)
+
+
+def _eighth(stream: bytes) -> np.ndarray:
+    return simplejpeg.decode_jpeg(stream, "gray", min_height=SIZE_PX, min_width=SIZE_PX)
+
+
+def main() -> None:
+    """Print the table."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = radiographs(Path(folder))
+        streams = [
+            next(generate_frames(pydicom.dcmread(p).PixelData, number_of_frames=1)) for p in files
+        ]
+        load = os.getloadavg()[0]
+        rates = {
+            "(a) pydicom + skimage, a loop": rate(plain, files),
+            "(b) bare libjpeg-turbo 1/8, a thread per core": rate(bare(streams), files),
+            "ours, one process": rate(alone, files),
+            "ours, isolated, all cores": rate(isolated, files),
+        }
+        mean, largest = difference(files[:200])
+    first, limit = list(rates.values())[:2]
+    table = Table("", "images/s", "of (a)", "of (b)")
+    for name, value in rates.items():
+        table.add_row(name, f"{value:.0f}", f"{value / first:.1f} x", f"{value / limit:.0%}")
+    console = Console(file=sys.stdout)
+    console.print(table)
+    console.print(
+        f"{len(files)} files, {usable_cores()} cores, load {load:.1f} before; difference from full "
+        f"decode + area averaging: {mean:.2f} grey levels on average, {largest} at most"
+    )
+
+
+if __name__ == "__main__":
+    main()

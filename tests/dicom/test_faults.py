@@ -1,0 +1,147 @@
+import os
+import struct
+import zlib
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydicom import uid
+from pydicom.encaps import encapsulate
+
+from pneumo.dicom import read_radiograph
+from pneumo.errors import RadiographError
+from pneumo.safe import cell, printable
+from tests.dicom.files import dataset, encode, values, write
+
+JPEG, J2K, JLS, RLE = (uid.JPEGBaseline8Bit, uid.JPEG2000Lossless, uid.JPEGLSLossless,
+                       uid.RLELossless)  # fmt: skip
+
+
+def reason_of(path) -> str:
+    with pytest.raises(RadiographError) as caught:
+        read_radiograph(path)
+    assert "\n" not in str(caught.value)
+    assert "CANARY" not in str(caught.value)
+    return caught.value.reason
+
+
+@pytest.mark.parametrize(("tags", "reason"), [
+    ({"Modality": "CT"}, "wrong_modality"),
+    ({"Modality": "=cmd|' /C calc'!A0"}, "wrong_modality"),
+    ({"PhotometricInterpretation": "YBR_FULL_422"}, "colour"),
+    ({"PhotometricInterpretation": "PALETTE COLOR"}, "palette"),
+    ({"PhotometricInterpretation": ""}, "wrong_photometric"),
+    ({"SamplesPerPixel": 3}, "colour"),
+    ({"NumberOfFrames": 2}, "multi_frame"),
+    ({"NumberOfFrames": 0}, "multi_frame"),
+    ({"Rows": 63}, "absurd_size"),
+    ({"Rows": 65_000, "Columns": 65_000}, "absurd_size"),
+    ({"BitsAllocated": 32}, "bad_bits"),
+    ({"BitsStored": 17}, "bad_bits"),
+    ({"HighBit": 16}, "bad_bits"),
+    ({"HighBit": 5}, "bad_bits"),
+    ({"PixelRepresentation": 7}, "bad_bits"),
+    ({"RescaleSlope": 0, "RescaleIntercept": 0}, "bad_rescale"),
+    ({"WindowCenter": 100, "WindowWidth": 0}, "bad_window"),
+    ({"WindowCenter": 100, "WindowWidth": 0.5}, "bad_window"),
+    ({"WindowCenter": 100, "WindowWidth": -5}, "bad_window"),
+    ({"WindowCenter": 100}, "bad_window"),
+    ({"WindowCenter": 1, "WindowWidth": 2, "VOILUTFunction": "CUBIC"}, "bad_window"),
+    ({"PixelData": b""}, "empty_pixels"),
+    ({"PixelData": b"\0" * 64}, "truncated"),
+    ({"PixelData": b"\0" * 97 * 83 * 4}, "size_differs"),
+])  # fmt: skip
+def test_a_fault_of_the_header_has_its_reason(tmp_path, tags, reason):
+    assert reason_of(write(tmp_path / "a.dcm", dataset(values(12), **tags))) == reason
+
+
+@pytest.mark.parametrize("text", [b"NaN ", b"inf ", b"-inf", b"1e999 "])
+def test_a_slope_that_is_no_finite_number_is_refused(tmp_path, text):
+    data = dataset(values(12), RescaleSlope="1.25", RescaleIntercept="0")
+    path = write(tmp_path / "a.dcm", data)
+    whole = path.read_bytes()
+    element = b"\x28\x00\x53\x10DS\x04\x001.25"
+    assert element in whole
+    path.write_bytes(whole.replace(element, element[:6] + struct.pack("<H", len(text)) + text))
+    assert reason_of(path) == "bad_rescale"
+
+
+@pytest.mark.parametrize("syntax", [JPEG, J2K, JLS, RLE], ids=lambda s: s.name)
+def test_a_codestream_that_is_cut_or_of_another_size_is_refused(tmp_path, syntax):
+    data = dataset(values(8), bits=8, allocated=8, syntax=syntax)
+    stream = encode(values(8).astype(np.uint8), data, syntax)
+    for cut in (0.2, 0.5, 0.95):
+        data.PixelData = encapsulate([stream[: int(len(stream) * cut)]])
+        expected = ("truncated", "bad_codestream")
+        assert reason_of(write(tmp_path / "a.dcm", data)) in expected
+    data.PixelData, data.Rows = encapsulate([stream]), 96
+    assert reason_of(write(tmp_path / "a.dcm", data)) == "size_differs"
+
+
+def test_a_jpeg_that_claims_to_be_huge_is_refused_before_it_is_decoded(tmp_path):
+    data = dataset(values(8), bits=8, allocated=8, syntax=JPEG)
+    stream = bytearray(encode(values(8).astype(np.uint8), data, JPEG))
+    at = stream.index(b"\xff\xc0") + 5
+    stream[at : at + 4] = struct.pack(">HH", 65_500, 65_500)
+    data.PixelData = encapsulate([bytes(stream)])
+    assert reason_of(write(tmp_path / "a.dcm", data)) == "absurd_size"
+
+
+def test_inflation_and_run_length_bombs_are_stopped(tmp_path):
+    data = dataset(values(12), syntax=uid.DeflatedExplicitVRLittleEndian)
+    path = write(tmp_path / "a.dcm", data)
+    whole = path.read_bytes()
+    meta = 132 + 12 + int.from_bytes(whole[140:144], "little")
+    deflater = zlib.compressobj(9, wbits=-15)
+    zeros = b"".join(deflater.compress(bytes(2**20)) for _ in range(300)) + deflater.flush()
+    path.write_bytes(whole[:meta] + zeros)
+    assert reason_of(path) == "inflation_bomb"
+    head = struct.pack("<16L", 1, 64, *[0] * 14)
+    data = dataset(values(8), bits=8, allocated=8, syntax=RLE)
+    data.PixelData = encapsulate([head + b"\x81\x00" * 500_000])
+    assert reason_of(write(path, data)) == "size_differs"
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.2, 0.5, 0.9])
+def test_a_file_that_ends_early_is_truncated(tmp_path, share):
+    path = write(tmp_path / "a.dcm", dataset(values(12)))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: max(140, int(len(whole) * share))])
+    assert reason_of(path) == "truncated"
+
+
+def test_what_is_no_regular_file_is_refused_without_being_opened(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate(10 * 2**30)
+    expected = {"fifo": "not_a_file", "circle": "unreadable", "sparse": "too_large"}
+    assert {name: reason_of(tmp_path / name) for name in expected} == expected
+    assert reason_of("/dev/zero") == "not_a_file"
+    (tmp_path / "empty").touch()
+    assert reason_of(tmp_path / "empty") == "empty_file"
+
+
+def test_png_and_jpeg_pictures_are_read_and_coloured_ones_are_not(tmp_path):
+    grey = np.kron(np.arange(64, dtype=np.uint8).reshape(8, 8) * 4, np.ones((10, 9), np.uint8))
+    for mode in ("L", "RGB", "RGBA"):
+        Image.fromarray(grey).convert(mode).save(tmp_path / "a.png")
+        assert (read_radiograph(tmp_path / "a.png").pixels == grey).all()
+    Image.fromarray(grey).convert("RGB").save(tmp_path / "a.jpg", quality=95)
+    assert np.abs(read_radiograph(tmp_path / "a.jpg").pixels - grey.astype(int)).max() <= 8
+    Image.fromarray(grey.astype(np.uint16) * 100 + 7).save(tmp_path / "deep.png")
+    expected = np.rint(grey / grey.max() * 255)
+    assert np.abs(read_radiograph(tmp_path / "deep.png").pixels - expected).max() <= 1
+    Image.fromarray(np.dstack([grey, grey, 255 - grey])).save(tmp_path / "b.png")
+    assert reason_of(tmp_path / "b.png") == "colour"
+    stream = BytesIO()
+    Image.fromarray(grey).save(stream, "PNG")
+    (tmp_path / "b.png").write_bytes(stream.getvalue()[:-60])
+    assert reason_of(tmp_path / "b.png") == "cannot_decode"
+
+
+def test_text_from_outside_is_one_line_and_no_formula():
+    assert printable("a\nb\x1b[31m\u202e") == "a?b?[31m?"
+    assert [cell(text) for text in ("=1+1", " @x", "-2", "a=b")] == ["'=1+1", "' @x", "'-2", "a=b"]
+    assert len(printable("x" * 10_000)) <= 300
