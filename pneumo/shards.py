@@ -102,7 +102,9 @@ def _state(path: Path) -> list[int]:
 def _reader() -> str:
     """The sum of the code between a file and its square."""
     own = [*Path(pneumo.dicom.__file__).parent.glob("*.py"), *map(Path, _modules())]
-    libraries = [version(name) for name in ("imagecodecs", "numpy", "pillow", "pydicom", "simplejpeg")]
+    libraries = [
+        version(name) for name in ("imagecodecs", "numpy", "pillow", "pydicom", "simplejpeg")
+    ]
     return sha256_of([libraries, sorted(map(sha256, own))])
 
 

@@ -46,7 +46,8 @@ def test_answers_come_in_the_order_of_the_paths_whatever_the_workers(paths, coun
 def test_a_worker_that_dies_costs_one_file_and_is_replaced(paths, monkeypatch, fatal, reason):
     code = (
         "import os; from pneumo.dicom import worker; read = worker._read\n"
-        f"def _read(p, s): return os.kill(os.getpid(), {int(fatal)}) if p.stem == '3' else read(p, s)\n"
+        f"die = lambda: os.kill(os.getpid(), {int(fatal)})\n"
+        "def _read(p, s): return die() if p.stem == '3' else read(p, s)\n"
         "worker._read = _read; worker.main()"
     )
     popen = subprocess.Popen
@@ -76,7 +77,8 @@ def test_an_iterator_that_is_closed_ends_its_workers(paths):
 
 def test_workers_end_when_their_parent_is_killed(paths):
     code = (
-        "import sys, time; from pathlib import Path; from pneumo.dicom.workers import read_squares\n"
+        "import sys, time; from pathlib import Path\n"
+        "from pneumo.dicom.workers import read_squares\n"
         "answers = read_squares([Path(p) for p in sys.argv[1:]] * 500, 64, workers=1)\n"
         "next(answers); print('on', flush=True); time.sleep(60)"
     )
