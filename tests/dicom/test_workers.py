@@ -46,8 +46,9 @@ def test_answers_come_in_the_order_of_the_paths_whatever_the_workers(paths, coun
 def test_a_worker_that_dies_costs_one_file_and_is_replaced(paths, monkeypatch, fatal, reason):
     code = (
         "import os; from pneumo.dicom import worker; read = worker._read\n"
-        f"die = lambda: os.kill(os.getpid(), {int(fatal)})\n"
-        "def _read(p, s): return die() if p.stem == '3' else read(p, s)\n"
+        "def _read(p, s):\n"
+        f"    if p.stem == '3': os.kill(os.getpid(), {int(fatal)})\n"
+        "    return read(p, s)\n"
         "worker._read = _read; worker.main()"
     )
     popen = subprocess.Popen
