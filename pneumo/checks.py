@@ -80,7 +80,7 @@ def _labels(labels: pd.DataFrame, headers: pd.DataFrame) -> pd.DataFrame:
         safe_id=labels["patientId"].map(_is_safe),
         one_spelling=_one_each(labels["patientId"], spell(labels["patientId"])),
         inside=~outside,
-        blank_if_negative=(labels["Target"] == 1) | sides.isna().all(axis=1),
+        blank_if_negative=(labels["Target"] != 0) | sides.isna().all(axis=1),
         one_target=labels["patientId"].isna() | (labels["patientId"].map(targets) == 1),
         one_row_if_negative=(labels["Target"] == 1) | ~labels["patientId"].duplicated(),
     )
