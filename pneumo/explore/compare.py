@@ -17,7 +17,8 @@ class Shift:
     """How one figure moved from the first set to the second.
 
     ``effect`` is Cohen's d for measures (log scale for sizes), Cohen's h for shares; ``low`` and
-    ``high`` are its 95 % interval. ``first`` and ``second`` are medians or shares, in ``unit``.
+    ``high`` are its 95 % interval. ``first`` and ``second`` are means (medians for sizes) or
+    shares, in ``unit``.
     """
 
     name: str
@@ -51,7 +52,8 @@ def of_measure(
 ) -> Shift | None:
     """Cohen's d between two samples; None when one has fewer than two values or none varies."""
     a, b = (v.to_numpy(float)[np.isfinite(v.to_numpy(float))] for v in (a, b))
-    middles = [float(np.median(v)) if len(v) else 0.0 for v in (a, b)]
+    middle = np.median if logs else np.mean
+    middles = [float(middle(v)) if len(v) else 0.0 for v in (a, b)]
     if logs:
         a, b = np.log(a[a > 0]), np.log(b[b > 0])
     if min(len(a), len(b)) < 2:
@@ -101,6 +103,18 @@ def sentence(found: list[Shift]) -> str:
         f"{ratio}, a {top.size} effect ({top.effect:+.2f})."
     )
     return text + (f" Next: {' and '.join(also)}." if also else "")
+
+
+def box_sentence(found: list[Shift]) -> str:
+    """How the boxes changed, in words, also when they did not; blank without boxes."""
+    sides = [s for s in found if s.name in ("box width", "box height") and s.first > 0]
+    if len(sides) < 2:
+        return ""
+    parts = [
+        f"{s.name} by a factor of {s.second / s.first:.2f}{'' if s.clear else ' (within chance)'}"
+        for s in sorted(sides, key=lambda s: s.name, reverse=True)
+    ]
+    return f"Median {parts[0]}, {parts[1]}."
 
 
 def _measures(first: Survey, second: Survey) -> Iterator[Shift]:

@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-from pneumo.explore.statistics import OLDEST_YEARS, box_measures, named, prevalence, shortcut
+from pneumo.explore.statistics import OLDEST_YEARS, box_measures, named, shortcut
 from pneumo.explore.survey import Survey
 
 Weight = Literal["warning", "good", "fact"]
@@ -43,7 +43,7 @@ def _people(survey: Survey) -> list[Note]:
     counts = survey.images["person"].value_counts()
     several = int(counts[counts > 1].sum())
     share = several / max(1, len(survey.images))
-    return [Note("fact", f"{share:.0%} of the images are of people who have more than one: "
+    return [Note("fact", f"{100 * share:.0f} % of the images are of people who have more than one: "
                  "split by person.")]  # fmt: skip
 
 
@@ -75,10 +75,12 @@ def _views(survey: Survey) -> list[Note]:
     read = survey.read
     views = named(read["view"])
     value = shortcut(views, read["target"])
-    rates = {str(row["group"]): row["positive"] for row in prevalence(views, read["target"])}
+    rates = read["target"].groupby(views).mean().to_dict()
     text = f"The view alone predicts the label with an AUC of {value:.2f}"
     if {"AP", "PA"} <= set(rates):
-        text += f" ({rates['AP']:.0%} of AP and {rates['PA']:.0%} of PA are positive)"
+        text += (
+            f" ({100 * rates['AP']:.0f} % of AP and {100 * rates['PA']:.0f} % of PA are positive)"
+        )
     if value >= STRONG_SHORTCUT:
         return [Note("warning", text + ": a shortcut that a network will take; judge per view.")]
     return [Note("fact", text + ".")]
@@ -93,6 +95,6 @@ def _boxes(survey: Survey) -> list[Note]:
     return [
         Note("fact", f"Opacities cover about {area:.1f} % of all pixels; a network that calls "
              f"nothing is right on the other {100 - area:.1f} %."),
-        Note("fact", f"{small:.0%} of the boxes are smaller than {SMALL_BOX_PX:,} px, the smallest "
-             "that the published recipe keeps."),
+        Note("fact", f"{100 * small:.0f} % of the boxes are smaller than {SMALL_BOX_PX:,} px, the "
+             "smallest that the published recipe keeps."),
     ]  # fmt: skip

@@ -203,6 +203,7 @@ def _compared(first: Survey, second: Survey) -> dict[str, Any]:
     found = compare.shifts(first, second)
     return {
         "sentence": compare.sentence(found),
+        "box_sentence": compare.box_sentence(found),
         "shifts": found,
         "largest": max([1.0, *(abs(end) for s in found for end in (s.low, s.high))]),
         "prevalence": second.images["target"].mean(),

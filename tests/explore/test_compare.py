@@ -29,6 +29,9 @@ def test_smaller_boxes_are_what_shifted_most(demo_survey):
     assert found[0].second / found[0].first == pytest.approx(0.3)
     assert "What shifted most is the box height" in compare.sentence(found)
     assert "by a factor of 0.30" in compare.sentence(found)
+    assert compare.box_sentence(found) == (
+        "Median box width by a factor of 1.00 (within chance), box height by a factor of 0.30."
+    )
 
 
 def test_the_effect_of_a_measure_is_cohens_d():
