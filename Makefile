@@ -26,11 +26,11 @@ stop:  ## Stop the servers and whatever they run
 
 .PHONY: test
 test: $(READY)  ## Run all tests
-	@pytest
+	@pytest -n 2 --dist loadfile
 
 .PHONY: quick
 quick: $(READY)  ## Run the tests that start no server
-	@pytest -m "not slow"
+	@pytest -n 2 --dist loadfile -m "not slow"
 
 .PHONY: bench-prepare
 bench-prepare: $(READY)  ## Time and memory of `prepare` at 26,684 files

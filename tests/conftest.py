@@ -3,6 +3,7 @@
 from pathlib import Path
 from shutil import copytree, ignore_patterns
 
+import hypothesis
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -12,6 +13,9 @@ from pneumo.prepared import load_prepared
 from pneumo.settings import DataSettings, DemoSettings, Settings, load_settings
 from pneumo.stages.demo import demo
 from pneumo.stages.prepare import prepare
+
+hypothesis.settings.register_profile("busy", deadline=None)  # cores may be shared
+hypothesis.settings.load_profile("busy")
 
 ROOT = Path(__file__).parents[1]
 

@@ -143,6 +143,17 @@ def test_every_training_has_one_run_with_its_curve(checkout):
     assert len(curve["metrics"]) == 2
 
 
+def test_no_patient_is_named_in_logs_databases_artifacts_or_data_docs(checkout):
+    labels = pd.read_csv(checkout.folder / "data/demo/stage_2_train_labels.csv")
+    names = [name.encode() for name in labels["patientId"].unique()]
+    places = [".pneumo/logs", ".pneumo/airflow", ".pneumo/mlflow", "reports"]
+    files = [p for place in places for p in (checkout.folder / place).rglob("*") if p.is_file()]
+    assert len(files) > 50
+    for path in files:
+        content = path.read_bytes()
+        assert not any(name in content for name in names), path
+
+
 def test_dvc_has_nothing_to_do_after_airflow(checkout):
     assert "up to date" in checkout.run("dvc repro")
 
