@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pneumo.cli import is_section
+from pneumo.commands.pipeline import is_section
 from pneumo.settings import Settings
 
 ROOT = Path(__file__).parents[1]

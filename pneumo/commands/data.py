@@ -1,4 +1,4 @@
-"""Commands around the raw data; ``cli.py`` puts them beside the others."""
+"""Commands around the raw data."""
 
 import json
 from pathlib import Path
@@ -8,10 +8,9 @@ import typer
 from rich.console import Console
 
 from pneumo import workflow
+from pneumo.commands.options import AsJson
 from pneumo.errors import PneumoError
 from pneumo.settings import load_settings
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 def splits(as_json: AsJson = False) -> None:

@@ -1,0 +1,1 @@
+"""The commands, a module per panel of ``pneumo --help``; ``cli.py`` puts them together."""

@@ -1,0 +1,92 @@
+"""The stages of the pipeline, as ``dvc.yaml`` runs them."""
+
+import inspect
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pneumo.settings import load_settings
+
+
+def demo(out: Path) -> None:
+    """Draw synthetic chest radiographs with labels, in RSNA's format.
+
+    Example: `pneumo demo data/demo`
+    """
+    from pneumo.stages.demo import demo as stage
+
+    _run(stage, out)
+
+
+def validate(
+    out: Path,
+    docs: Path,
+    index: Annotated[Path | None, typer.Option(help="Splits to check too, CSV or parquet.")] = None,
+) -> None:
+    """Check the data set `data.root`; a critical failure ends with exit code 2.
+
+    Example: `pneumo validate reports/validation.json reports/data_docs`
+    """
+    from pneumo.stages.validate import validate as stage
+
+    _run(stage, out, docs, index=index)
+
+
+def prepare(out: Path) -> None:
+    """Turn the radiographs of `data.root` into arrays, and its people into splits.
+
+    Example: `pneumo prepare data/prepared`
+    """
+    from pneumo.stages.prepare import prepare as stage
+
+    _run(stage, out)
+
+
+def train(model: str, prepared: Path, out: Path) -> None:
+    """Train one network.
+
+    Example: `pneumo train unet_vgg19 data/prepared models/unet_vgg19`
+    """
+    settings = load_settings()
+    if model not in settings.models:
+        raise typer.BadParameter(f"{model!r} is not one of {', '.join(settings.models)}")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from pneumo.stages.train import train as stage
+
+    _run(stage, model, prepared, out)
+
+
+def tune(prepared: Path, networks: Path, out: Path) -> None:
+    """Choose the networks' weights, the threshold, the smallest area and the shrink.
+
+    Example: `pneumo tune data/prepared models reports/ensemble.json`
+    """
+    from pneumo.stages.tune import tune as stage
+
+    _run(stage, prepared, networks, out)
+
+
+def evaluate(prepared: Path, networks: Path, tuned: Path, out: Path) -> None:
+    """Judge the ensemble and each network on the test people.
+
+    Example: `pneumo evaluate data/prepared models reports/ensemble.json reports/evaluation`
+    """
+    from pneumo.stages.evaluate import evaluate as stage
+
+    _run(stage, prepared, networks, tuned, out)
+
+
+def _run(stage: Callable[..., Any], *paths: Any, **more: Any) -> Any:
+    """Call a stage with its paths and the settings sections that its signature names."""
+    settings = load_settings()
+    named = inspect.signature(stage).parameters.values()
+    sections = {p.name: getattr(settings, p.name) for p in named if is_section(p)}
+    return stage(*paths, **sections, **more)
+
+
+def is_section(parameter: inspect.Parameter) -> bool:
+    """Whether a stage's parameter takes a section of the settings: keyword-only, no default."""
+    return parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty

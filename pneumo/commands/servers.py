@@ -1,0 +1,69 @@
+"""Commands for the servers of one machine."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from pneumo.commands.options import AsJson
+
+console = Console()
+
+
+def up() -> None:
+    """Start the MLflow server and Airflow on 127.0.0.1; what runs already stays.
+
+    Example: `pneumo up`
+    """
+    from pneumo import services
+    from pneumo.results import print_addresses
+
+    with services.down_on_interrupt(Path.cwd()):
+        servers = services.up(Path.cwd())
+    print_addresses(servers, console)
+
+
+def down() -> None:
+    """Stop the servers and every task they run.
+
+    Example: `pneumo down`
+    """
+    from pneumo import services
+
+    print(f"{services.down(Path.cwd())} processes ended")
+
+
+def status(as_json: AsJson = False) -> None:
+    """List the servers of this checkout.
+
+    Example: `pneumo status`
+    """
+    from pneumo import services
+    from pneumo.results import print_servers
+
+    rows = services.status(Path.cwd())
+    if as_json:
+        print(json.dumps([list(row) for row in rows]))
+    else:
+        print_servers(rows, console)
+
+
+def launch(
+    recipe: Annotated[str, typer.Option(help="demo, seed, rsna; params.yaml: as it is")] = (
+        "params.yaml"
+    ),
+) -> None:
+    """Start the servers, run the DAG `pneumonia_train`, follow it, and show its result.
+
+    Ctrl-C ends the run and the servers. Example: `pneumo launch`
+    """
+    from pneumo import follow, services
+    from pneumo.results import print_addresses, print_result
+
+    with services.down_on_interrupt(Path.cwd()):
+        servers = services.up(Path.cwd())
+        follow.run_dag(servers, "pneumonia_train", {"recipe": recipe}, console=console)
+        print_result(console)
+        print_addresses(servers, console)
