@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from pneumo.boxes import Box, Frame
+from pneumo.cases import make_cases
 from pneumo.ensemble import Ensemble, blend
 from pneumo.figures import draw_curves, draw_pictures, draw_precision
 from pneumo.files import whole, write_json
@@ -31,7 +33,7 @@ def evaluate(
     models: list[str],
     evaluate: "EvaluateSettings",
 ) -> None:
-    """Write ``metrics.json``, ``report.html`` and the figures to the folder ``out``."""
+    """Write ``metrics.json``, ``cases.csv``, ``report.html`` and the figures to ``out``."""
     data = load_prepared(prepared)
     choices = read_tuned(tuned)
     maps = _test_maps(data, networks, models)
@@ -41,6 +43,7 @@ def evaluate(
     with whole(out) as aside:
         aside.mkdir()
         write_json(aside / "metrics.json", metrics)
+        _cases(data, blended[ENSEMBLE], found[ENSEMBLE]).to_csv(aside / "cases.csv", index=False)
         draw_pictures(aside / "pictures.png", _pictures(data, blended, found, evaluate.pictures))
         draw_precision(aside / "precision.png", THRESHOLDS, metrics["precision_by_threshold"])
         draw_curves(aside / "curves.png", networks, models)
@@ -68,6 +71,11 @@ def _boxes(data: Prepared, blended: np.ndarray, choice: Ensemble) -> dict[str, l
     rows = data.rows("test")
     cases = zip(data.names(rows), blended, data.frames(rows), strict=True)
     return {name: choice.boxes(probability, frame) for name, probability, frame in cases}
+
+
+def _cases(data: Prepared, blended: np.ndarray, found: Mapping[str, Sequence[Box]]) -> pd.DataFrame:
+    rows = data.rows("test")
+    return make_cases(data.index.iloc[rows], data.truth(rows), found, blended.max(axis=(1, 2)))
 
 
 def _metrics(data: Prepared, found: Mapping[str, Mapping[str, Sequence[Box]]]) -> dict[str, Any]:

@@ -1,0 +1,75 @@
+"""One row per judged radiograph: what the report, the gate and the registry compare.
+
+It goes to the registry, so it names nobody: images and people are numbered in the order of the test
+set, which is the same wherever the test set's hash is.
+
+``image, person``               numbers from 0: the image's place in the test set, and its person's
+``class, view, sex, age``
+``truth_boxes, truth_area_px``  number of true boxes, and the median of their areas (original px)
+``found_boxes``                 number of boxes called
+``precision``                   the challenge's, in [0, 1]; NaN where the image is left out
+``probability``                 image-level probability of any opacity, in [0, 1]
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pneumo.boxes import Box
+from pneumo.errors import DataError
+from pneumo.rsna import image_precision
+
+COLUMNS = (
+    "image", "person", "class", "view", "sex", "age", "truth_boxes", "truth_area_px",
+    "found_boxes", "precision", "probability",
+)  # fmt: skip
+
+
+def make_cases(
+    images: pd.DataFrame,
+    truth: Mapping[str, Sequence[Box]],
+    found: Mapping[str, Sequence[Box]],
+    probability: np.ndarray,
+) -> pd.DataFrame:
+    """The table of ``images`` (rows of ``index.parquet``, in order) with what was found on them."""
+    names = images["patientId"].tolist()
+    areas = [[box.area for box in truth[name]] for name in names]
+    precision = [image_precision(truth[name], found[name]) for name in names]
+    return pd.DataFrame(
+        {
+            "image": range(len(images)),
+            "person": pd.factorize(images["person"])[0],
+            **{name: images[name].to_numpy() for name in ("class", "view", "sex", "age")},
+            "truth_boxes": [len(truth[name]) for name in names],
+            "truth_area_px": [float(np.median(sizes)) if sizes else np.nan for sizes in areas],
+            "found_boxes": [len(found[name]) for name in names],
+            "precision": np.array(precision, float),
+            "probability": np.asarray(probability, float),
+        }
+    )
+
+
+def read_cases(path: Path) -> pd.DataFrame:
+    """Read a table of cases (CSV); DataError when it cannot be read or lacks a column."""
+    try:
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: no table of cases ({error}); run `dvc repro evaluate`") from None
+    if missing := [name for name in COLUMNS if name not in table]:
+        raise DataError(f"{path}: lacks the columns {', '.join(missing)}")
+    return table[list(COLUMNS)]
+
+
+def subgroups(cases: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Name -> bool mask ``(n,)`` of the groups that the report and the gate look at."""
+    age = cases["age"].to_numpy(float)
+    view, sex = cases["view"].to_numpy(object), cases["sex"].to_numpy(object)
+    return {
+        **{f"view {name}": view == name for name in ("AP", "PA")},
+        **{f"sex {name}": sex == name for name in ("F", "M")},
+        "age under 40": age < 40,
+        "age 40 to 59": (age >= 40) & (age < 60),
+        "age 60 and over": (age >= 60) & (age <= 120),
+    }
