@@ -124,6 +124,8 @@ class NetworkRun:
         run = find_run(server, self.tags)
         if run and run.info.status != "FINISHED":
             server.update_run(run.info.run_id, status="RUNNING")
+            known = {figure.step for figure in server.get_metric_history(run.info.run_id, "loss")}
+            self._waiting = [figure for figure in self._waiting if figure.step not in known]
             return run.info.run_id
         run_id = start_run(server, self._model, self.tags, self._settings)
         log_data(server, run_id, self._profile)

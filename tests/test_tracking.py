@@ -37,6 +37,17 @@ def test_a_training_tried_again_takes_up_its_unfinished_run(store):
     assert [run.info.status for run in runs] == ["FAILED"]
 
 
+def test_epochs_that_the_server_has_are_not_sent_twice(store):
+    with tracking.network_run("on", PROFILE, SETTINGS) as run:
+        run.epoch(1, {"loss": 0.9})  # and no more: the process was killed
+    with tracking.network_run("on", PROFILE, SETTINGS) as run:
+        for number, loss in enumerate((0.9, 0.8, 0.7), start=1):
+            run.epoch(number, {"loss": loss})
+        run.finish({})
+    found = tracking.find_run(store, {"pneumo.network": "on"})
+    assert curve(store, found.info.run_id) == [(1, 0.9), (2, 0.8), (3, 0.7)]
+
+
 def stop_after_an_epoch(attempt):
     with tracking.network_run("again", PROFILE, SETTINGS) as run:
         run.epoch(attempt, {"loss": 0.9})

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pneumo.devices import leased_gpu
 from pneumo.settings import load_settings
 
 
@@ -46,7 +47,7 @@ def prepare(out: Path) -> None:
 
 
 def train(model: str, prepared: Path, out: Path) -> None:
-    """Train one network.
+    """Train one network, on a GPU of its own where there is one.
 
     Example: `pneumo train unet_vgg19 data/prepared models/unet_vgg19`
     """
@@ -54,9 +55,10 @@ def train(model: str, prepared: Path, out: Path) -> None:
     if model not in settings.models:
         raise typer.BadParameter(f"{model!r} is not one of {', '.join(settings.models)}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from pneumo.stages.train import train as stage
+    with leased_gpu():
+        from pneumo.stages.train import train as stage  # after the lease: it loads Keras
 
-    _run(stage, model, prepared, out)
+        _run(stage, model, prepared, out)
 
 
 def tune(prepared: Path, networks: Path, out: Path) -> None:

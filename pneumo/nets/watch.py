@@ -37,14 +37,20 @@ class Watch(keras.callbacks.Callback):
             disable=not self._console.is_terminal,
         )
 
-    def best(self) -> Figures:
-        """The figures of the epoch with the lowest validation loss, the first if several."""
-        return min(self.history, key=lambda row: row["val_loss"])
+    def resume(self, history: list[Figures]) -> int:
+        """Take up the rows of a training that was killed; send them, and return their number."""
+        self.history += history
+        for row in history:
+            self._send(int(row["epoch"]), {k: v for k, v in row.items() if k != "epoch"})
+        if history:
+            print(f"{self._name}: going on after epoch {len(history)}", flush=True)
+        return len(history)
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Show the bar."""
-        total = self._epochs * (self.params["steps"] or 1)
-        self._task = self._bar.add_task(self._name, total=total, figures="")
+        steps = self.params["steps"] or 1
+        done, total = len(self.history) * steps, self._epochs * steps
+        self._task = self._bar.add_task(self._name, total=total, completed=done, figures="")
         self._bar.start()
 
     def on_train_end(self, logs: Any = None) -> None:
@@ -53,10 +59,12 @@ class Watch(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Start the epoch's clock."""
-        self._began = time.monotonic()
+        self._began, self._number = time.monotonic(), epoch + 1
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Move the bar on."""
+        """Move the bar on; stop on a loss that is not finite."""
+        if logs:
+            self._finite("loss", float(logs["loss"]), f"batch {batch + 1} of epoch {self._number}")
         if not self._bar.disable and logs:
             figures = f"loss {float(logs['loss']):.3f} iou {float(logs['iou']):.3f}"
             self._bar.update(self._task, advance=1, figures=figures)
@@ -66,17 +74,20 @@ class Watch(keras.callbacks.Callback):
         number, seconds = epoch + 1, time.monotonic() - self._began
         figures = {key: float(f"{value:.6g}") for key, value in sorted((logs or {}).items())}
         for key, value in figures.items():
-            if not math.isfinite(value):
-                self._bar.stop()
-                raise PneumoError(
-                    f"{self._name}: {key} is {value} in epoch {number}; a lower "
-                    f"train.learning_rate would do (it is {self._learning_rate():g})"
-                )
+            self._finite(key, value, f"epoch {number}")
         figures["learning_rate"] = self._learning_rate()
         self.history.append({"epoch": number, **figures})
         if self._bar.disable:
             print(self._line(number, figures, seconds), flush=True)
         self._send(number, {**figures, "seconds": seconds})
+
+    def _finite(self, key: str, value: float, where: str) -> None:
+        if not math.isfinite(value):
+            self._bar.stop()
+            raise PneumoError(
+                f"{self._name}: {key} is {value} in {where}; a lower train.learning_rate "
+                f"would do (it is {self._learning_rate():g})"
+            )
 
     def _line(self, number: int, figures: Figures, seconds: float) -> str:
         shown = " ".join(f"{key} {figures[key]:.3f}" for key in ("loss", "val_loss", "val_iou"))

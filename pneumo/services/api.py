@@ -1,11 +1,11 @@
 """Airflow's REST API, as much of it as a launch needs."""
 
-import subprocess
 import time
 from typing import Any
 
 import httpx
 
+from pneumo.devices import list_gpus
 from pneumo.errors import ServiceError
 from pneumo.workflow import GPU_POOL
 
@@ -78,7 +78,7 @@ def ensure_pools(airflow: Airflow) -> None:
     """Create the pool of the trainings, one slot per GPU; a pool that is there stays as it is."""
     if airflow.find(f"/pools/{GPU_POOL}") is None:
         about = "networks that train at a time"
-        body = {"name": GPU_POOL, "slots": gpus() or 1, "description": about}
+        body = {"name": GPU_POOL, "slots": len(list_gpus()) or 1, "description": about}
         airflow.post("/pools", {**body, "include_deferred": False})
 
 
@@ -89,15 +89,6 @@ def fail_unfinished_runs(airflow: Airflow) -> list[str]:
         path = f"/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}"
         airflow.patch(path, {"state": "failed", "note": "its servers ended before it did"})
     return [run["dag_run_id"] for run in runs]
-
-
-def gpus() -> int:
-    """NVIDIA GPUs of this machine; 0 without a driver."""
-    try:
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20)
-    except (OSError, subprocess.TimeoutExpired):
-        return 0
-    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
 
 
 def _checked(answer: httpx.Response) -> Any:

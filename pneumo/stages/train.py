@@ -1,5 +1,7 @@
 """Train one network, and keep what it says about the validation and test images."""
 
+import hashlib
+import shutil
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,11 +10,14 @@ import keras
 import numpy as np
 import pandas as pd
 
+import pneumo.nets
 from pneumo import tracking
-from pneumo.files import sha256, whole
+from pneumo.files import sha256, sha256_of, whole
+from pneumo.locks import newest_holds
 from pneumo.nets.archive import save_network
 from pneumo.nets.batches import Batches
 from pneumo.nets.build import build
+from pneumo.nets.checkpoints import Checkpoints, KeepGoing, best_row
 from pneumo.nets.losses import OpacityIou, segmentation_loss
 from pneumo.nets.watch import Watch
 from pneumo.prepared import Prepared, load_prepared
@@ -28,25 +33,32 @@ def train(model: str, prepared: Path, out: Path, *, train: "TrainSettings") -> N
     ``history.csv``        a row per epoch: learning rate, loss and IoU on both splits
     ``probabilities.npy``  float16, opacity per pixel of the validation, then the test images
 
-    Same data, settings and machine: same bytes. Raises PneumoError when the encoder's weights
-    cannot be had or the loss is not finite, DataError when ``prepared`` holds no data.
+    Same data, settings and machine: same bytes; also after a kill, since a training goes on from
+    its last epoch, which it keeps in a hidden folder beside ``out`` until it has succeeded. Raises
+    PneumoError when the encoder's weights cannot be had or the loss is not finite, DataError when
+    ``prepared`` holds no data.
     """
     started = time.monotonic()
     data = load_prepared(prepared)
     make_repeatable(train.seed)
     network = compiled(model, data.size_px, train)
-    with tracking.network_run(model, data.profile, train.model_dump()) as run:
+    kept = out.parent / f".{out.name}.resume"
+    with (
+        newest_holds(kept / "lock"),
+        tracking.network_run(model, data.profile, train.model_dump()) as run,
+    ):
         watch = Watch(model, train.epochs, run.epoch)
-        fit(network, data, train, watch)
+        fit(network, data, train, watch, Checkpoints(kept, _key(network, data, train)))
         with whole(out) as folder:
             folder.mkdir(parents=True)
             save_network(network, folder / "model.keras")
             pd.DataFrame(watch.history).to_csv(folder / "history.csv", index=False)
             found = probabilities(network, data, train.validation_batch_size)
             np.save(folder / "probabilities.npy", found)
-        best = {f"best_{key}": value for key, value in watch.best().items()}
+        best = {f"best_{key}": value for key, value in best_row(watch.history).items()}
         best["seconds"] = time.monotonic() - started
         run.finish(best, {"pneumo.sha256": sha256(out / "model.keras")})
+        shutil.rmtree(kept)
 
 
 def make_repeatable(seed: int) -> None:
@@ -76,8 +88,29 @@ def compiled(model: str, size_px: int, train: "TrainSettings") -> keras.Model:
     return network
 
 
-def fit(network: keras.Model, data: Prepared, train: "TrainSettings", watch: Watch) -> None:
-    """Train until the validation loss stops falling; leave the best epoch's weights."""
+def _key(network: keras.Model, data: Prepared, train: "TrainSettings") -> str:
+    """The sum of what decides a training: first weights, data, settings, and the code."""
+    first = hashlib.sha256()
+    for variable in network.variables:
+        first.update(np.asarray(variable).tobytes())
+    code = sorted(sha256(path) for path in Path(pneumo.nets.__file__).parent.glob("*.py"))
+    versions = [keras.__version__, keras.backend.backend()]
+    return sha256_of(
+        [first.hexdigest(), data.profile["sha256"], train.model_dump(), code, versions]
+    )
+
+
+def fit(
+    network: keras.Model,
+    data: Prepared,
+    train: "TrainSettings",
+    watch: Watch,
+    checkpoints: Checkpoints,
+) -> None:
+    """Train until the validation loss stops falling; leave the best epoch's weights.
+
+    Goes on after the last epoch that ``checkpoints`` hold.
+    """
     shown = Batches(
         data.images,
         data.masks,
@@ -89,18 +122,20 @@ def fit(network: keras.Model, data: Prepared, train: "TrainSettings", watch: Wat
     held_out = Batches(
         data.images, data.masks, data.rows("validation"), train.validation_batch_size
     )
-    stop = keras.callbacks.EarlyStopping(
-        "val_loss", mode="min", patience=train.patience, restore_best_weights=True
-    )
+    done = watch.resume(checkpoints.restore(network))
+    keep = KeepGoing(checkpoints, watch.history, train.patience)
     reshuffle = keras.callbacks.LambdaCallback(on_epoch_begin=shown.begin_epoch)
-    network.fit(
-        shown,
-        validation_data=held_out,
-        epochs=train.epochs,
-        shuffle=False,  # the batches shuffle themselves, from seed and epoch
-        callbacks=[reshuffle, watch, stop],
-        verbose=0,
-    )
+    if not keep.is_over():
+        network.fit(
+            shown,
+            validation_data=held_out,
+            initial_epoch=done,
+            epochs=train.epochs,
+            shuffle=False,  # the batches shuffle themselves, from seed and epoch
+            callbacks=[reshuffle, watch, keep],
+            verbose=0,
+        )
+    checkpoints.load_best(network, watch.history)
 
 
 def probabilities(network: keras.Model, data: Prepared, batch_size: int) -> np.ndarray:

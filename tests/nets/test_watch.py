@@ -36,13 +36,24 @@ def test_seconds_are_sent_but_not_kept():
     assert "seconds" not in watch.history[0]
 
 
-def test_the_best_epoch_is_the_first_with_the_lowest_validation_loss():
-    watch, _ = follow(2.0)
-    losses = (0.5, 0.3, 0.3)
-    watch.history = [{"epoch": n, "val_loss": loss} for n, loss in enumerate(losses, start=1)]
-    assert watch.best()["epoch"] == 2
-
-
-def test_a_figure_that_is_not_finite_ends_the_training_and_names_the_epoch():
-    with pytest.raises(PneumoError, match=r"net: iou is nan in epoch 1; a lower train\.learning"):
+def test_a_loss_that_is_not_finite_ends_the_training_and_names_the_batch():
+    expected = r"net: loss is nan in batch 1 of epoch 1; a lower train\.learning"
+    with pytest.raises(PneumoError, match=expected):
         follow(float("nan"))
+
+
+def test_another_figure_that_is_not_finite_names_the_epoch():
+    watch = Watch("net", 3, lambda number, figures: None)
+    watch.set_model(keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]))
+    watch.model.compile("sgd", "mse")
+    watch.on_epoch_begin(1)
+    with pytest.raises(PneumoError, match=r"net: val_loss is inf in epoch 2;"):
+        watch.on_epoch_end(1, {"loss": 1.0, "val_loss": float("inf")})
+
+
+def test_a_training_that_goes_on_sends_what_it_had():
+    sent = []
+    watch = Watch("net", 3, lambda number, figures: sent.append((number, figures)))
+    assert watch.resume([{"epoch": 1, "loss": 0.5}]) == 1
+    assert sent == [(1, {"loss": 0.5})]
+    assert watch.history == [{"epoch": 1, "loss": 0.5}]

@@ -1,4 +1,3 @@
-import json
 import os
 import re
 import subprocess
@@ -30,27 +29,6 @@ SETTINGS = TrainSettings(
     seed=1,
 )
 FILES = ["history.csv", "model.keras", "probabilities.npy"]
-SPLITS = ["train"] * 12 + ["validation"] * 4 + ["test"] * 4
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory):
-    """Twenty 32 px radiographs, every second with a bright square."""
-    folder = tmp_path_factory.mktemp("prepared")
-    chance = np.random.default_rng(0)
-    images = chance.integers(40, 80, (len(SPLITS), 32, 32), np.uint8)
-    masks = np.zeros_like(images)
-    for number in range(0, len(SPLITS), 2):
-        x, y = chance.integers(2, 18, 2)
-        masks[number, y : y + 12, x : x + 10] = 1
-    images[masks == 1] += 120
-    np.save(folder / "images.npy", images)
-    np.save(folder / "masks.npy", masks)
-    names = [f"image{number:02}" for number in range(len(SPLITS))]
-    pd.DataFrame({"patientId": names, "split": SPLITS}).to_parquet(folder / "index.parquet")
-    pd.DataFrame({"patientId": []}).to_parquet(folder / "boxes.parquet")
-    (folder / "profile.json").write_text(json.dumps({"sha256": {"index.parquet": "0" * 64}}))
-    return folder
 
 
 @pytest.fixture(autouse=True)
@@ -124,10 +102,10 @@ def test_a_loss_that_is_not_finite_stops_the_training_and_leaves_what_was_there(
     (out / "model.keras").write_text("the last good one")
     nan = lambda *_: lambda truth, found: keras.ops.mean(found) * float("nan")  # noqa: E731
     monkeypatch.setattr("pneumo.stages.train.segmentation_loss", nan)
-    with pytest.raises(PneumoError, match="unet_vgg19: loss is nan in epoch 1"):
+    with pytest.raises(PneumoError, match="unet_vgg19: loss is nan in batch 1 of epoch 1"):
         train("unet_vgg19", prepared, out, train=SETTINGS)
     assert (out / "model.keras").read_text() == "the last good one"
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.resume", "out"]
 
 
 def test_the_epochs_and_the_summary_are_tracked(prepared, tmp_path, monkeypatch):

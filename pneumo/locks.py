@@ -1,0 +1,78 @@
+"""One process at a time for work that is kept in a folder and goes on where it was left."""
+
+import fcntl
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from pneumo.errors import PneumoError
+
+PATIENCE_SECONDS = 10.0
+
+
+@contextmanager
+def newest_holds(path: Path) -> Iterator[None]:
+    """Hold the lock file ``path`` for the block; a process that holds it is ended first.
+
+    Whoever starts the same work again has lost the first process (its supervisor died without it),
+    and what that one had finished is kept. The lock goes with the process, however it ends, and
+    ``path`` may be removed while it is held. Raises PneumoError when the holder cannot be ended.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _taken(path) as file:
+        file.seek(0)
+        file.truncate()
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def try_lock(file: IO[str]) -> bool:
+    """Lock an open file for this process alone, unless another one holds it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def _taken(path: Path) -> Iterator[IO[str]]:
+    started = time.monotonic()
+    while True:
+        with path.open("a+") as file:
+            if try_lock(file) and _is_at(path, file):
+                yield file
+                return
+            waited = time.monotonic() - started
+            _end(path, file, signal.SIGTERM if waited < PATIENCE_SECONDS else signal.SIGKILL)
+            if waited > 2 * PATIENCE_SECONDS:
+                raise PneumoError(f"{path}: another process holds it and does not end; end it")
+        time.sleep(0.2)
+
+
+def _is_at(path: Path, file: IO[str]) -> bool:
+    """Whether the locked file is the one at ``path`` still, and not one that was removed."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return False
+
+
+def _end(path: Path, file: IO[str], how: signal.Signals) -> None:
+    file.seek(0)
+    holder = file.read().strip()
+    if not holder.isdigit() or int(holder) == os.getpid():
+        return
+    print(f"{path.parent}: taking over from process {holder}", file=sys.stderr)
+    try:
+        os.kill(int(holder), how)
+    except ProcessLookupError:
+        return
+    except PermissionError:
+        raise PneumoError(f"{path}: process {holder} of another user holds it; end it") from None

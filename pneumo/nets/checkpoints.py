@@ -1,0 +1,122 @@
+"""What a training needs to go on after it was killed: written after every epoch, the last two kept.
+
+A checkpoint is an ``.npz`` of the network's and the optimizer's variables with the history so far.
+Order and augmentation follow from seed and epoch alone, so that a training which goes on ends with
+the weights of an undisturbed one. A torn checkpoint is passed over for the one before.
+"""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from pneumo.files import whole
+
+Figures = dict[str, float]
+KEPT = 2
+
+
+class Checkpoints:
+    """The checkpoints of one training in ``folder``; ``key`` names data, settings and code.
+
+    Checkpoints of another key are not used.
+    """
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self._folder, self._key = folder, key
+
+    def restore(self, network: keras.Model) -> list[Figures]:
+        """Give a compiled ``network`` the state of the newest whole checkpoint.
+
+        Returns the history up to it, a row per epoch; an empty one where nothing can be used.
+        """
+        for path in sorted(self._folder.glob("epoch-*.npz"), reverse=True):
+            facts = _facts(path)
+            if facts.get("key") == self._key and self._has_best(facts["history"]):
+                network.optimizer.build(network.trainable_variables)
+                _load(path, network.variables + network.optimizer.variables)
+                return list(facts["history"])
+        return []
+
+    def save(self, network: keras.Model, history: list[Figures]) -> None:
+        """Keep the state after the last epoch of ``history``, and its weights if it is the best."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        facts = {"key": self._key, "history": history}
+        if best_row(history) is history[-1]:
+            _save(self._best(history), network.variables, facts)
+        path = self._folder / f"epoch-{len(history):05}.npz"
+        _save(path, network.variables + network.optimizer.variables, facts)
+        self._forget(history)
+
+    def load_best(self, network: keras.Model, history: list[Figures]) -> None:
+        """Give ``network`` the weights after the epoch with the lowest validation loss."""
+        _load(self._best(history), network.variables)
+
+    def _best(self, history: list[Figures]) -> Path:
+        return self._folder / f"best-{best_row(history)['epoch']:05.0f}.npz"
+
+    def _has_best(self, history: list[Figures]) -> bool:
+        return _facts(self._best(history)).get("key") == self._key
+
+    def _forget(self, history: list[Figures]) -> None:
+        """Remove what the last ``KEPT`` epochs do not need."""
+        ends = range(max(1, len(history) - KEPT + 1), len(history) + 1)
+        kept = {self._folder / f"epoch-{end:05}.npz" for end in ends}
+        kept |= {self._best(history[:end]) for end in ends}
+        for path in self._folder.glob("*.npz"):
+            if path not in kept:
+                path.unlink()
+
+
+class KeepGoing(keras.callbacks.Callback):
+    """Saves a checkpoint after every epoch, and ends a training that no longer improves.
+
+    ``history`` grows by a row per epoch before this callback sees it. The training ends when
+    ``patience`` epochs have brought no lower validation loss.
+    """
+
+    def __init__(self, checkpoints: Checkpoints, history: list[Figures], patience: int) -> None:
+        super().__init__()
+        self._checkpoints, self._history, self._patience = checkpoints, history, patience
+
+    def is_over(self) -> bool:
+        """Whether the last epochs brought nothing."""
+        since_best = len(self._history) - best_row(self._history)["epoch"] if self._history else 0
+        return since_best >= self._patience
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Save, and stop when it is over."""
+        self._checkpoints.save(self.model, self._history)
+        self.model.stop_training = self.is_over()
+
+
+def best_row(history: list[Figures]) -> Figures:
+    """The figures of the epoch with the lowest validation loss, the first if several."""
+    return min(history, key=lambda row: row["val_loss"])
+
+
+def _save(path: Path, variables: list[Any], facts: dict[str, Any]) -> None:
+    arrays = {f"v{n}": np.asarray(variable) for n, variable in enumerate(variables)}
+    note = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+    with whole(path) as aside, aside.open("wb") as file:
+        np.savez(file, facts=note, **arrays)  # type: ignore[arg-type]
+
+
+def _load(path: Path, variables: list[Any]) -> None:
+    with np.load(path, allow_pickle=False) as arrays:
+        for n, variable in enumerate(variables):
+            variable.assign(arrays[f"v{n}"])
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    """The facts of a checkpoint whose checksums hold, else nothing."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is None:
+                return json.loads(np.load(path, allow_pickle=False)["facts"].tobytes())
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError):
+        pass
+    return {}

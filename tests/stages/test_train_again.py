@@ -1,0 +1,118 @@
+"""A training that is killed goes on, and ends as if nothing had happened."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from pneumo.files import sha256
+from pneumo.nets.checkpoints import Checkpoints
+from pneumo.stages.train import train
+from tests.stages.test_train import ELSEWHERE, FILES, SETTINGS
+
+MORE = SETTINGS.model_copy(update={"epochs": 6, "patience": 6})
+KILLS = int(os.environ.get("PNEUMO_KILLS", "3"))
+
+
+@pytest.fixture(autouse=True)
+def _no_server(monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(prepared, tmp_path_factory):
+    out = tmp_path_factory.mktemp("undisturbed") / "unet_vgg19"
+    train("unet_vgg19", prepared, out, train=MORE)
+    return out
+
+
+def _same(out, other):
+    return [sha256(out / name) for name in FILES] == [sha256(other / name) for name in FILES]
+
+
+def _start(prepared, folder):
+    """A training in a process of its own, its epochs on stdout."""
+    arguments = [MORE.model_dump_json(), prepared, folder, "tensorflow", "unet_vgg19"]
+    return subprocess.Popen(
+        [sys.executable, "-c", ELSEWHERE, *map(str, arguments)], stdout=subprocess.PIPE, text=True
+    )
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_it_ends_with_the_same_bytes(undisturbed, prepared, tmp_path):
+    chance = random.Random(1)
+    for _ in range(KILLS):
+        with _start(prepared, tmp_path) as process:
+            process.stdout.readline()  # an epoch is over, or it goes on after one
+            time.sleep(chance.random() / 4)  # where in the next epoch, or in writing its state
+            process.send_signal(signal.SIGKILL)
+    with _start(prepared, tmp_path) as process:
+        lines = process.stdout.read().splitlines()
+    assert lines[0].startswith("unet_vgg19: going on after epoch")
+    assert _same(tmp_path / "unet_vgg19", undisturbed)
+    assert [path.name for path in tmp_path.iterdir()] == ["unet_vgg19"]
+
+
+class Killed(BaseException):
+    """Ends a training as a kill does, without ending the tests."""
+
+
+@pytest.fixture(scope="module")
+def left(prepared, tmp_path_factory):
+    """What a training leaves that was killed after its third epoch."""
+    folder, save = tmp_path_factory.mktemp("killed"), Checkpoints.save
+
+    def killed(self, network, history):
+        save(self, network, history)
+        if len(history) == 3:
+            raise Killed
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Checkpoints, "save", killed)
+        with pytest.raises(Killed):
+            train("unet_vgg19", prepared, folder / "unet_vgg19", train=MORE)
+    return folder / ".unet_vgg19.resume"
+
+
+@pytest.fixture
+def stopped(left, tmp_path):
+    return shutil.copytree(left, tmp_path / left.name)
+
+
+def _tear(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("torn", "first"),
+    [([], 4), (["epoch-00003"], 3), (["epoch-00003", "epoch-00002"], 1)],
+    ids=["whole", "the last is torn", "both are torn"],
+)
+def test_a_torn_checkpoint_falls_back(torn, first, stopped, undisturbed, prepared, capsys):
+    for name in torn:
+        _tear(stopped / f"{name}.npz")
+    out = stopped.parent / "unet_vgg19"
+    train("unet_vgg19", prepared, out, train=MORE)
+    epochs = [line for line in capsys.readouterr().out.splitlines() if "/6 loss" in line]
+    assert epochs[0].startswith(f"unet_vgg19 epoch {first}/6")
+    assert _same(out, undisturbed)
+    assert not stopped.exists()
+
+
+def test_other_settings_start_over(stopped, prepared, capsys):
+    other = MORE.model_copy(update={"learning_rate": 0.002, "epochs": 1})
+    train("unet_vgg19", prepared, stopped.parent / "unet_vgg19", train=other)
+    assert "going on" not in capsys.readouterr().out
+
+
+def test_only_what_is_needed_is_kept(stopped):
+    names = sorted(path.name for path in stopped.glob("epoch-*"))
+    assert names == ["epoch-00002.npz", "epoch-00003.npz"]
+    assert 1 <= len(list(stopped.glob("best-*"))) <= 2

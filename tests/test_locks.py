@@ -1,0 +1,63 @@
+"""The newest process does the work."""
+
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+
+from pneumo.locks import newest_holds
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from pneumo.locks import newest_holds
+with newest_holds(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@contextmanager
+def _holder(path):
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_the_one_before_is_ended_and_told(tmp_path, capsys):
+    path = tmp_path / "resume" / "lock"
+    with _holder(path) as before, newest_holds(path):
+        assert before.wait(5) != 0
+        assert path.read_text() == str(os.getpid())
+    assert f"taking over from process {before.pid}" in capsys.readouterr().err
+
+
+def test_a_number_left_by_a_dead_process_ends_nobody(tmp_path):
+    path = tmp_path / "lock"
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as innocent:
+        path.write_text(str(innocent.pid))  # the number was given to another process since
+        with newest_holds(path):
+            assert innocent.poll() is None
+        innocent.kill()
+
+
+def test_the_folder_may_go_while_it_is_held(tmp_path):
+    path = tmp_path / "resume" / "lock"
+    with newest_holds(path):
+        path.unlink()
+        path.parent.rmdir()
+    with newest_holds(path):
+        assert path.exists()
+
+
+@pytest.mark.parametrize("text", ["", "no number", "-1"])
+def test_a_torn_lock_file_is_no_obstacle(tmp_path, text):
+    (tmp_path / "lock").write_text(text)
+    with newest_holds(tmp_path / "lock"):
+        assert (tmp_path / "lock").read_text() == str(os.getpid())
