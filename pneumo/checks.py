@@ -5,11 +5,15 @@ file, in order of names, for ``headers`` of radiographs), so that a fault can be
 """
 
 import re
+from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 
 from pneumo.dataset import HEADERS, Dataset
-from pneumo.dicom.headers import TAGS, read_headers
+from pneumo.dicom.headers import TAGS
+from pneumo.dicom.workers import Rejected, read_headers
+from pneumo.progress import track
 from pneumo.rsna import CLASSES
 from pneumo.tables import read_table, spell
 
@@ -59,7 +63,7 @@ def headers_of(dataset: Dataset) -> pd.DataFrame:
     ``patientId, readable`` and the tags of ``dicom.headers``; without files no sizes.
     """
     if dataset.files:
-        return read_headers(dataset.files).rename(index=lambda number: number + 1)
+        return _read_headers(dataset.files)
     columns = ("Filename", "Modality", "PatientAge", "PatientSex", "ViewPosition")
     table = read_table(dataset.root / HEADERS, columns, numbers=("PatientAge",))
     names = table["Filename"].astype("string").str.removesuffix(".dcm")
@@ -67,6 +71,17 @@ def headers_of(dataset: Dataset) -> pd.DataFrame:
         patientId=names.astype(object), readable=True, PhotometricInterpretation="MONOCHROME2",
         Rows=RSNA_SIDE_PX, Columns=RSNA_SIDE_PX,
     )  # fmt: skip
+
+
+def _read_headers(files: Sequence[Path]) -> pd.DataFrame:
+    """The headers of files, numbered from 1; where one is no DICOM, ``readable`` is False."""
+    answers = track(read_headers(files), len(files), "Reading headers")
+    rows = [
+        {"readable": False} if isinstance(answer, Rejected) else {"readable": True, **answer}
+        for answer in answers
+    ]
+    table = pd.DataFrame(rows, columns=["readable", *TAGS], index=range(1, len(files) + 1))
+    return table.assign(patientId=[path.stem for path in files])
 
 
 def _labels(labels: pd.DataFrame, headers: pd.DataFrame) -> pd.DataFrame:

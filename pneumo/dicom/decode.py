@@ -10,7 +10,6 @@ from typing import NoReturn
 import imagecodecs
 import numpy as np
 import simplejpeg
-from pydicom import uid
 
 from pneumo.dicom import codestreams as streams
 from pneumo.dicom.fragments import codestream
@@ -18,15 +17,9 @@ from pneumo.dicom.guards import PIXEL_DATA, Layout
 from pneumo.dicom.header import Header, named
 from pneumo.dicom.native import native, rle
 from pneumo.dicom.refusal import Refused, refuse
+from pneumo.dicom.syntaxes import ENCAPSULATED, JPEG_2000, JPEG_LS, NATIVE, RLE
 from pneumo.safe import printable
 
-NATIVE = {
-    uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian,
-    uid.DeflatedExplicitVRLittleEndian,
-}  # fmt: skip
-JPEG = {uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLossless, uid.JPEGLosslessSV1}
-JPEG_LS = {uid.JPEGLSLossless, uid.JPEGLSNearLossless}
-JPEG_2000 = {uid.JPEG2000Lossless, uid.JPEG2000}
 HARMLESS = "Invalid SOS parameters"  # a wrong spectral range, ignored in sequential JPEG
 
 
@@ -52,11 +45,11 @@ def encoded(header: Header, layout: Layout) -> Encoded:
     data, syntax = header.raw(PIXEL_DATA), header.syntax
     if syntax in NATIVE:
         return Encoded(data, layout, syntax, header.little_endian)
-    if syntax not in JPEG | JPEG_LS | JPEG_2000 | {uid.RLELossless}:
-        name = uid.UID(syntax).name if uid.UID(syntax).is_transfer_syntax else printable(syntax)
-        refuse("unsupported_syntax", f"(0002,0010) Transfer Syntax UID is {name}; it is not read")
+    if syntax not in ENCAPSULATED:
+        said = f"(0002,0010) Transfer Syntax UID is {_name(syntax)}"
+        refuse("unsupported_syntax", f"{said}; it is not read")
     data = codestream(data)
-    shape = None if syntax == uid.RLELossless else _checked(data, layout, syntax)
+    shape = None if syntax == RLE else _checked(data, layout, syntax)
     return Encoded(data, layout, syntax, True, shape)
 
 
@@ -104,6 +97,12 @@ def jpeg_8_bit(data: bytes, **scale: int) -> np.ndarray:
         if HARMLESS not in str(error):
             raise
     return simplejpeg.decode_jpeg(data, "gray", strict=False, **scale)[..., 0]
+
+
+def _name(syntax: str) -> str:
+    from pydicom.uid import UID  # slow to import, and seldom needed
+
+    return UID(syntax).name if UID(syntax).is_transfer_syntax else printable(syntax)
 
 
 def _checked(data: bytes, layout: Layout, syntax: str) -> streams.Shape:

@@ -5,22 +5,15 @@ a JPEG at 1/8 scale and raises many kinds of exceptions; the few tags needed her
 are stored.
 """
 
-import logging
 import math
-import warnings
-from functools import cache
-from typing import Literal, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn
 
-from pydicom.datadict import dictionary_description
-from pydicom.dataelem import DataElement, RawDataElement
-from pydicom.dataset import Dataset
-from pydicom.uid import UID
-
+from pneumo.dicom.elements import Element, Elements
 from pneumo.dicom.refusal import refuse
 
-# pydicom's warnings show values of tags, which may be a patient's.
-logging.getLogger("pydicom").setLevel(logging.CRITICAL)
-warnings.filterwarnings("ignore", module="pydicom")
+if TYPE_CHECKING:
+    from pydicom.dataelem import DataElement, RawDataElement
+    from pydicom.dataset import Dataset
 
 LONGEST_TEXT = 1024
 
@@ -28,7 +21,7 @@ LONGEST_TEXT = 1024
 class Header:
     """Tags of one data set; ``syntax`` is its Transfer Syntax UID, blank when it names none."""
 
-    def __init__(self, dataset: Dataset, syntax: str, little_endian: bool):
+    def __init__(self, dataset: "Dataset | Elements", syntax: str, little_endian: bool):
         self._dataset, self.syntax, self.little_endian = dataset, syntax, little_endian
 
     def __contains__(self, tag: int) -> bool:
@@ -36,11 +29,6 @@ class Header:
 
     def __len__(self) -> int:
         return len(self._dataset)
-
-    @property
-    def is_encapsulated(self) -> bool:
-        """Whether the syntax compresses pixel data (PS3.5 A.4)."""
-        return UID(self.syntax).is_transfer_syntax and UID(self.syntax).is_encapsulated
 
     def raw(self, tag: int) -> bytes:
         """The bytes of an element as they are stored; none where it is missing or a sequence."""
@@ -106,7 +94,7 @@ class Header:
         """Whether an element's VR is that of signed numbers."""
         return self._vr(tag) in ("SS", "SL")
 
-    def _element(self, tag: int) -> RawDataElement | DataElement | None:
+    def _element(self, tag: int) -> "RawDataElement | DataElement | Element | None":
         try:
             return self._dataset.get_item(tag)
         except Exception:  # pydicom raises many kinds on an unknown representation
@@ -118,19 +106,15 @@ class Header:
         return declared or IMPLICIT.get(tag, "US")
 
     def _order(self, tag: int) -> Literal["little", "big"]:
-        element = self._element(tag)
-        if isinstance(element, RawDataElement) and not element.is_little_endian:
-            return "big"
-        return "little"
+        return "little" if getattr(self._element(tag), "is_little_endian", True) else "big"
 
     def _strange(self, tag: int) -> NoReturn:
         refuse("bad_header", f"{named(tag)} holds no value of its kind")
 
 
-@cache
 def named(tag: int) -> str:
     """A tag as messages show it: number and name."""
-    return f"({tag >> 16:04X},{tag & 0xFFFF:04X}) {dictionary_description(tag)}"
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X}) {NAMES[tag]}"
 
 
 def positive(numbers: list[float]) -> float | None:
@@ -139,3 +123,18 @@ def positive(numbers: list[float]) -> float | None:
 
 
 IMPLICIT = {0x00280008: "IS"}  # tags asked for as integers that are not US (PS3.6)
+
+NAMES = {
+    0x00080060: "Modality", 0x00100020: "Patient ID", 0x00100040: "Patient's Sex",
+    0x00101010: "Patient's Age", 0x00181164: "Imager Pixel Spacing", 0x00185101: "View Position",
+    0x00280002: "Samples per Pixel",
+    0x00280004: "Photometric Interpretation", 0x00280008: "Number of Frames", 0x00280010: "Rows",
+    0x00280011: "Columns", 0x00280030: "Pixel Spacing", 0x00280100: "Bits Allocated",
+    0x00280101: "Bits Stored", 0x00280102: "High Bit", 0x00280103: "Pixel Representation",
+    0x00281050: "Window Center", 0x00281051: "Window Width", 0x00281052: "Rescale Intercept",
+    0x00281053: "Rescale Slope", 0x00281056: "VOI LUT Function",
+    0x00283000: "Modality LUT Sequence", 0x00283002: "LUT Descriptor", 0x00283006: "LUT Data",
+    0x00283010: "VOI LUT Sequence", 0x20500020: "Presentation LUT Shape",
+    0x7FE00010: "Pixel Data",
+}  # fmt: skip
+"""The names of the tags that messages may show (PS3.6); pydicom's dictionary is slow to import."""

@@ -1,9 +1,6 @@
-"""The headers of many radiographs as a table, without their pixels."""
+"""What the header of a radiograph says of it, without its pixels."""
 
-from collections.abc import Iterable
 from pathlib import Path
-
-import pandas as pd
 
 from pneumo.dicom.guards import (
     COLUMNS,
@@ -13,7 +10,7 @@ from pneumo.dicom.guards import (
     STORED,
 )
 from pneumo.dicom.parse import parse
-from pneumo.dicom.refusal import Refused
+from pneumo.dicom.read import refusals_of
 from pneumo.dicom.scan import AGE, SEX, VIEW
 from pneumo.dicom.source import file_bytes
 
@@ -22,25 +19,16 @@ TEXTS = {
     "ViewPosition": VIEW, "PatientSex": SEX, "PatientAge": AGE,
 }  # fmt: skip
 NUMBERS = {"Rows": ROWS, "Columns": COLUMNS, "BitsStored": STORED}
-TAGS = (
-    "Modality", "PhotometricInterpretation", "Rows", "Columns", "BitsStored",
-    "ViewPosition", "PatientSex", "PatientAge",
-)  # fmt: skip
+TAGS = (*TEXTS, *NUMBERS)
 
 
-def read_headers(files: Iterable[Path]) -> pd.DataFrame:
-    """One row per file: ``patientId`` (from the file's name), ``readable``, and ``TAGS``.
+def read_header(path: Path) -> dict[str, str | int | None]:
+    """The values of ``TAGS``: texts and whole numbers, None where a tag is missing.
 
-    A file that is no DICOM has ``readable`` False and nothing else.
+    Raises RadiographError for a file that is no DICOM.
     """
-    return pd.DataFrame([_header(path) for path in files], columns=["patientId", "readable", *TAGS])
-
-
-def _header(path: Path) -> dict:
-    try:
+    with refusals_of(path):
         header = parse(file_bytes(path), pixels=False)
         numbers = {name: header.integer(tag) for name, tag in NUMBERS.items()}
-    except (Refused, MemoryError):
-        return {"patientId": path.stem, "readable": False}
-    texts = {name: header.text(tag) if tag in header else None for name, tag in TEXTS.items()}
-    return {"patientId": path.stem, "readable": True, **texts, **numbers}
+        texts = {name: header.text(tag) if tag in header else None for name, tag in TEXTS.items()}
+        return {**texts, **numbers}

@@ -28,8 +28,9 @@ START_S = 60
 
 @dataclass(frozen=True)
 class Answer:
-    """What a worker says of one file, as it came: not to be trusted."""
+    """What a worker says of the file ``number``, as it came: not to be trusted."""
 
+    number: int
     facts: dict[str, Any]
     pixels: bytes
 
@@ -56,13 +57,13 @@ class Worker:
         assert self._process.stdout is not None
         self._input, self.output = self._process.stdin, self._process.stdout
         self.pending: deque[int] = deque()
-        self.ended = self._ready = False
+        self.ended = self._ready = self._babbles = False
         self._buffer, self._since = bytearray(), time.monotonic()
         for pipe in (self._input, self.output):
             _widen(pipe.fileno())
 
     def give(self, number: int, line: str) -> None:
-        """Send a file's number, path and size."""
+        """Send a file's path and size; its answer will carry ``number``."""
         if not self.pending:
             self._since = time.monotonic()
         self.pending.append(number)
@@ -71,9 +72,8 @@ class Worker:
             self._input.flush()
 
     def take(self) -> list[Answer]:
-        """Answers that have arrived; sets ``ended`` at the end of the output."""
+        """Answers that have arrived; sets ``ended`` at the end of the output, or of sense in it."""
         data = os.read(self.output.fileno(), PIPE_BYTES)
-        self.ended = not data
         self._buffer += data
         if not self._ready and self._buffer.startswith(worker.READY):
             del self._buffer[: len(worker.READY)]
@@ -81,6 +81,7 @@ class Worker:
         answers = list(self._answers()) if self._ready else []
         if data:
             self._since = time.monotonic()
+        self.ended = not data or self._babbles
         return answers
 
     def is_late(self, now: float) -> bool:
@@ -90,6 +91,8 @@ class Worker:
 
     def cause(self) -> str:
         """Why it died, as a reason code. Raises PneumoError when it never began."""
+        if self._babbles:
+            return "decoder_crashed"
         status = self._process.wait()
         if not self._ready:
             raise PneumoError(f"a worker that reads radiographs cannot start (status {status})")
@@ -109,14 +112,27 @@ class Worker:
         head = worker.ANSWER.size
         while len(self._buffer) >= head and self.pending:
             text, pixels = worker.ANSWER.unpack_from(self._buffer)
-            if text + pixels > LONGEST_ANSWER_BYTES:
-                break
-            if len(self._buffer) < head + text + pixels:
+            end = head + text + pixels
+            if end > LONGEST_ANSWER_BYTES:
+                self._babbles = True
                 return
-            body = bytes(self._buffer[head : head + text + pixels])
-            del self._buffer[: head + text + pixels]
-            self.pending.popleft()
-            yield Answer(json.loads(body[:text]), body[text:])
+            if len(self._buffer) < end:
+                return
+            facts = _json(bytes(self._buffer[head : head + text]))
+            if facts is None:
+                self._babbles = True
+                return
+            answer = Answer(self.pending.popleft(), facts, bytes(self._buffer[head + text : end]))
+            del self._buffer[:end]
+            yield answer
+
+
+def _json(text: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _environment(root: str) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """One process that reads untrusted files for its parent: ``python -m pneumo.dicom.worker``.
 
-Standard input: one JSON line ``[number, path, size_px]`` per file. Standard output, per file: the
-lengths of two parts (``ANSWER``), then JSON, then the square's bytes. No pickle, so a decoder that
-is taken over can send wrong pixels, but nothing that runs. At the end of its input it ends.
+Standard input: one JSON line ``[path, size_px]`` per file; a size of 0 asks for the header alone.
+Standard output, per file: the lengths of two parts (``ANSWER``), then JSON, then the square's
+bytes. No pickle, so a decoder that is taken over can send wrong pixels, but nothing that runs. At
+the end of its input it ends.
 """
 
 import ctypes
@@ -16,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from pneumo.dicom.headers import read_header
 from pneumo.dicom.read import read_square
 from pneumo.errors import RadiographError
 
@@ -33,11 +35,11 @@ def main() -> None:
     os.dup2(2, 1)  # what a library prints must not fall among the answers
     answers.write(READY)
     for line in sys.stdin.buffer:
-        number, path, size_px = json.loads(line)
+        path, size_px = json.loads(line)
         signal.alarm(LONGEST_S)
         facts, pixels = _read(Path(path), size_px)
         signal.alarm(0)
-        send(answers, {"number": number, **facts}, pixels)
+        send(answers, facts, pixels)
 
 
 def limit_process() -> None:
@@ -62,6 +64,8 @@ def send(answers: BinaryIO, facts: dict[str, Any], pixels: bytes) -> None:
 
 def _read(path: Path, size_px: int) -> tuple[dict[str, Any], bytes]:
     try:
+        if not size_px:
+            return read_header(path), b""
         square = read_square(path, size_px)
     except RadiographError as error:
         return {"reason": error.reason, "message": str(error)}, b""

@@ -8,16 +8,21 @@ import json
 import os
 import selectors
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
+from pneumo.dicom.headers import TAGS
 from pneumo.dicom.process import DEPTH, Answer, Worker, usable_cores
 from pneumo.dicom.read import Square
 from pneumo.dicom.scan import Facts
-from pneumo.safe import printable
+from pneumo.safe import CODE, printable
+
+Meant = TypeVar("Meant")
 
 LOOK_AHEAD = 64
 """Files per worker that may wait for one before them."""
@@ -39,22 +44,58 @@ def read_squares(
     Memory does not depend on the number of paths, nor the answers on ``workers``. Closing the
     iterator ends the processes; they also end when this process does.
     """
-    pool = _Pool(size_px, workers or usable_cores())
+    yield from _answers(paths, size_px, workers, partial(_square, size_px))
+
+
+def read_headers(
+    paths: Iterable[Path], workers: int | None = None
+) -> Generator[dict[str, str | int | None] | Rejected, None, None]:
+    """``headers.read_header`` of each path, as ``read_squares`` reads pixels."""
+    yield from _answers(paths, 0, workers, _header)
+
+
+def _answers(
+    paths: Iterable[Path], size_px: int, workers: int | None, meaning: Callable[[Answer], Meant]
+) -> Generator[Meant | Rejected, None, None]:
+    pool = _Pool(size_px, workers or usable_cores(), meaning)
     try:
         yield from pool.run(paths)
     finally:
         pool.close()
 
 
+def _square(size_px: int, answer: Answer) -> Square:
+    """What an answer means; ValueError, TypeError or KeyError when it is none of ours."""
+    facts = dict(answer.facts)
+    rows, columns = facts.pop("rows"), facts.pop("columns")
+    known = Facts(**facts)
+    numbers = [value for value in (known.age, known.spacing_mm) if value is not None]
+    if not all(isinstance(value, float | int) for value in (rows, columns, *numbers)):
+        raise TypeError("numbers are expected")
+    if not all(CODE.fullmatch(text) for text in (known.view, known.sex)):
+        raise ValueError("codes are expected")
+    pixels = np.frombuffer(answer.pixels, np.uint8).reshape(size_px, size_px)
+    return Square(pixels, int(rows), int(columns), known)
+
+
+def _header(answer: Answer) -> dict[str, str | int | None]:
+    """What an answer means; ValueError when it is none of ours."""
+    if set(answer.facts) != set(TAGS):
+        raise ValueError("other tags were asked for")
+    if not all(isinstance(value, str | int | None) for value in answer.facts.values()):
+        raise ValueError("texts and whole numbers are expected")
+    return answer.facts
+
+
 class _Pool:
-    def __init__(self, size_px: int, count: int):
-        self.size_px, self.count = size_px, count
+    def __init__(self, size_px: int, count: int, meaning: Callable[[Answer], Any]):
+        self.size_px, self.count, self.meaning = size_px, count, meaning
         self.workers: list[Worker] = []
         self.selector = selectors.DefaultSelector()
         self.paths: dict[int, Path] = {}
-        self.answers: dict[int, Square | Rejected] = {}
+        self.answers: dict[int, Any] = {}
 
-    def run(self, paths: Iterable[Path]) -> Iterator[Square | Rejected]:
+    def run(self, paths: Iterable[Path]) -> Iterator[Any]:
         waiting, given, taken = enumerate(paths), 0, 0
         again: list[int] = []
         ended = False
@@ -93,7 +134,7 @@ class _Pool:
             idle = Worker()
             self.workers.append(idle)
             self.selector.register(idle.output, selectors.EVENT_READ, idle)
-        idle.give(number, json.dumps([number, os.fspath(self.paths[number]), self.size_px]))
+        idle.give(number, json.dumps([os.fspath(self.paths[number]), self.size_px]))
 
     def _collect(self) -> list[int]:
         """Take what workers have answered; return the files that dead ones had not begun."""
@@ -111,14 +152,18 @@ class _Pool:
         return left
 
     def _keep(self, answer: Answer) -> None:
-        facts, size = dict(answer.facts), (self.size_px, self.size_px)
-        number = facts.pop("number")
-        if "reason" in facts:
-            self.answers[number] = Rejected(facts["reason"], facts["message"])
-        else:
-            rows, columns = facts.pop("rows"), facts.pop("columns")
-            pixels = np.frombuffer(answer.pixels, np.uint8).reshape(size)
-            self.answers[number] = Square(pixels, rows, columns, Facts(**facts))
+        try:
+            if "reason" in answer.facts:
+                said = answer.facts["reason"], answer.facts["message"]
+                self.answers[answer.number] = Rejected(*map(printable, said))
+            else:
+                self.answers[answer.number] = self.meaning(answer)
+        except (KeyError, TypeError, ValueError):  # a decoder that was taken over may say anything
+            self._reject(answer.number, "decoder_crashed")
+
+    def _reject(self, number: int, reason: str) -> None:
+        message = f"{printable(self.paths[number])}: {MESSAGES[reason]}"
+        self.answers[number] = Rejected(reason, message)
 
     def _bury(self, worker: Worker, reason: str) -> list[int]:
         """Reject the file that a worker died of; return those it had not begun."""
@@ -127,8 +172,7 @@ class _Pool:
         worker.end()
         fatal, *rest = worker.pending or [None]
         if fatal is not None:
-            message = f"{printable(self.paths[fatal])}: {MESSAGES[reason]}"
-            self.answers[fatal] = Rejected(reason, message)
+            self._reject(fatal, reason)
         return [number for number in rest if number is not None]
 
 

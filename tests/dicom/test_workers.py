@@ -9,7 +9,7 @@ import pytest
 
 from pneumo.dicom import read_square, worker, workers
 from pneumo.dicom.process import Worker
-from pneumo.dicom.workers import Rejected, read_squares
+from pneumo.dicom.workers import Rejected, read_headers, read_squares
 from pneumo.stages.check import check, lines
 from tests.dicom.files import dataset, values, write
 
@@ -56,6 +56,42 @@ def test_a_worker_that_dies_costs_one_file_and_is_replaced(paths, monkeypatch, f
     answers = list(read_squares(paths, 64, workers=2))
     found = [answer.reason if isinstance(answer, Rejected) else "" for answer in answers]
     assert found == ["", "", "", reason, "", "not_dicom", *[""] * 6]
+
+
+BABBLE = [
+    ("out.write(worker.ANSWER.pack(2**31, 2**31))", "a length that cannot be"),
+    ("out.write(worker.ANSWER.pack(4, 0) + b'oops')", "no JSON"),
+    ("out.write(worker.ANSWER.pack(2, 0) + b'[]')", "another kind of JSON"),
+    ("worker.send(out, {'rows': 9}, b'')", "facts are missing"),
+    ("worker.send(out, {'rows': 9, 'columns': 9, 'sex': '=1+1'}, bytes(64 * 64))", "no code"),
+    ("worker.send(out, {'rows': 'a', 'columns': 9}, bytes(64 * 64))", "no number"),
+    ("worker.send(out, {'rows': 9, 'columns': 9}, bytes(7))", "pixels are missing"),
+]
+
+
+@pytest.mark.parametrize("line", [line for line, _ in BABBLE], ids=[why for _, why in BABBLE])
+def test_a_worker_that_babbles_costs_its_file_and_nothing_else(paths, monkeypatch, line):
+    code = (
+        "from pneumo.dicom import worker; send = worker.send\n"
+        "def babble(out, facts, pixels):\n"
+        f"    if facts.get('rows') == 70: worker.send = send; {line}\n"
+        "    else: send(out, facts, pixels)\n"
+        "worker.send = babble; worker.main()"
+    )
+    write(paths[3], dataset(values(12, shape=(70, 80))))
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda words, **kw: popen([*words[:-1], code], **kw))
+    answers = list(read_squares(paths, 64, workers=2))
+    found = [answer.reason if isinstance(answer, Rejected) else "" for answer in answers]
+    assert found == ["", "", "", "decoder_crashed", "", "not_dicom", *[""] * 6]
+
+
+def test_headers_are_read_in_workers_too(paths):
+    found = list(read_headers(paths, workers=2))
+    assert isinstance(found[5], Rejected)
+    assert found[0]["Modality"] == "CR"
+    assert (found[0]["Rows"], found[0]["Columns"], found[0]["PatientAge"]) == (97, 83, None)
+    assert not children()
 
 
 def test_a_worker_may_not_take_more_memory_than_its_limit():
