@@ -15,6 +15,7 @@ INTERCEPT, SLOPE, MODALITY_LUT = 0x00281052, 0x00281053, 0x00283000
 CENTRE, WIDTH, FUNCTION, VOI_LUT = 0x00281050, 0x00281051, 0x00281056, 0x00283010
 LUT_DESCRIPTOR, LUT_DATA = 0x00283002, 0x00283006
 PRESENTATION_SHAPE = 0x20500020
+PADDING, PADDING_LIMIT = 0x00280120, 0x00280121
 Function = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
 FUNCTIONS: tuple[Function, ...] = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 
@@ -46,6 +47,8 @@ class Display:
     modality: Lut | None = None
     voi: Lut | Window | None = None
     inverted: bool = False
+    padding: tuple[int, int] | None = None
+    """Lowest and highest stored value that fills the picture's border and is no part of it."""
 
 
 def display(header: Header) -> Display:
@@ -65,6 +68,7 @@ def display(header: Header) -> Display:
         modality=None if modality is None else _lut(modality, signed=signed),
         voi=_window(header) if voi is None else _lut(voi, signed=signed or intercept < 0),
         inverted=_is_inverted(header),
+        padding=_padding(header, signed=signed),
     )
 
 
@@ -73,6 +77,21 @@ def _check_rescale(slope: float, intercept: float) -> None:
         refuse("bad_rescale", f"{named(SLOPE)} is {slope:g}; it must be finite and not 0")
     if not math.isfinite(intercept) or abs(intercept) > 1e15:
         refuse("bad_rescale", f"{named(INTERCEPT)} is {intercept:g}; it must be finite")
+
+
+def _padding(header: Header, *, signed: bool) -> tuple[int, int] | None:
+    """Pixel Padding Value, to its Range Limit where there is one (PS3.3 C.7.5.1.1.2)."""
+    first = header.integer(PADDING)
+    if first is None:
+        return None
+    last = header.integer(PADDING_LIMIT, first)
+    low, high = sorted(_sign(value, signed=signed) for value in (first, last or 0))
+    return low, high
+
+
+def _sign(value: int, *, signed: bool) -> int:
+    """An implicit VR does not tell the sign of a value; that of the pixels does."""
+    return value - 65_536 if signed and value > 32_767 else value
 
 
 def _window(header: Header) -> Window | None:

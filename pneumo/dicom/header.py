@@ -134,7 +134,8 @@ NAMES = {
     0x00281050: "Window Center", 0x00281051: "Window Width", 0x00281052: "Rescale Intercept",
     0x00281053: "Rescale Slope", 0x00281056: "VOI LUT Function",
     0x00283000: "Modality LUT Sequence", 0x00283002: "LUT Descriptor", 0x00283006: "LUT Data",
-    0x00283010: "VOI LUT Sequence", 0x20500020: "Presentation LUT Shape",
+    0x00283010: "VOI LUT Sequence", 0x00280120: "Pixel Padding Value",
+    0x00280121: "Pixel Padding Range Limit", 0x20500020: "Presentation LUT Shape",
     0x7FE00010: "Pixel Data",
 }  # fmt: skip
 """The names of the tags that messages may show (PS3.6); pydicom's dictionary is slow to import."""

@@ -15,7 +15,7 @@ from pneumo.dicom.parse import parse
 from pneumo.dicom.pictures import Picture, is_picture, open_picture
 from pneumo.dicom.refusal import Refused
 from pneumo.dicom.source import file_bytes
-from pneumo.dicom.transforms import apply_table, grey_table, used_codes
+from pneumo.dicom.transforms import apply_table, grey_table, used_codes, values_of
 from pneumo.frame import Frame
 from pneumo.safe import CODE
 
@@ -55,7 +55,7 @@ class Scan:
         """Grey levels: uint8, ``(rows, columns)``, bone bright. Raises Refused."""
         codes, bits = decode(self.encoded), self.layout.stored
         if self.display.voi is None and bits > 8:
-            return apply_table(codes, self._table(used_codes(codes, bits)))
+            return apply_table(codes, self._table(self._used(codes)))
         return apply_table(codes, self._table())
 
     def pixels_for(self, frame: Frame) -> np.ndarray:
@@ -72,6 +72,15 @@ class Scan:
             return False
         table = self._table()
         return any(np.array_equal(table, levels) for levels in (GREY_LEVELS, GREY_LEVELS[::-1]))
+
+    def _used(self, codes: np.ndarray) -> np.ndarray:
+        """Which codes occur in the picture; padding is no part of it."""
+        used = used_codes(codes, self.layout.stored)
+        if self.display.padding is not None:
+            low, high = self.display.padding
+            values = values_of(self.layout.stored, signed=self.layout.signed)
+            used &= (values < low) | (values > high)
+        return used
 
     def _table(self, used: np.ndarray | None = None) -> np.ndarray:
         return grey_table(self.display, self.layout.stored, signed=self.layout.signed, used=used)

@@ -106,3 +106,22 @@ def test_a_large_picture_is_looked_up_in_blocks():
     codes = np.arange(3000 * 1000, dtype=np.uint32).reshape(3000, 1000).astype(np.uint16)
     table = grey_table(Display(), 16, signed=False)
     assert (apply_table(codes, table) == table[codes]).all()
+
+
+@pytest.mark.parametrize(
+    ("signed", "tags", "padding"),
+    [
+        (False, {"PixelPaddingValue": 0}, 0),
+        (False, {"PixelPaddingValue": 4000, "PixelPaddingRangeLimit": 4095}, 4050),
+        (True, {"PixelPaddingValue": -2048}, -2048),
+    ],
+)
+def test_padding_is_no_part_of_the_range(tmp_path, signed, tags, padding):
+    stored = np.linspace(1000, 1500, 97 * 83).astype(int).reshape(97, 83)
+    stored[:20] = padding
+    pixels = read_radiograph(
+        write(tmp_path / "a.dcm", dataset(stored, bits=12, signed=signed, **tags))
+    ).pixels
+    picture = pixels[20:]
+    assert (picture.min(), picture.max()) == (0, 255)
+    assert set(np.unique(pixels[:20])) == {255 if padding > 1500 else 0}
