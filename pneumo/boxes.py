@@ -77,12 +77,14 @@ def components(probability: np.ndarray, threshold: float) -> list[Component]:
     ]
 
 
-def filter_boxes(found: Iterable[Component], minimum_area_px: float, shrink: float) -> list[Box]:
-    """Boxes of the components with at least ``minimum_area_px`` pixels, shrunk.
+def filter_boxes(
+    found: Iterable[Component], minimum_area_px: float, shrink_x: float, shrink_y: float
+) -> list[Box]:
+    """Boxes of the components with at least ``minimum_area_px`` pixels, shrunk along each axis.
 
     Most confident first. Pixels are those of the space the components are in.
     """
-    kept = (c.box.shrunk(shrink) for c in found if c.pixels >= minimum_area_px)
+    kept = (c.box.shrunk(shrink_x, shrink_y) for c in found if c.pixels >= minimum_area_px)
     return sorted((box for box in kept if box.area > 0), key=lambda box: -box.confidence)
 
 
@@ -92,7 +94,8 @@ def boxes_from_probability(
     *,
     threshold: float,
     minimum_area_px: float,
-    shrink: float,
+    shrink_x: float,
+    shrink_y: float,
 ) -> list[Box]:
     """Boxes in pixels of the original radiograph, most confident first.
 
@@ -100,7 +103,7 @@ def boxes_from_probability(
     least ``minimum_area_px`` pixels at the original scale are kept, and their boxes shrunk.
     """
     found = (part.to_original(frame) for part in components(probability, threshold))
-    return filter_boxes(found, minimum_area_px, shrink)
+    return filter_boxes(found, minimum_area_px, shrink_x, shrink_y)
 
 
 def _box(rows: slice, columns: slice, confidence: float) -> Box:

@@ -1,5 +1,6 @@
 """One answer from several networks: blended probabilities, and weights chosen on validation."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
@@ -13,6 +14,8 @@ from pneumo.rsna import mean_average_precision
 if TYPE_CHECKING:
     from pneumo.settings import BoxesSettings, EnsembleSettings
 
+GRID, CELLS = 16, 5
+
 
 @dataclass(frozen=True)
 class Ensemble:
@@ -20,22 +23,33 @@ class Ensemble:
 
     weights: dict[str, float]
     threshold: float
+    gate: float
     minimum_area_px: float
-    shrink: float
+    shrink_x: float
+    shrink_y: float
 
     def to_json(self) -> dict:
         """A plain dict that ``Ensemble(**value)`` takes back."""
         return asdict(self)
 
     def boxes(self, probability: np.ndarray, frame: Frame) -> list[Box]:
-        """Boxes in original pixels from one blended map ``(size_px, size_px)`` in [0, 1]."""
-        return boxes_from_probability(
+        """Boxes in original pixels from one blended map ``(size_px, size_px)`` in [0, 1].
+
+        None where the image level is below the gate. A box's confidence is the geometric mean of
+        the mean probability inside its component and of the image level.
+        """
+        level = float(image_level(probability))
+        if level < self.gate:
+            return []
+        found = boxes_from_probability(
             probability,
             frame,
             threshold=self.threshold,
             minimum_area_px=self.minimum_area_px,
-            shrink=self.shrink,
+            shrink_x=self.shrink_x,
+            shrink_y=self.shrink_y,
         )
+        return [replace(box, confidence=math.sqrt(box.confidence * level)) for box in found]
 
 
 def blend(probabilities: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:
@@ -48,6 +62,28 @@ def blend(probabilities: Mapping[str, np.ndarray], weights: Mapping[str, float])
     for weight, values in used:
         total += np.float32(weight) * values
     return total
+
+
+def image_level(probability: np.ndarray) -> np.ndarray:
+    """Image-level probability of any opacity, in [0, 1]: ``(..., size_px, size_px)`` to ``(...)``.
+
+    The map is averaged over ``GRID`` x ``GRID`` cells, and the highest ``CELLS`` of them (2 % of
+    the field) are averaged: one bright pixel is no finding. Averages of cells blend as maps do, so
+    a search need not blend whole maps. ``size_px`` is a multiple of ``GRID``.
+    """
+    return level_of_cells(cells_of(probability))
+
+
+def cells_of(probability: np.ndarray) -> np.ndarray:
+    """Means over a grid of cells: ``(..., size_px, size_px)`` to float64 ``(..., GRID * GRID)``."""
+    *many, rows, columns = probability.shape
+    cells = probability.reshape(*many, GRID, rows // GRID, GRID, columns // GRID)
+    return cells.mean(axis=(-3, -1), dtype=np.float64).reshape(*many, GRID * GRID)
+
+
+def level_of_cells(cells: np.ndarray) -> np.ndarray:
+    """The mean of the highest ``CELLS`` values of the last axis."""
+    return np.partition(cells, -CELLS, axis=-1)[..., -CELLS:].mean(axis=-1)
 
 
 def weightings(models: Sequence[str], settings: "EnsembleSettings") -> Iterator[dict[str, float]]:
@@ -105,9 +141,9 @@ def _best_filter(
     scored = []
     for area, shrink in product(boxes.minimum_areas_px, boxes.shrinks):
         found = {
-            name: filter_boxes(parts, area, shrink)
+            name: filter_boxes(parts, area, shrink, shrink)
             for name, parts in zip(truth, regions, strict=True)
         }
         score = mean_average_precision(truth, found)
-        scored.append((Ensemble({}, threshold, area, shrink), score))
+        scored.append((Ensemble({}, threshold, 0.0, area, shrink, shrink), score))
     return max(scored, key=lambda item: item[1])

@@ -18,14 +18,17 @@ class Box:
         """Area in square pixels."""
         return self.width * self.height
 
-    def shrunk(self, share: float) -> "Box":
-        """The box with ``share`` of width and height taken off, about the same centre."""
+    def shrunk(self, across: float, down: float) -> "Box":
+        """The box with a share ``across`` of its width and ``down`` of its height taken off.
+
+        Its centre stays.
+        """
         return replace(
             self,
-            x=self.x + self.width * share / 2,
-            y=self.y + self.height * share / 2,
-            width=self.width * (1 - share),
-            height=self.height * (1 - share),
+            x=self.x + self.width * across / 2,
+            y=self.y + self.height * down / 2,
+            width=self.width * (1 - across),
+            height=self.height * (1 - down),
         )
 
 

@@ -22,8 +22,8 @@ def test_overlap_is_shared_area_over_joint_area(other, expected):
 
 
 def test_a_shrunk_box_keeps_its_centre():
-    box = Box(10, 20, 100, 50).shrunk(0.1)
-    assert (box.x, box.y, box.width, box.height) == pytest.approx((15, 22.5, 90, 45))
+    box = Box(10, 20, 100, 50).shrunk(0.1, 0.2)
+    assert (box.x, box.y, box.width, box.height) == pytest.approx((15, 25, 90, 40))
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(1024, 1024), (2000, 1500), (700, 901), (64, 3000)])
@@ -65,7 +65,7 @@ def test_a_map_of_one_value_has_no_region_or_one(value):
 def test_regions_are_filtered_by_pixels_of_the_original_radiograph():
     probability = np.zeros((64, 64))
     probability[0:10, 0:10] = 0.9  # 100 pixels of the map are 25,600 of the radiograph
-    options = {"threshold": 0.5, "shrink": 0.0}
+    options = {"threshold": 0.5, "shrink_x": 0.0, "shrink_y": 0.0}
     frame = Frame(1024, 1024, 64)
     kept = boxes_from_probability(probability, frame, minimum_area_px=25_000, **options)
     assert [(box.x, box.width) for box in kept] == [(0, 160)]

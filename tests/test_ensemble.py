@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pneumo.boxes import Box, Frame
-from pneumo.ensemble import Ensemble, blend, search_weights, weightings
+from pneumo.ensemble import Ensemble, blend, image_level, search_weights, weightings
 from pneumo.settings import BoxesSettings, EnsembleSettings
 
 BOXES = BoxesSettings(thresholds=[0.3, 0.6], minimum_areas_px=[0.0, 5000.0], shrinks=[0.0, 0.1])
@@ -48,9 +48,23 @@ def test_the_search_learns_to_shrink_boxes_that_are_too_large():
     truth, called = Box(272, 272, 224, 224), Box(256, 256, 256, 256)  # IoU 0.77, shrunk 0.95
     options = {"ensemble": SEARCH, "boxes": BOXES.model_copy(update={"shrinks": [0.3, 0.1]})}
     best, _ = search_weights({"a": maps_where(called, 0.9)}, [FRAME], {"a": [truth]}, **options)
-    assert best.shrink == 0.1
+    assert best.shrink_x == best.shrink_y == 0.1
+
+
+def test_an_image_below_the_gate_is_not_called():
+    probability = maps_where(Box(256, 256, 256, 256), 0.9)[0]
+    assert image_level(probability) == pytest.approx(0.9)
+    for gate, calls in [(0.89, 1), (0.91, 0)]:
+        choice = Ensemble({"a": 1.0}, 0.5, gate, 0.0, 0.0, 0.0)
+        assert len(choice.boxes(probability, FRAME)) == calls
+
+
+def test_one_bright_pixel_is_no_finding():
+    probability = np.zeros((2, 64, 64))
+    probability[1, 3, 3] = 1.0
+    assert image_level(probability) == pytest.approx([0, 1 / 16 / 5])
 
 
 def test_an_ensemble_survives_json():
-    ensemble = Ensemble({"a": 1.0}, 0.5, 1000.0, 0.05)
+    ensemble = Ensemble({"a": 1.0}, 0.5, 0.2, 1000.0, 0.05, 0.1)
     assert Ensemble(**ensemble.to_json()) == ensemble

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import pandas as pd
 
 from pneumo.boxes import Box, Frame
 from pneumo.cases import make_cases
-from pneumo.ensemble import Ensemble, blend
+from pneumo.ensemble import Ensemble, blend, image_level
 from pneumo.figures import draw_curves, draw_pictures, draw_precision
 from pneumo.files import whole, write_json
 from pneumo.measures import constant_boxes, masks_of_boxes, pixel_measures
@@ -53,9 +54,8 @@ def evaluate(
 
 def read_tuned(path: Path) -> dict[str, Ensemble]:
     """Read what ``tune`` chose: for ``ensemble`` and for each network alone."""
-    fields = ("weights", "threshold", "minimum_area_px", "shrink")
     return {
-        name: Ensemble(**{field: choice[field] for field in fields})
+        name: Ensemble(**{field.name: choice[field.name] for field in fields(Ensemble)})
         for name, choice in json.loads(path.read_text()).items()
     }
 
@@ -75,7 +75,7 @@ def _boxes(data: Prepared, blended: np.ndarray, choice: Ensemble) -> dict[str, l
 
 def _cases(data: Prepared, blended: np.ndarray, found: Mapping[str, Sequence[Box]]) -> pd.DataFrame:
     rows = data.rows("test")
-    return make_cases(data.index.iloc[rows], data.truth(rows), found, blended.max(axis=(1, 2)))
+    return make_cases(data.index.iloc[rows], data.truth(rows), found, image_level(blended))
 
 
 def _metrics(data: Prepared, found: Mapping[str, Mapping[str, Sequence[Box]]]) -> dict[str, Any]:

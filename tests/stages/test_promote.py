@@ -33,7 +33,9 @@ class Results:
             "weights": dict.fromkeys(self.settings.models, 0.25),
             "threshold": 0.5,
             "minimum_area_px": 0.0,
-            "shrink": 0.0,
+            "gate": 0.0,
+            "shrink_x": 0.0,
+            "shrink_y": 0.0,
             "validation_map": value,
         }
         reports = self.paths["reports"]
