@@ -1,18 +1,16 @@
-"""One answer from several networks: blended probabilities, and weights chosen on validation."""
+"""One answer from several networks: blended probabilities, and what turns them into boxes."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pneumo.boxes import Box, Frame, boxes_from_probability, components, filter_boxes
-from pneumo.rsna import mean_average_precision
+from pneumo.boxes import Box, Frame, boxes_from_probability
 
 if TYPE_CHECKING:
-    from pneumo.settings import BoxesSettings, EnsembleSettings
+    from pneumo.settings import EnsembleSettings
 
 GRID, CELLS = 16, 5
 
@@ -96,54 +94,3 @@ def weightings(models: Sequence[str], settings: "EnsembleSettings") -> Iterator[
         rows += list(rng.dirichlet(np.ones(count), settings.candidates).round(3))
     for row in rows:
         yield {name: float(share) for name, share in zip(models, row / row.sum(), strict=True)}
-
-
-def search_weights(
-    probabilities: Mapping[str, np.ndarray],
-    frames: Sequence[Frame],
-    truth: Mapping[str, Sequence[Box]],
-    *,
-    ensemble: "EnsembleSettings",
-    boxes: "BoxesSettings",
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> tuple[Ensemble, float]:
-    """The weights, threshold, smallest area and shrink with the best score on validation.
-
-    ``probabilities`` maps each network to ``(n, size_px, size_px)`` in [0, 1]; ``frames`` and
-    ``truth`` (``patientId`` -> boxes in original pixels) are in the same order. Among equals the
-    first wins, so ties go to equal weights. Returns the choice and its mean average precision.
-    """
-    candidates = list(weightings(list(probabilities), ensemble))
-    best, best_score = None, -1.0
-    for done, weights in enumerate(candidates):
-        progress(done, len(candidates))
-        blended = blend(probabilities, weights)
-        for threshold in boxes.thresholds:
-            choice, score = _best_filter(blended, frames, truth, threshold, boxes)
-            if score > best_score + 1e-9:
-                best, best_score = replace(choice, weights=weights), score
-    assert best is not None
-    return best, best_score
-
-
-def _best_filter(
-    blended: np.ndarray,
-    frames: Sequence[Frame],
-    truth: Mapping[str, Sequence[Box]],
-    threshold: float,
-    boxes: "BoxesSettings",
-) -> tuple[Ensemble, float]:
-    """Find components once, then try every smallest area and shrink on them."""
-    regions = [
-        [part.to_original(frame) for part in components(image, threshold)]
-        for image, frame in zip(blended, frames, strict=True)
-    ]
-    scored = []
-    for area, shrink in product(boxes.minimum_areas_px, boxes.shrinks):
-        found = {
-            name: filter_boxes(parts, area, shrink, shrink)
-            for name, parts in zip(truth, regions, strict=True)
-        }
-        score = mean_average_precision(truth, found)
-        scored.append((Ensemble({}, threshold, 0.0, area, shrink, shrink), score))
-    return max(scored, key=lambda item: item[1])

@@ -10,10 +10,8 @@ import numpy as np
 
 from pneumo.boxes import Box, iou
 from pneumo.errors import DataError
+from pneumo.matching import THRESHOLDS, precision_rows, table_of
 from pneumo.tables import read_table
-
-THRESHOLDS = tuple(percent / 100 for percent in range(40, 80, 5))
-"""Intersection over union above which a call is a hit: 0.40, 0.45, ... 0.75."""
 
 CLASSES = ("Normal", "No Lung Opacity / Not Normal", "Lung Opacity")
 LABEL_COLUMNS = ("patientId", "x", "y", "width", "height", "Target")
@@ -53,9 +51,12 @@ def mean_precision_by_threshold(
     Both map ``patientId`` to boxes; an image that ``found`` lacks has no calls. Zeros when no
     radiograph counts.
     """
-    rows = [precision_by_threshold(truth[name], found.get(name, ())) for name in sorted(truth)]
-    counted = [row for row in rows if row is not None]
-    return np.mean(counted, axis=0) if counted else np.zeros(len(THRESHOLDS))
+    names = sorted(truth)
+    true_boxes = table_of((truth[name] for name in names), ranked=False)
+    calls = table_of((found.get(name, ()) for name in names), ranked=True)
+    rows = precision_rows(true_boxes, calls, len(names))
+    counted = rows[~np.isnan(rows[:, 0])]
+    return counted.mean(axis=0) if len(counted) else np.zeros(len(THRESHOLDS))
 
 
 def mean_average_precision(

@@ -67,7 +67,10 @@ class EnsembleSettings(Section):
     """The search for the weights of the networks."""
 
     candidates: int = Field(ge=0, description="Random weightings tried; 0: equal weights")
-    seed: int = Field(ge=0, description="Seed of those weightings")
+    resamples: int = Field(
+        ge=1, le=1000, description="Halvings of the people that measure how tuning overfits"
+    )
+    seed: int = Field(ge=0, description="Seed of weightings and halvings")
 
 
 class BoxesSettings(Section):
@@ -76,11 +79,14 @@ class BoxesSettings(Section):
     thresholds: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
         min_length=1, description="Pixel probabilities above which a pixel is opacity"
     )
+    gates: list[Fraction] = Field(
+        min_length=1, description="Image level below which nothing is called; 0: no gate"
+    )
     minimum_areas_px: list[Annotated[float, Field(ge=0)]] = Field(
         min_length=1, description="Smallest component kept, in pixels of the original image"
     )
     shrinks: list[Fraction] = Field(
-        min_length=1, description="Share of width and height taken off each box"
+        min_length=1, description="Shares of width, and of height, taken off each box"
     )
 
 

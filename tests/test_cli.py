@@ -52,7 +52,7 @@ def test_a_recipe_is_installed_and_shows_what_changed(checkout):
         (["recipe", "nosuch"], "no such recipe; there are demo, rsna, seed"),
         (["settings", "data.roof"], "there is no setting 'data.roof'"),
         (["validate", "out.json", "docs"], "set data.root in params.yaml"),
-        (["tune", "nowhere", "models", "out.json"], "run `pneumo prepare`"),
+        (["tune", "nowhere", "models", "out.json", "told.json"], "run `pneumo prepare`"),
         (["train", "unet", "a", "b"], "is not one of unet_resnet152"),
         (["metric", "no.csv", "no.csv"], "no.csv: cannot be read"),
         (["no-such-command"], "No such command"),

@@ -61,14 +61,15 @@ def train(model: str, prepared: Path, out: Path) -> None:
         _run(stage, model, prepared, out)
 
 
-def tune(prepared: Path, networks: Path, out: Path) -> None:
+def tune(prepared: Path, networks: Path, out: Path, report: Path) -> None:
     """Choose the networks' weights, the threshold, the smallest area and the shrink.
 
-    Example: `pneumo tune data/prepared models reports/ensemble.json`
+    REPORT says where the score goes, and how far tuning overfits.
+    Example: `pneumo tune data/prepared models reports/ensemble.json reports/tuning.json`
     """
     from pneumo.stages.tune import tune as stage
 
-    _run(stage, prepared, networks, out)
+    _run(stage, prepared, networks, out, report)
 
 
 def evaluate(prepared: Path, networks: Path, tuned: Path, out: Path) -> None:

@@ -1,15 +1,19 @@
 """Choose how the networks are weighed and how maps become boxes; on validation, never on test."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from rich.console import Console
 
-from pneumo.ensemble import search_weights
+from pneumo.choice import choose, plain_way
+from pneumo.ensemble import Ensemble, blend, weightings
 from pneumo.files import write_json
+from pneumo.ledger import gains, losses, score
 from pneumo.prepared import Prepared, load_prepared, load_probabilities
 from pneumo.progress import bar
+from pneumo.search import Cases
 
 if TYPE_CHECKING:
     from pneumo.settings import BoxesSettings, EnsembleSettings
@@ -19,20 +23,39 @@ def tune(
     prepared: Path,
     networks: Path,
     out: Path,
+    report: Path,
     *,
     models: list[str],
     ensemble: "EnsembleSettings",
     boxes: "BoxesSettings",
 ) -> None:
-    """Write the best ensemble, and the best use of each network alone, to ``out`` (JSON)."""
+    """Write the best ensemble, and the best use of each network alone, to ``out`` (JSON).
+
+    ``report`` (JSON) gets the ledger of losses and gains, and what nested resampling says.
+    """
     data = load_prepared(prepared)
-    maps = _validation_maps(data, networks, models)
-    chosen = {"ensemble": _best(data, maps, ensemble, boxes)}
+    rows = data.rows("validation")
+    cases = Cases(
+        _validation_maps(data, networks, models), data.frames(rows), list(data.truth(rows).values())
+    )
+    people = data.index["person"].iloc[rows].tolist()
+    tried = list(weightings(models, ensemble))
+    way, nested = _best(cases, people, tried, ensemble, boxes)
+    chosen = {"ensemble": _scored(cases, way)}
     for name in models:
-        chosen[name] = _best(data, {name: maps[name]}, ensemble, boxes)
+        alone = Cases({name: cases.probabilities[name]}, cases.frames, cases.truth)
+        best, _ = _best(alone, people, [{name: 1.0}], ensemble, boxes)
+        chosen[name] = _scored(alone, best)
+    told = {
+        "validation_images": len(rows),
+        "validation_people": len(set(people)),
+        "nested": nested,
+        "losses": losses(cases, np.asarray(data.masks[rows]), way, boxes.thresholds),
+        "gains": gains(cases, plain_way(tried[0], boxes), way),
+    }
+    write_json(report, told)
     write_json(out, chosen)
-    weights = ", ".join(f"{name} {w:.3f}" for name, w in chosen["ensemble"]["weights"].items())
-    print(f"ensemble: validation mAP {chosen['ensemble']['validation_map']:.4f}, weights {weights}")
+    _tell(chosen["ensemble"], told)
 
 
 def _validation_maps(data: Prepared, networks: Path, models: list[str]) -> dict[str, np.ndarray]:
@@ -43,21 +66,39 @@ def _validation_maps(data: Prepared, networks: Path, models: list[str]) -> dict[
 
 
 def _best(
-    data: Prepared,
-    maps: Mapping[str, np.ndarray],
+    cases: Cases,
+    people: Sequence[str],
+    tried: list[dict[str, float]],
     ensemble: "EnsembleSettings",
     boxes: "BoxesSettings",
-) -> dict:
-    rows = data.rows("validation")
-    single = ensemble.model_copy(update={"candidates": 0}) if len(maps) == 1 else ensemble
+) -> tuple[Ensemble, dict[str, float]]:
     with bar() as progress:
-        task = progress.add_task(f"Tuning {', '.join(maps)}", total=None, note="")
-        best, score = search_weights(
-            maps,
-            data.frames(rows),
-            data.truth(rows),
-            ensemble=single,
-            boxes=boxes,
+        task = progress.add_task(f"Tuning {', '.join(cases.probabilities)}", total=None, note="")
+        return choose(
+            cases,
+            people,
+            tried,
+            boxes,
+            resamples=ensemble.resamples,
+            seed=ensemble.seed,
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
-    return {**best.to_json(), "validation_map": score}
+
+
+def _scored(cases: Cases, way: Ensemble) -> dict[str, Any]:
+    maps = blend(cases.probabilities, way.weights)
+    return {**way.to_json(), "validation_map": score(cases, maps, way)}
+
+
+def _tell(chosen: Mapping[str, Any], told: Mapping[str, Any]) -> None:
+    console, nested = Console(soft_wrap=True, highlight=False), told["nested"]
+    weights = ", ".join(f"{name} {share:.3f}" for name, share in chosen["weights"].items())
+    console.print(f"ensemble: validation mAP {chosen['validation_map']:.4f}, weights {weights}")
+    for name in ("losses", "gains"):
+        steps = ", ".join(f"{row['step']} {row['score']:.4f}" for row in told[name])
+        console.print(f"{name}: {steps}")
+    console.print(
+        f"{nested['ways']:,} ways; tuned on half of the people {nested['tuned']:.4f}, the same "
+        f"on the other half {nested['held_out']:.4f}, the plain way there "
+        f"{nested['plain_held_out']:.4f}"
+    )

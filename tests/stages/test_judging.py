@@ -18,8 +18,9 @@ def tuned(folder, prepared, networks, settings):
         prepared,
         networks,
         folder / "ensemble.json",
+        folder / "tuning.json",
         models=settings.models,
-        ensemble=settings.ensemble.model_copy(update={"candidates": 5}),
+        ensemble=settings.ensemble.model_copy(update={"candidates": 5, "resamples": 3}),
         boxes=settings.boxes,
     )
     return folder / "ensemble.json"
@@ -47,6 +48,24 @@ def test_the_ensemble_is_at_least_as_good_as_each_network_on_validation(choice, 
     assert scores[settings.models[0]] > scores[settings.models[3]]  # its maps have no noise
 
 
+def test_the_ledger_leads_from_perfect_boxes_to_the_score_on_validation(choice):
+    told = json.loads(choice.with_name("tuning.json").read_text())
+    score = json.loads(choice.read_text())["ensemble"]["validation_map"]
+    for table, change in (("losses", "cost"), ("gains", "gain")):
+        rows = told[table]
+        assert rows[-1]["score"] == pytest.approx(score)
+        total = sum(row[change] for row in rows)
+        assert abs(rows[0]["score"] - score) == pytest.approx(total)
+    assert told["losses"][0] == {"step": "perfect boxes", "score": 1.0, "cost": 0.0}
+
+
+def test_nested_resampling_says_how_far_tuning_overfits(choice):
+    nested = json.loads(choice.with_name("tuning.json").read_text())["nested"]
+    assert nested["ways"] == 10 * 6 * 6 * 3 * 3 * 8
+    assert nested["tuned"] >= nested["held_out"]
+    assert nested["overfit"] == pytest.approx(nested["tuned"] - nested["held_out"])
+
+
 def test_tuning_never_looks_at_test(choice, prepared_folder, networks_folder, settings, tmp_path):
     networks = copytree(networks_folder, tmp_path / "models")
     rows = load_prepared(prepared_folder).rows("validation")
@@ -56,7 +75,8 @@ def test_tuning_never_looks_at_test(choice, prepared_folder, networks_folder, se
         maps[len(rows) :] = 0.5
         np.save(path, maps)
     again = tuned(tmp_path, prepared_folder, networks, settings)
-    assert again.read_text() == choice.read_text()
+    for name in ("ensemble.json", "tuning.json"):
+        assert again.with_name(name).read_text() == choice.with_name(name).read_text()
 
 
 def test_metrics_name_every_network_the_baselines_and_the_leak_count(report, settings):
