@@ -44,6 +44,10 @@ mutate: $(READY)  ## Read 10,000 damaged radiographs
 bench: $(READY)  ## Measure how fast radiographs are read
 	@python bench/reading.py
 
+.PHONY: bench-tune
+bench-tune: $(READY)  ## Measure the metric and the search of `tune`
+	@python bench/tuning.py
+
 .PHONY: lint
 lint: $(READY)  ## Check style and types
 	@ruff check . && ruff format --check . && mypy

@@ -52,8 +52,8 @@ def likely_pixels(probabilities: Mapping[str, np.ndarray], lowest: float) -> Lik
     for values in maps[1:]:
         likely |= values > lowest
     place = np.flatnonzero(likely)
-    values = {name: found.reshape(-1)[place] for name, found in probabilities.items()}
-    return LikelyPixels(place, values, maps[0].shape[1])
+    there = {name: found.reshape(-1)[place] for name, found in probabilities.items()}
+    return LikelyPixels(place, there, maps[0].shape[1])
 
 
 class Frames:

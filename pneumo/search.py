@@ -101,7 +101,8 @@ class _Judge:
 
     def levels(self, weights: Weights) -> np.ndarray:
         """The image level of each blended map, float64 ``(n,)``."""
-        return level_of_cells(sum(weights[name] * cells for name, cells in self._cells.items()))
+        parts = [weights[name] * cells for name, cells in self._cells.items()]
+        return level_of_cells(np.sum(parts, axis=0))
 
     def scores(self, regions: Regions, levels: np.ndarray) -> np.ndarray:
         """Scores ``(areas, shrinks, shrinks, gates, subsets)`` of one weighting and threshold."""
