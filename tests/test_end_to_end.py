@@ -6,7 +6,9 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -14,6 +16,9 @@ import pandas as pd
 import psutil
 import pytest
 import yaml
+
+from pneumo import workflow
+from pneumo.services.api import Airflow
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -63,6 +68,28 @@ class Checkout:
         login = ("admin", (self.folder / ".pneumo/password").read_text().strip())
         url = f"http://127.0.0.1:{self.ports['PNEUMO_MLFLOW_PORT']}/api/2.0/mlflow/{path}"
         return httpx.get(url, params=query, auth=login).raise_for_status().json()
+
+    @contextmanager
+    def airflow(self) -> Iterator[Airflow]:
+        """Airflow's REST API, logged in."""
+        password = (self.folder / ".pneumo/password").read_text().strip()
+        url = f"http://127.0.0.1:{self.ports['PNEUMO_AIRFLOW_PORT']}"
+        with Airflow(url, "admin", password) as client:
+            yield client
+
+    def run_dag(self, dag_id: str, conf: dict | None = None) -> tuple[str, dict[str, str], Path]:
+        """Trigger a DAG; how the run and its tasks ended, and the folder of its logs."""
+        with self.airflow() as client:
+            client.patch(f"/dags/{dag_id}", {"is_paused": False})
+            body = {"logical_date": None, "conf": conf or {}}
+            run = client.post(f"/dags/{dag_id}/dagRuns", body)["dag_run_id"]
+            path = f"/dags/{dag_id}/dagRuns/{run}"
+            while (state := client.get(path)["state"]) not in ("success", "failed"):
+                time.sleep(0.5)
+            found = client.get(f"{path}/taskInstances", limit=100)["task_instances"]
+            client.patch(f"/dags/{dag_id}", {"is_paused": True})
+        logs = self.folder / f".pneumo/airflow/logs/dag_id={dag_id}/run_id={run}"
+        return state, {task["task_id"]: task["state"] for task in found}, logs
 
     def versions(self) -> list[dict]:
         found = self.mlflow("model-versions/search", max_results="100")
@@ -141,6 +168,55 @@ def test_every_training_has_one_run_with_its_curve(checkout):
     (run,) = [run for run in found if run["info"]["run_name"] == "unet_vgg19"]
     curve = checkout.mlflow("metrics/get-history", run_id=run["info"]["run_id"], metric_key="loss")
     assert len(curve["metrics"]) == 2
+
+
+def test_valid_data_are_announced_with_their_hash_and_counts(checkout):
+    state, tasks, _ = checkout.run_dag("pneumonia_validate")
+    assert (state, set(tasks.values())) == ("success", {"success"})
+    with checkout.airflow() as client:
+        events = client.get("/assets/events", order_by="-timestamp")["asset_events"]
+    facts = next(e["extra"] for e in events if e["name"] == workflow.VALID_DATA)
+    assert facts["images"] == 40
+    assert facts["md5"].endswith(".dir")
+    assert (checkout.folder / facts["docs"]).is_file()
+
+
+def test_data_that_are_not_valid_fail_the_task_and_nothing_runs_after_it(checkout):
+    broken = checkout.folder / "data/broken"
+    shutil.copytree(checkout.folder / "data/demo", broken, copy_function=os.link)
+    labels = broken / "stage_2_train_labels.csv"
+    text = labels.read_text().replace(",,,,0\n", ",,,,7\n", 1)
+    labels.unlink()
+    labels.write_text(text)
+    before = (checkout.folder / "params.yaml").read_text()
+    checkout.change({"data": {"root": "data/broken"}})
+    state, tasks, logs = checkout.run_dag("pneumonia_validate")
+    (checkout.folder / "params.yaml").write_text(before)
+    assert state == "failed"
+    assert tasks == {
+        "demo": "skipped",
+        "validate": "failed",
+        "publish": "upstream_failed",
+        "valid_data": "upstream_failed",
+    }
+    (log,) = (logs / "task_id=validate").rglob("*.log")
+    assert "critical: labels.Target" in log.read_text()
+    checkout.run("dvc repro validate")  # the workspace is again as it was
+
+
+def test_what_tasks_tell_each_other_is_short_and_names_nobody(checkout):
+    patients = pd.read_csv(checkout.folder / "data/demo/patients.csv", dtype=str)
+    everyone = {*patients["patientId"], *(f"{person!r}" for person in patients["person"])}
+    with checkout.airflow() as client:
+        path = "/dags/~/dagRuns/~/taskInstances/~/xcomEntries"
+        entries = client.get(path, limit=100)["xcom_entries"]
+        assert len(entries) > 8
+        for entry in entries:
+            place = f"/dags/{entry['dag_id']}/dagRuns/{entry['run_id']}"
+            place += f"/taskInstances/{entry['task_id']}/xcomEntries/{entry['key']}"
+            value = str(client.get(place, map_index=entry["map_index"])["value"])
+            assert len(value) < 2_000
+            assert not [name for name in everyone if name in value], entry["task_id"]
 
 
 def test_no_patient_is_named_in_logs_databases_artifacts_or_data_docs(checkout):
