@@ -7,6 +7,7 @@ set, which is the same wherever the test set's hash is.
 ``class, view, sex, age``
 ``truth_boxes, truth_area_px``  number of true boxes, and the median of their areas (original px)
 ``found_boxes``                 number of boxes called
+``hits``                        how many true boxes a call hits: IoU above 0.40, the metric's lowest
 ``precision``                   the challenge's, in [0, 1]; NaN where the image is left out
 ``probability``                 image-level probability of any opacity, in [0, 1]
 """
@@ -19,11 +20,12 @@ import pandas as pd
 
 from pneumo.boxes import Box
 from pneumo.errors import DataError
+from pneumo.froc import matched
 from pneumo.rsna import image_precision
 
 COLUMNS = (
     "image", "person", "class", "view", "sex", "age", "truth_boxes", "truth_area_px",
-    "found_boxes", "precision", "probability",
+    "found_boxes", "hits", "precision", "probability",
 )  # fmt: skip
 
 
@@ -45,6 +47,7 @@ def make_cases(
             "truth_boxes": [len(truth[name]) for name in names],
             "truth_area_px": [float(np.median(sizes)) if sizes else np.nan for sizes in areas],
             "found_boxes": [len(found[name]) for name in names],
+            "hits": [sum(matched(truth[name], found[name])) for name in names],
             "precision": np.array(precision, float),
             "probability": np.asarray(probability, float),
         }

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from pneumo.boxes import Box, Frame
-from pneumo.cases import make_cases
-from pneumo.ensemble import Ensemble, blend, image_level
+from pneumo.ensemble import Ensemble, blend
 from pneumo.figures import draw_curves, draw_pictures, draw_precision
 from pneumo.files import whole, write_json
+from pneumo.judge import judge
 from pneumo.measures import constant_boxes, masks_of_boxes, pixel_measures
 from pneumo.prepared import Prepared, load_prepared, load_probabilities
 from pneumo.report import write_report
@@ -39,12 +38,13 @@ def evaluate(
     choices = read_tuned(tuned)
     maps = _test_maps(data, networks, models)
     blended = {name: blend(maps, choice.weights) for name, choice in choices.items()}
-    found = {name: _boxes(data, blended[name], choice) for name, choice in choices.items()}
+    judged = {name: judge(data, "test", blended[name], choice) for name, choice in choices.items()}
+    found = {name: boxes for name, (boxes, _) in judged.items()}
     metrics = _metrics(data, found)
     with whole(out) as aside:
         aside.mkdir()
         write_json(aside / "metrics.json", metrics)
-        _cases(data, blended[ENSEMBLE], found[ENSEMBLE]).to_csv(aside / "cases.csv", index=False)
+        judged[ENSEMBLE][1].to_csv(aside / "cases.csv", index=False)
         draw_pictures(aside / "pictures.png", _pictures(data, blended, found, evaluate.pictures))
         draw_precision(aside / "precision.png", THRESHOLDS, metrics["precision_by_threshold"])
         draw_curves(aside / "curves.png", networks, models)
@@ -65,17 +65,6 @@ def _test_maps(data: Prepared, networks: Path, models: list[str]) -> dict[str, n
     skip = len(data.rows("validation"))
     shape = (len(held_out), data.size_px, data.size_px)
     return {name: load_probabilities(networks, name, shape)[skip:] for name in models}
-
-
-def _boxes(data: Prepared, blended: np.ndarray, choice: Ensemble) -> dict[str, list[Box]]:
-    rows = data.rows("test")
-    cases = zip(data.names(rows), blended, data.frames(rows), strict=True)
-    return {name: choice.boxes(probability, frame) for name, probability, frame in cases}
-
-
-def _cases(data: Prepared, blended: np.ndarray, found: Mapping[str, Sequence[Box]]) -> pd.DataFrame:
-    rows = data.rows("test")
-    return make_cases(data.index.iloc[rows], data.truth(rows), found, image_level(blended))
 
 
 def _metrics(data: Prepared, found: Mapping[str, Mapping[str, Sequence[Box]]]) -> dict[str, Any]:
