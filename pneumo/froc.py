@@ -38,11 +38,10 @@ def matched(truth: Sequence[Box], found: Sequence[Box]) -> list[bool]:
     """For each of ``found`` (most confident first): does it hit a true box that is still free?"""
     free, hits = list(truth), []
     for call in found:
-        best = max(free, key=lambda box: iou(call, box), default=None)
-        hit = best is not None and iou(call, best) > HIT_IOU
-        if hit:
-            free.remove(best)
-        hits.append(hit)
+        overlaps = [iou(call, box) for box in free]
+        hits.append(max(overlaps, default=0.0) > HIT_IOU)
+        if hits[-1]:
+            free.pop(int(np.argmax(overlaps)))
     return hits
 
 

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from pneumo.explore import charts, compare
 from pneumo.explore import statistics as stats
-from pneumo.explore.duplicates import same_pictures
+from pneumo.duplicates import same_pictures
 from pneumo.explore.notes import notes
 from pneumo.explore.survey import SIDES, Survey
 from pneumo.rsna import CLASSES

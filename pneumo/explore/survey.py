@@ -9,11 +9,12 @@ import pandas as pd
 
 from pneumo.boxes import Frame
 from pneumo.dataset import IMAGES, Dataset, open_dataset
+from pneumo.duplicates import THUMB_PX, shrink
 from pneumo.files import sha256
 from pneumo.progress import track
 from pneumo.squares import read_squares
 
-SIZE_PX, THUMB_PX, GREY_BINS = 128, 32, 64
+SIZE_PX, GREY_BINS = 128, 64
 DARK, BRIGHT = 8, 247
 FACTS = ("view", "sex", "age", "rows", "columns", "spacing_mm", "reason", "message")
 SIDES = ["x", "y", "width", "height"]
@@ -94,12 +95,6 @@ def _read(paths: Sequence[Path], workers: int | None) -> _Pixels:
     count = max(1, sum(not fact["reason"] for fact in facts))
     columns = [*FACTS, "brightness", "contrast", "dark", "bright"]
     return _Pixels(pd.DataFrame(facts, columns=columns), thumbs, total / count, greys / count)
-
-
-def shrink(square: np.ndarray, size_px: int) -> np.ndarray:
-    """Average blocks of a square, uint8 ``(n, n)``, to uint8 ``(size_px, size_px)``."""
-    step = square.shape[0] // size_px
-    return square.reshape(size_px, step, size_px, step).mean((1, 3)).round().astype(np.uint8)
 
 
 def within_frame(square: np.ndarray, rows: int, columns: int) -> np.ndarray:

@@ -20,6 +20,7 @@ from pneumo.nets.build import build
 from pneumo.nets.checkpoints import Checkpoints, KeepGoing, best_row
 from pneumo.nets.losses import OpacityIou, segmentation_loss
 from pneumo.nets.watch import Watch
+from pneumo.perturbations import PERTURBATIONS, sample
 from pneumo.prepared import Prepared, load_prepared
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def train(model: str, prepared: Path, out: Path, *, train: "TrainSettings") -> N
     ``model.keras``        the network after the epoch with the lowest validation loss
     ``history.csv``        a row per epoch: learning rate, loss and IoU on both splits
     ``probabilities.npy``  float16, opacity per pixel of the validation, then the test images
+    ``perturbations.npz``  the same of a sample of test images, for each of ``PERTURBATIONS``
 
     Same data, settings and machine: same bytes; also after a kill, since a training goes on from
     its last epoch, which it keeps in a hidden folder beside ``out`` until it has succeeded. Raises
@@ -53,8 +55,11 @@ def train(model: str, prepared: Path, out: Path, *, train: "TrainSettings") -> N
             folder.mkdir(parents=True)
             save_network(network, folder / "model.keras")
             pd.DataFrame(watch.history).to_csv(folder / "history.csv", index=False)
-            found = probabilities(network, data, train.validation_batch_size)
+            rows = data.rows("validation", "test")
+            found = probabilities(network, data.images, rows, train.validation_batch_size)
             np.save(folder / "probabilities.npy", found)
+            changed = perturbed(network, data, train.validation_batch_size)
+            np.savez(folder / "perturbations.npz", allow_pickle=False, **changed)
         best = {f"best_{key}": value for key, value in best_row(watch.history).items()}
         best["seconds"] = time.monotonic() - started
         run.finish(best, {"pneumo.sha256": sha256(out / "model.keras")})
@@ -138,12 +143,27 @@ def fit(
     checkpoints.load_best(network, watch.history)
 
 
-def probabilities(network: keras.Model, data: Prepared, batch_size: int) -> np.ndarray:
-    """Opacity per pixel, float16 in [0, 1], of the validation, then the test images."""
-    rows = data.rows("validation", "test")
-    values = np.empty((len(rows), data.size_px, data.size_px), np.float16)
+def probabilities(
+    network: keras.Model, images: np.ndarray, rows: np.ndarray, batch_size: int
+) -> np.ndarray:
+    """Opacity per pixel of some rows of ``images``, uint8 ``(n, size_px, size_px)``.
+
+    Returns float16 in [0, 1], ``(rows, size_px, size_px)``.
+    """
+    values = np.empty((len(rows), *images.shape[1:]), np.float16)
     for start in range(0, len(rows), batch_size):
         part = slice(start, start + batch_size)
-        images = data.images[rows[part]][..., np.newaxis]
-        values[part] = network.predict_on_batch(images)[..., 1]
+        values[part] = network.predict_on_batch(images[rows[part]][..., np.newaxis])[..., 1]
     return values
+
+
+def perturbed(network: keras.Model, data: Prepared, batch_size: int) -> dict[str, np.ndarray]:
+    """What the network says to a sample of test images after each of ``PERTURBATIONS``."""
+    rows = data.rows("test")
+    places = sample(len(rows))
+    images = data.images[rows[places]]
+    numbers = np.arange(len(places))
+    return {
+        name: probabilities(network, perturbation.change(images), numbers, batch_size)
+        for name, perturbation in PERTURBATIONS.items()
+    }

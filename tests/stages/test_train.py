@@ -10,6 +10,7 @@ import pytest
 
 from pneumo.errors import PneumoError
 from pneumo.files import sha256
+from pneumo.perturbations import PERTURBATIONS
 from pneumo.prepared import load_prepared
 from pneumo.settings import TrainSettings
 from pneumo.stages.train import train
@@ -28,7 +29,7 @@ SETTINGS = TrainSettings(
     flip=True,
     seed=1,
 )
-FILES = ["history.csv", "model.keras", "probabilities.npy"]
+FILES = ["history.csv", "model.keras", "perturbations.npz", "probabilities.npy"]
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +58,16 @@ def test_the_probabilities_are_those_of_the_saved_network(trained, prepared):
     assert found.dtype == np.float16
     assert found.shape == (8, 32, 32)
     assert np.abs(found - expected).max() < 0.001
+
+
+def test_what_it_says_to_changed_radiographs_is_kept_for_a_sample_of_test(trained, prepared):
+    data = load_prepared(prepared)
+    network = keras.saving.load_model(trained / "model.keras", safe_mode=True)
+    mirrored = data.images[data.rows("test")][:, :, ::-1, np.newaxis]
+    expected = network.predict_on_batch(mirrored)[..., 1]
+    with np.load(trained / "perturbations.npz", allow_pickle=False) as found:
+        assert set(found) == set(PERTURBATIONS)
+        assert np.abs(found["flip"] - expected).max() < 0.001
 
 
 def test_the_history_has_a_row_per_epoch_and_no_seconds(trained):

@@ -6,8 +6,7 @@ from PIL import Image
 
 from pneumo.dataset import IMAGES
 from pneumo.dicom import fit, read_radiograph
-from pneumo.explore.duplicates import same_pictures
-from pneumo.explore.survey import shrink
+from pneumo.duplicates import same_pictures, shrink
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +39,7 @@ def test_different_radiographs_are_different(pictures):
 
 
 def test_groups_are_joined_across_blocks(pictures, monkeypatch):
-    monkeypatch.setattr("pneumo.explore.duplicates.ROWS_AT_ONCE", 4)
+    monkeypatch.setattr("pneumo.duplicates.ROWS_AT_ONCE", 4)
     rows = [0, 1, 2, 3, 4, 0, 6, 7, 8, 1, 10, 0]
     assert same_pictures(thumbs_of([pictures[row] for row in rows])) == [[0, 5, 11], [1, 9]]
 
