@@ -39,3 +39,21 @@ def interval(resampled: np.ndarray, confidence: float = 0.95) -> tuple[float, fl
         return float("nan"), float("nan")
     low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
+
+
+def with_all(draws: np.ndarray) -> np.ndarray:
+    """``draws`` below a first row in which every image counts once: the figure itself.
+
+    A measure that takes such rows gives the figure first and then its resamples, by one formula.
+    """
+    return np.vstack([np.ones_like(draws[:1]), draws])
+
+
+def estimate(measured: np.ndarray) -> dict[str, float | None]:
+    """``value`` and the 95 % interval ``low, high`` of a figure measured on ``with_all`` rows.
+
+    What cannot be measured is None, as JSON knows no NaN.
+    """
+    low, high = interval(measured[1:]) if np.isfinite(measured[0]) else (np.nan, np.nan)
+    found = {"value": measured[0], "low": low, "high": high}
+    return {key: float(x) if np.isfinite(x) else None for key, x in found.items()}

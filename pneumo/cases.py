@@ -67,6 +67,11 @@ def read_cases(path: Path) -> pd.DataFrame:
 
 def subgroups(cases: pd.DataFrame) -> dict[str, np.ndarray]:
     """Name -> bool mask ``(n,)`` of the groups that the report and the gate look at."""
+    return {**people_groups(cases), **finding_groups(cases)}
+
+
+def people_groups(cases: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Groups by view, sex and age; who has no known or possible value is in none."""
     age = cases["age"].to_numpy(float)
     view, sex = cases["view"].to_numpy(object), cases["sex"].to_numpy(object)
     return {
@@ -75,4 +80,18 @@ def subgroups(cases: pd.DataFrame) -> dict[str, np.ndarray]:
         "age under 40": age < 40,
         "age 40 to 59": (age >= 40) & (age < 60),
         "age 60 and over": (age >= 60) & (age <= 120),
+    }
+
+
+def finding_groups(cases: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Radiographs with an opacity by the size of their true boxes (thirds), and by their number."""
+    area, boxes = cases["truth_area_px"].to_numpy(float), cases["truth_boxes"].to_numpy(int)
+    small, large = np.nanquantile(area, [1 / 3, 2 / 3]) if boxes.any() else (0.0, 0.0)
+    return {
+        "small boxes": area <= small,
+        "medium boxes": (area > small) & (area <= large),
+        "large boxes": area > large,
+        "one box": boxes == 1,
+        "two boxes": boxes == 2,
+        "three boxes or more": boxes >= 3,
     }

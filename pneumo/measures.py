@@ -10,17 +10,33 @@ from pneumo.boxes import Box, Frame, mask_from_boxes
 def pixel_measures(truth: np.ndarray, found: np.ndarray) -> dict[str, float]:
     """Mean IoU, pixel accuracy and F1 of masks, all in [0, 1], over the pixels of all images.
 
-    ``truth`` and ``found`` are 0 or 1, ``(n, size_px, size_px)``. Mean IoU is the mean of opacity
+    ``truth`` and ``found`` are 0 or 1, ``(n, size_px, size_px)``.
+    """
+    counts = pixel_counts(truth, found)
+    measured = pixel_measures_of(counts, np.ones((1, len(counts))))
+    return {name: float(values[0]) for name, values in measured.items()}
+
+
+def pixel_counts(truth: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Per image: pixels hit, called falsely, missed, and rightly left: float64 ``(n, 4)``."""
+    truth, found = truth.astype(bool), found.astype(bool)
+    hits = np.count_nonzero(truth & found, axis=(1, 2))
+    called, true = (np.count_nonzero(mask, axis=(1, 2)) for mask in (found, truth))
+    rest = truth[0].size - called - true + hits
+    return np.stack([hits, called - hits, true - hits, rest], axis=1).astype(float)
+
+
+def pixel_measures_of(counts: np.ndarray, draws: np.ndarray) -> dict[str, np.ndarray]:
+    """The pixel measures in each resample, ``(resamples,)``, of ``pixel_counts``.
+
+    ``draws`` is ``(resamples, n)``: how often each image counts. Mean IoU is the mean of opacity
     and background; F1 is the opacity's (Dice). A class that neither mask has counts 1.
     """
-    truth, found = truth.astype(bool), found.astype(bool)
-    hits = int(np.count_nonzero(truth & found))
-    false_calls, misses = int(found.sum()) - hits, int(truth.sum()) - hits
-    rest = truth.size - hits - false_calls - misses
+    hits, false_calls, misses, rest = (draws @ counts).T
     wrong = false_calls + misses
     return {
         "mean_iou": (_share(hits, hits + wrong) + _share(rest, rest + wrong)) / 2,
-        "pixel_accuracy": (hits + rest) / truth.size,
+        "pixel_accuracy": _share(hits + rest, hits + rest + wrong),
         "f1": _share(2 * hits, 2 * hits + wrong),
     }
 
@@ -48,5 +64,5 @@ def _median_box(boxes: Sequence[Box]) -> Box:
     return Box(*map(float, sides))
 
 
-def _share(part: int, total: int) -> float:
-    return part / total if total else 1.0
+def _share(part: np.ndarray, total: np.ndarray) -> np.ndarray:
+    return np.divide(part, total, out=np.ones_like(total), where=total > 0)

@@ -91,9 +91,14 @@ class BoxesSettings(Section):
 
 
 class EvaluateSettings(Section):
-    """What the evaluation shows."""
+    """What the evaluation measures and shows."""
 
     pictures: int = Field(ge=1, le=100, description="Test images drawn with truth and prediction")
+    resamples: int = Field(ge=100, le=100_000, description="Draws of people behind each interval")
+    minimum_group: int = Field(
+        ge=2, description="Images under which a group is marked as too small; half that, positive"
+    )
+    seed: int = Field(ge=0, description="Seed of the draws")
 
 
 class PromotionSettings(Section):

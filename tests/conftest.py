@@ -9,6 +9,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from pneumo.manifest import MANIFEST
+from pneumo.perturbations import PERTURBATIONS, sample
 from pneumo.prepared import load_prepared
 from pneumo.settings import DataSettings, DemoSettings, Settings, load_settings
 from pneumo.stages.demo import demo
@@ -55,7 +56,10 @@ def prepared_folder(tmp_path_factory, data_settings) -> Path:
 
 @pytest.fixture(scope="session")
 def networks_folder(tmp_path_factory, prepared_folder, settings) -> Path:
-    """Blurred true masks with noise, more of it per network, and a short history."""
+    """Blurred true masks with noise, more of it per network, and a short history.
+
+    Changed radiographs get the same maps, moved as they were, with a little noise of their own.
+    """
     folder = tmp_path_factory.mktemp("models")
     data = load_prepared(prepared_folder)
     rng = np.random.default_rng(0)
@@ -65,6 +69,14 @@ def networks_folder(tmp_path_factory, prepared_folder, settings) -> Path:
         maps = np.clip(gaussian_filter(masks, (0, 1, 1)) + number * noise, 0, 1)
         (folder / name).mkdir()
         np.save(folder / name / "probabilities.npy", maps.astype(np.float16))
+        test = maps[len(data.rows("validation")) :]
+        changed = {
+            kind: np.clip(how.change(test[sample(len(test))]) + 0.02 * rng.random(), 0, 1)
+            if kind in ("flip", "shift")
+            else np.clip(test[sample(len(test))] + 0.02 * rng.random(), 0, 1)
+            for kind, how in PERTURBATIONS.items()
+        }
+        np.savez(folder / name / "perturbations.npz", allow_pickle=False, **changed)
         (folder / name / "history.csv").write_text("epoch,loss,val_loss\n1,0.9,0.95\n2,0.5,0.6\n")
     return folder
 

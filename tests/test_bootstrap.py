@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pneumo.bootstrap import draw_people, interval, weighted_means
+from pneumo.bootstrap import draw_people, estimate, interval, weighted_means, with_all
 
 
 def test_images_of_one_person_are_drawn_together():
@@ -35,3 +35,18 @@ def test_the_interval_of_a_mean_covers_it_as_often_as_it_says():
         low, high = interval(weighted_means(values, draws))
         covered += low <= 0.5 <= high
     assert 180 <= covered <= 199
+
+
+def test_an_estimate_is_the_figure_of_all_images_with_the_interval_of_the_resamples():
+    values = np.arange(20.0)
+    draws = with_all(draw_people([str(n) for n in range(20)], 200, seed=1))
+    means = weighted_means(values, draws)
+    assert len(means) == 201
+    found = estimate(means)
+    assert found["value"] == 9.5
+    assert (found["low"], found["high"]) == interval(means[1:])
+
+
+def test_what_cannot_be_measured_is_none():
+    nothing = {"value": None, "low": None, "high": None}
+    assert estimate(np.array([np.nan, 0.5])) == nothing

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, select_autoescape
 
+from pneumo.duplicates import same_pictures
 from pneumo.explore import charts, compare
 from pneumo.explore import statistics as stats
-from pneumo.duplicates import same_pictures
 from pneumo.explore.notes import notes
 from pneumo.explore.survey import SIDES, Survey
 from pneumo.rsna import CLASSES

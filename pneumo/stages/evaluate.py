@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pneumo.boxes import Box, Frame
+from pneumo.bootstrap import draw_people, with_all
+from pneumo.boxes import Box
 from pneumo.ensemble import Ensemble, blend
+from pneumo.evaluation import ENSEMBLE, held_out, measure
 from pneumo.figures import draw_curves, draw_pictures, draw_precision
 from pneumo.files import whole, write_json
-from pneumo.judge import judge
-from pneumo.measures import constant_boxes, masks_of_boxes, pixel_measures
+from pneumo.froc import pool_calls
+from pneumo.judge import candidates, judge
+from pneumo.perturbations import sample
 from pneumo.prepared import Prepared, load_prepared, load_probabilities
 from pneumo.report import write_report
-from pneumo.rsna import THRESHOLDS, mean_average_precision, mean_precision_by_threshold
+from pneumo.rsna import THRESHOLDS
+from pneumo.stability import load_perturbed, stability
 
 if TYPE_CHECKING:
     from pneumo.settings import EvaluateSettings
-
-ENSEMBLE = "ensemble"
 
 
 def evaluate(
@@ -37,10 +39,17 @@ def evaluate(
     data = load_prepared(prepared)
     choices = read_tuned(tuned)
     maps = _test_maps(data, networks, models)
+    changed = _perturbed(data, networks, models)
     blended = {name: blend(maps, choice.weights) for name, choice in choices.items()}
     judged = {name: judge(data, "test", blended[name], choice) for name, choice in choices.items()}
+    people = data.index["person"].iloc[data.rows("test")].tolist()
+    test = held_out(data, with_all(draw_people(people, evaluate.resamples, evaluate.seed)))
+    choice, ours = choices[ENSEMBLE], blended[ENSEMBLE]
+    pairs = zip(test.truth, ours, test.frames, strict=True)
+    calls = pool_calls(test.truth, {name: candidates(p, f, choice) for name, p, f in pairs})
+    metrics = measure(data, test, judged, calls, evaluate.minimum_group)
+    metrics["stability"] = stability(data, ours, changed, choice, test.draws)
     found = {name: boxes for name, (boxes, _) in judged.items()}
-    metrics = _metrics(data, found)
     with whole(out) as aside:
         aside.mkdir()
         write_json(aside / "metrics.json", metrics)
@@ -61,53 +70,17 @@ def read_tuned(path: Path) -> dict[str, Ensemble]:
 
 
 def _test_maps(data: Prepared, networks: Path, models: list[str]) -> dict[str, np.ndarray]:
-    held_out = data.rows("validation", "test")
+    rows = data.rows("validation", "test")
     skip = len(data.rows("validation"))
-    shape = (len(held_out), data.size_px, data.size_px)
+    shape = (len(rows), data.size_px, data.size_px)
     return {name: load_probabilities(networks, name, shape)[skip:] for name in models}
 
 
-def _metrics(data: Prepared, found: Mapping[str, Mapping[str, Sequence[Box]]]) -> dict[str, Any]:
-    rows = data.rows("test")
-    truth, frames = data.truth(rows), data.frames(rows)
-    masks = np.asarray(data.masks[rows])
-    by_threshold = {
-        name: mean_precision_by_threshold(truth, boxes).tolist() for name, boxes in found.items()
-    }
-    measured = {
-        name: {
-            "map": float(np.mean(by_threshold[name])),
-            **pixel_measures(masks, masks_of_boxes(list(boxes.values()), frames)),
-        }
-        for name, boxes in found.items()
-    }
-    return {
-        **measured,
-        "baselines": _baselines(data, truth, frames, masks),
-        "precision_by_threshold": by_threshold,
-        "test_set": data.profile["test_set"],
-        "test_images": len(rows),
-        "test_people": int(data.index["person"].iloc[rows].nunique()),
-        "leaked_people": data.profile["leaked_people"],
-    }
-
-
-def _baselines(
-    data: Prepared, truth: Mapping[str, Sequence[Box]], frames: Sequence[Frame], masks: np.ndarray
-) -> dict[str, dict[str, float]]:
-    """What predictions reach that never look at the radiograph."""
-    boxes = constant_boxes(data.truth(data.rows("train")), max(f.columns for f in frames))
-    two = dict.fromkeys(truth, boxes)
-    return {
-        "nothing called": {
-            "map": mean_average_precision(truth, {}),
-            **pixel_measures(masks, np.zeros_like(masks)),
-        },
-        "two constant boxes": {
-            "map": mean_average_precision(truth, two),
-            **pixel_measures(masks, masks_of_boxes(list(two.values()), frames)),
-        },
-    }
+def _perturbed(
+    data: Prepared, networks: Path, models: list[str]
+) -> dict[str, dict[str, np.ndarray]]:
+    count = len(sample(len(data.rows("test"))))
+    return load_perturbed(networks, models, (count, data.size_px, data.size_px))
 
 
 def _pictures(

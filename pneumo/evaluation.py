@@ -1,0 +1,168 @@
+"""All figures of an evaluation, as ``metrics.json`` holds them.
+
+``ensemble`` and each network  flat figures: mAP, pixels, image level, calls
+``intervals``                  the same names: ``[low, high]``, 95 %, over people
+``precision_by_threshold``     with ``precision_intervals`` of the ensemble
+``froc``, ``calibration``, ``groups``, ``worst``, ``healthy``, ``audit``, ``stability``
+``baselines``, ``test_set``, ``test_images``, ``test_people``, ``leaked_people``, ``leaked_images``
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pneumo.audit import audit
+from pneumo.bootstrap import estimate, weighted_means
+from pneumo.boxes import Box, Frame
+from pneumo.froc import HIT_IOU, RATES, Calls, sensitivity_at_rates
+from pneumo.groups import group_table, healthy_table, worst
+from pneumo.leaks import leaked_images, leaked_people
+from pneumo.measures import (
+    constant_boxes,
+    masks_of_boxes,
+    pixel_counts,
+    pixel_measures,
+    pixel_measures_of,
+)
+from pneumo.prepared import Prepared
+from pneumo.roc import calibration, image_measures
+from pneumo.rsna import THRESHOLDS, mean_average_precision, precision_by_threshold
+
+ENSEMBLE = "ensemble"
+Found = Mapping[str, Sequence[Box]]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The test split, and how often each of its images counts in each resample.
+
+    ``masks`` is uint8 0 or 1, ``(n, size_px, size_px)``; ``draws`` ``(1 + resamples, n)``, see
+    ``bootstrap.with_all``.
+    """
+
+    images: pd.DataFrame
+    truth: dict[str, list[Box]]
+    frames: list[Frame]
+    masks: np.ndarray
+    draws: np.ndarray
+
+
+def held_out(data: Prepared, draws: np.ndarray) -> HeldOut:
+    """The test split of prepared data, with its ``draws``."""
+    rows = data.rows("test")
+    masks = np.asarray(data.masks[rows])
+    return HeldOut(data.index.iloc[rows], data.truth(rows), data.frames(rows), masks, draws)
+
+
+def measure(
+    data: Prepared,
+    test: HeldOut,
+    judged: Mapping[str, tuple[Found, pd.DataFrame]],
+    calls: Calls,
+    minimum_group: int,
+) -> dict[str, Any]:
+    """The figures of networks and ensemble, without ``stability``.
+
+    ``judged`` holds what ``judge`` returns for each; ``calls`` are the ensemble's for the FROC.
+    """
+    cases = judged[ENSEMBLE][1]
+    figures = {name: figures_of(test, *one) for name, one in judged.items()}
+    figures[ENSEMBLE]["froc"] = sensitivity_at_rates(calls, test.draws).mean(axis=1)
+    precision = {name: _precision(test, found) for name, (found, _) in judged.items()}
+    groups = group_table(cases, test.draws, minimum_group)
+    score = cases["probability"].to_numpy()
+    train = data.index.iloc[data.rows("train")]
+    return {
+        **{name: _values(one) for name, one in figures.items()},
+        "intervals": {name: _intervals(one) for name, one in figures.items()},
+        "baselines": _baselines(data, test),
+        "precision_by_threshold": {name: rows[0].tolist() for name, rows in precision.items()},
+        "precision_intervals": [_bounds(column) for column in precision[ENSEMBLE].T],
+        "froc": _froc(calls, test.draws),
+        "calibration": _calibration(cases, test.draws),
+        "groups": groups,
+        "worst": {kind: worst(rows) for kind, rows in groups.items()},
+        "healthy": healthy_table(cases, test.draws, minimum_group),
+        "audit": audit(train, test.images, score, test.draws),
+        "test_set": data.profile["test_set"],
+        "test_images": len(test.images),
+        "test_people": int(test.images["person"].nunique()),
+        "test_positives": int((cases["truth_boxes"] > 0).sum()),
+        "resamples": len(test.draws) - 1,
+        "leaked_people": leaked_people(data),
+        "leaked_images": leaked_images(data),
+    }
+
+
+def figures_of(test: HeldOut, found: Found, cases: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The flat figures of a network or the ensemble in each draw, each ``(1 + resamples,)``."""
+    positive = (cases["truth_boxes"] > 0).to_numpy()
+    called = (cases["found_boxes"] > 0).to_numpy(float)
+    masks = masks_of_boxes([found[name] for name in test.truth], test.frames)
+    figures = {
+        "map": weighted_means(cases["precision"].to_numpy(), test.draws),
+        **pixel_measures_of(pixel_counts(test.masks, masks), test.draws),
+        **image_measures(cases["probability"].to_numpy(), positive, test.draws),
+        "sensitivity": weighted_means(called[positive], test.draws[:, positive]),
+        "specificity": weighted_means(1 - called[~positive], test.draws[:, ~positive]),
+    }
+    figures["map"] = np.nan_to_num(figures["map"])  # no radiograph counts: 0, as the metric says
+    return figures
+
+
+def _values(figures: Mapping[str, np.ndarray]) -> dict[str, float]:
+    return {name: float(rows[0]) for name, rows in figures.items() if np.isfinite(rows[0])}
+
+
+def _intervals(figures: Mapping[str, np.ndarray]) -> dict[str, list[float | None]]:
+    return {name: _bounds(rows) for name, rows in figures.items() if np.isfinite(rows[0])}
+
+
+def _bounds(rows: np.ndarray) -> list[float | None]:
+    found = estimate(rows)
+    return [found["low"], found["high"]]
+
+
+def _precision(test: HeldOut, found: Found) -> np.ndarray:
+    """The challenge's precision at each threshold in each draw: ``(1 + resamples, thresholds)``."""
+    nothing = np.full(len(THRESHOLDS), np.nan)
+    rows = [precision_by_threshold(boxes, found[name]) for name, boxes in test.truth.items()]
+    counted = np.array([nothing if row is None else row for row in rows])
+    means = [weighted_means(column, test.draws) for column in counted.T]
+    return np.nan_to_num(np.stack(means, axis=1))
+
+
+def _froc(calls: Calls, draws: np.ndarray) -> dict[str, Any]:
+    columns = sensitivity_at_rates(calls, draws).T
+    return {
+        "hit_iou": HIT_IOU,
+        "false_per_image": list(RATES),
+        "sensitivity": [estimate(column)["value"] for column in columns],
+        "intervals": [_bounds(column) for column in columns],
+    }
+
+
+def _calibration(cases: pd.DataFrame, draws: np.ndarray) -> list[dict[str, Any]]:
+    score, target = cases["probability"].to_numpy(), (cases["truth_boxes"] > 0).to_numpy()
+    bins = calibration(score, target, draws)
+    return [{**one, "observed": estimate(one["observed"])} for one in bins]
+
+
+def _baselines(data: Prepared, test: HeldOut) -> dict[str, dict[str, float]]:
+    """What predictions reach that never look at the radiograph."""
+    columns = max(frame.columns for frame in test.frames)
+    boxes = constant_boxes(data.truth(data.rows("train")), columns)
+    two = dict.fromkeys(test.truth, boxes)
+    return {
+        "nothing called": {
+            "map": mean_average_precision(test.truth, {}),
+            **pixel_measures(test.masks, np.zeros_like(test.masks)),
+        },
+        "two constant boxes": {
+            "map": mean_average_precision(test.truth, two),
+            **pixel_measures(test.masks, masks_of_boxes(list(two.values()), test.frames)),
+        },
+    }
