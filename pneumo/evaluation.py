@@ -20,6 +20,7 @@ from pneumo.boxes import Box, Frame
 from pneumo.froc import HIT_IOU, RATES, Calls, sensitivity_at_rates
 from pneumo.groups import group_table, healthy_table, worst
 from pneumo.leaks import leaked_images, leaked_people
+from pneumo.matching import precision_rows, table_of
 from pneumo.measures import (
     constant_boxes,
     masks_of_boxes,
@@ -29,7 +30,7 @@ from pneumo.measures import (
 )
 from pneumo.prepared import Prepared
 from pneumo.roc import calibration, image_measures
-from pneumo.rsna import THRESHOLDS, mean_average_precision, precision_by_threshold
+from pneumo.rsna import mean_average_precision
 
 ENSEMBLE = "ensemble"
 Found = Mapping[str, Sequence[Box]]
@@ -128,9 +129,8 @@ def _bounds(rows: np.ndarray) -> list[float | None]:
 
 def _precision(test: HeldOut, found: Found) -> np.ndarray:
     """The challenge's precision at each threshold in each draw: ``(1 + resamples, thresholds)``."""
-    nothing = np.full(len(THRESHOLDS), np.nan)
-    rows = [precision_by_threshold(boxes, found[name]) for name, boxes in test.truth.items()]
-    counted = np.array([nothing if row is None else row for row in rows])
+    calls = table_of((found[name] for name in test.truth), ranked=True)
+    counted = precision_rows(table_of(test.truth.values(), ranked=False), calls, len(test.truth))
     means = [weighted_means(column, test.draws) for column in counted.T]
     return np.nan_to_num(np.stack(means, axis=1))
 
