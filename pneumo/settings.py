@@ -54,13 +54,43 @@ class TrainSettings(Section):
     epochs: int = Field(ge=1, description="Most passes over the training images")
     patience: int = Field(ge=1, description="Epochs without a better validation loss, then stop")
     learning_rate: float = Field(gt=0, le=1, description="Adam's step size")
-    iou_weight: float = Field(
-        ge=0, le=1, description="Weight of the IoU loss; the rest is cross-entropy"
+    schedule: Literal["constant", "cosine"] = Field(description="Course of the step size")
+    warmup_epochs: float = Field(ge=0, description="Epochs of a cosine's rise to the step size")
+    overlap: Literal["iou", "dice"] = Field(description="Loss of the overlap of masks")
+    overlap_weight: float = Field(
+        ge=0, le=1, description="Weight of the overlap loss; the rest is cross-entropy"
     )
-    iou_channels: Literal["both", "opacity"] = Field(description="Masks the IoU loss looks at")
+    overlap_channels: Literal["both", "opacity"] = Field(
+        description="Masks the overlap loss looks at"
+    )
+    focus: float = Field(ge=0, le=5, description="Focal cross-entropy's gamma; 0: plain")
+    positive_share: float | None = Field(
+        gt=0, lt=1, description="Share of an epoch's images with opacities; null: as they are"
+    )
+    image_head: bool = Field(description="Multiply maps by a probability of any opacity")
+    image_head_weight: float = Field(ge=0, description="Weight of that probability's loss")
+    average: float = Field(ge=0, lt=1, description="Memory of the weights' moving average; 0: none")
     batch_norm_momentum: float = Field(gt=0, lt=1, description="Memory of the batch statistics")
-    flip: bool = Field(description="Mirror half of the training images, drawn anew each epoch")
+    reestimate_batch_norm: bool = Field(description="Estimate these anew after training")
+    flip_average: bool = Field(description="Answer with the mean over image and mirror image")
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        description="Of training; auto: bfloat16 on a GPU; heads and losses are float32"
+    )
+    jit_compile: Literal["auto", "on", "off"] = Field(description="Compile steps with XLA")
     seed: int = Field(ge=0, description="Seed of initial weights, order and augmentation")
+
+
+class AugmentSettings(Section):
+    """How training images are changed, drawn anew for every epoch; 0 and false: not."""
+
+    flip: bool = Field(description="Mirror half of the images")
+    rotation_deg: float = Field(ge=0, le=45, description="Largest rotation, either way")
+    scale: Fraction = Field(description="Largest enlargement, or reduction, as a share")
+    shift: Fraction = Field(description="Largest shift, as a share of the side")
+    contrast: Fraction = Field(description="Largest change of contrast, as a share")
+    brightness: Fraction = Field(description="Largest change of brightness, as a share of white")
+    blur: float = Field(ge=0, le=1, description="Largest share of a blurred copy")
+    jpeg: float = Field(ge=0, le=4, description="Largest JPEG quantisation, in steps of quality 50")
 
 
 class EnsembleSettings(Section):
@@ -115,6 +145,7 @@ class Settings(Section):
     data: DataSettings
     demo: DemoSettings
     train: TrainSettings
+    augment: AugmentSettings
     ensemble: EnsembleSettings
     boxes: BoxesSettings
     evaluate: EvaluateSettings

@@ -26,7 +26,12 @@ def test_the_seed_recipe_is_the_published_one():
         4800, 1200, 128
     )  # fmt: skip
     assert (seed.train.batch_size, seed.train.validation_batch_size) == (16, 32)
-    assert (seed.train.learning_rate, seed.train.iou_weight) == (1e-4, 0.5)
+    assert (seed.train.learning_rate, seed.train.overlap_weight) == (1e-4, 0.5)
+    assert (seed.train.overlap, seed.train.overlap_channels) == ("iou", "both")
+    assert not any(seed.augment.model_dump().values())
+    switches = (seed.train.image_head, seed.train.flip_average, seed.train.reestimate_batch_norm)
+    assert not any((*switches, seed.train.average, seed.train.focus, seed.train.positive_share))
+    assert (seed.train.schedule, seed.train.precision) == ("constant", "float32")
     assert seed.boxes.minimum_areas_px == [25_000]
     assert seed.boxes.shrinks == [0.05]
 

@@ -1,18 +1,24 @@
 """Training and validation images in batches, straight from the memory-mapped arrays."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
+from pneumo.nets.augment import draw, unchanged
+
+if TYPE_CHECKING:
+    from pneumo.settings import AugmentSettings
+
 
 class Batches(keras.utils.PyDataset):
-    """Batches of ``(n, size, size, 1)`` uint8 images and ``(n, size, size, 2)`` uint8 masks.
+    """Batches of ``pixels`` and ``mask``, uint8 ``(n, size, size, 1)``, and ``draws`` of each.
 
-    The channels of a mask are background and opacity. With a ``seed``, the order of the images,
-    and with ``flip`` the half that is mirrored left to right, are drawn anew for every epoch
-    from (seed, epoch) alone, and an incomplete last batch is left out: batch normalisation of one
-    or two images misleads. Without a seed all images come, in the order of ``rows``.
+    With a ``seed``, the order of the images, and with ``augment`` what happens to each of them, are
+    drawn anew for every epoch from (seed, epoch) alone, and an incomplete last batch is left out:
+    batch normalisation of one or two images misleads. Without a seed all images come, in the order
+    of ``rows``, as they are. ``positive_share`` of the images of an epoch have an opacity; None:
+    all images come once.
     """
 
     def __init__(
@@ -23,32 +29,50 @@ class Batches(keras.utils.PyDataset):
         batch_size: int,
         *,
         seed: int | None = None,
-        flip: bool = False,
+        augment: "AugmentSettings | None" = None,
+        positive_share: float | None = None,
     ) -> None:
         super().__init__()
-        self._epoch = 0
         self._images, self._masks, self._rows = images, masks, rows
-        self._batch_size, self._seed, self._flip = batch_size, seed, flip
+        self._batch_size, self._seed, self._augment = batch_size, seed, augment
+        self._share = positive_share
+        if positive_share is not None:
+            self._positive = np.array([masks[row].any() for row in rows], bool)
+        self.begin_epoch(0)
 
     def begin_epoch(self, epoch: int, logs: Any = None) -> None:
-        """Draw order and flips for this epoch; a Keras ``on_epoch_begin`` callback."""
-        self._epoch = epoch
+        """Draw what this epoch shows; a Keras ``on_epoch_begin`` callback."""
+        count = len(self._rows)
+        self._shown, self._draws = self._rows, unchanged(count)
+        if self._seed is None:
+            return
+        chance = np.random.default_rng([self._seed, epoch])
+        self._shown = chance.permutation(self._sampled(chance))
+        if self._augment is not None:
+            self._draws = draw(count, self._images.shape[1], self._augment, chance)
 
     def __len__(self) -> int:
         full, rest = divmod(len(self._rows), self._batch_size)
         return full + bool(rest and (self._seed is None or not full))
 
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
-        rows, mirrored = self._plan()
+    def __getitem__(self, index: int) -> tuple[Any]:
         part = slice(index * self._batch_size, (index + 1) * self._batch_size)
-        images, masks = self._images[rows[part]], self._masks[rows[part]]
-        turn = mirrored[part]
-        images[turn], masks[turn] = images[turn, :, ::-1], masks[turn, :, ::-1]
-        return images[..., np.newaxis], np.stack([1 - masks, masks], axis=-1)
+        rows = self._shown[part]
+        pixels, mask = self._images[rows][..., np.newaxis], self._masks[rows][..., np.newaxis]
+        return ({"pixels": pixels, "mask": mask, "draws": self._draws[part]},)
 
-    def _plan(self) -> tuple[np.ndarray, np.ndarray]:
-        if self._seed is None:
-            return self._rows, np.zeros(len(self._rows), bool)
-        chance = np.random.default_rng([self._seed, self._epoch])
-        rows = chance.permutation(self._rows)
-        return rows, self._flip & (chance.random(len(rows)) < 0.5)
+    def _sampled(self, chance: np.random.Generator) -> np.ndarray:
+        """As many rows as there are, some more than once where a class is to be shown more."""
+        if self._share is None or self._positive.all() or not self._positive.any():
+            return self._rows
+        yes = round(self._share * len(self._rows))
+        positive, rest = self._rows[self._positive], self._rows[~self._positive]
+        return np.concatenate(
+            [_cycled(positive, yes, chance), _cycled(rest, len(self._rows) - yes, chance)]
+        )
+
+
+def _cycled(rows: np.ndarray, count: int, chance: np.random.Generator) -> np.ndarray:
+    """``count`` of ``rows``: each as often as any other, or once more."""
+    rounds = -(-count // len(rows))
+    return np.concatenate([rows[:0], *(chance.permutation(rows) for _ in range(rounds))])[:count]

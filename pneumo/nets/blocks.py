@@ -65,3 +65,18 @@ def head(x: keras.KerasTensor, size_px: int) -> keras.KerasTensor:
             factor, interpolation="bilinear", dtype="float32", name="head_enlarge"
         )(x)
     return layers.Activation("softmax", dtype="float32", name="head_softmax")(x)
+
+
+def gated(found: keras.KerasTensor, bridge: keras.KerasTensor, *, name: str) -> keras.KerasTensor:
+    """Multiply every pixel's opacity by the probability that the image shows any.
+
+    ``found`` is ``(batch, height, width, 2)``, as ``head`` gives it, and so is what is returned;
+    ``bridge``, the encoder's last map, is pooled by mean and by maximum to that one probability,
+    layer ``name``, float32 ``(batch, 1)``.
+    """
+    mean = layers.GlobalAveragePooling2D(name=f"{name}_mean")(bridge)
+    peak = layers.GlobalMaxPooling2D(name=f"{name}_peak")(bridge)
+    pooled = layers.Concatenate(name=f"{name}_pooled")([mean, peak])
+    present = layers.Dense(1, activation="sigmoid", dtype="float32", name=name)(pooled)
+    opacity = found[..., 1:] * ops.reshape(present, (-1, 1, 1, 1))
+    return layers.Concatenate(dtype="float32", name=f"{name}_gated")([1.0 - opacity, opacity])

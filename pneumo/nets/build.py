@@ -5,10 +5,11 @@ from functools import partial
 from typing import NamedTuple
 
 import keras
+from keras import ops
 
 from pneumo.errors import PneumoError
 from pneumo.nets.aspp import aspp
-from pneumo.nets.blocks import head
+from pneumo.nets.blocks import gated, head
 from pneumo.nets.encoders import ENCODERS
 from pneumo.nets.unet import unet
 from pneumo.nets.weights import load_encoder_weights
@@ -22,6 +23,9 @@ class Network(NamedTuple):
     filters: Mapping[str, tuple[int, ...]]
 
 
+IMAGE_HEAD = "image_head"
+"""Name of the layer that gives the probability of any opacity, ``(batch, 1)``."""
+
 UNET_FILTERS = {"full": (256, 128, 64, 32, 16), "small": (64, 48, 32, 16, 8)}
 
 MODELS = {
@@ -33,14 +37,22 @@ MODELS = {
 
 
 def build(
-    model: str, size_px: int, *, encoder: str, encoder_weights: str, batch_norm_momentum: float
+    model: str,
+    size_px: int,
+    *,
+    encoder: str,
+    encoder_weights: str,
+    batch_norm_momentum: float,
+    image_head: bool = False,
 ) -> keras.Model:
     """Build one of ``MODELS``, ready to train.
 
     Takes ``(batch, size_px, size_px, 1)`` uint8; gives ``(batch, size_px, size_px, 2)`` float32,
     per pixel the probabilities of background and of opacity. ``size_px`` is a multiple of 32;
     ``encoder`` is ``full`` or ``small``; ``encoder_weights`` is ``imagenet``, ``none`` or a
-    ``.weights.h5`` file. Raises PneumoError for an unknown network and for weights that do not fit.
+    ``.weights.h5`` file. With ``image_head`` every pixel's opacity is multiplied by the
+    probability that the radiograph shows any, found from the encoder's last map. Raises
+    PneumoError for an unknown network and for weights that do not fit.
     """
     if model not in MODELS:
         raise PneumoError(f"{model}: no such network; there are {', '.join(MODELS)}")
@@ -50,4 +62,16 @@ def build(
     features = network.decoder(
         backbone, filters=network.filters[encoder], momentum=batch_norm_momentum
     )
-    return keras.Model(backbone.input, head(features, size_px), name=model)
+    found = head(features, size_px)
+    if image_head:
+        found = gated(found, backbone.outputs[-1], name=IMAGE_HEAD)
+    return keras.Model(backbone.input, found, name=model)
+
+
+def flip_averaged(network: keras.Model) -> keras.Model:
+    """The mean of what ``network`` finds on an image and, turned back, on its mirror image."""
+    pixels = keras.Input(network.input.shape[1:], dtype="uint8", name="pixels")
+    mirrored = network(ops.flip(pixels, axis=2))
+    return keras.Model(
+        pixels, (network(pixels) + ops.flip(mirrored, axis=2)) / 2, name=network.name
+    )

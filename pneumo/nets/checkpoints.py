@@ -28,32 +28,32 @@ class Checkpoints:
     def __init__(self, folder: Path, key: str) -> None:
         self._folder, self._key = folder, key
 
-    def restore(self, network: keras.Model) -> list[Figures]:
-        """Give a compiled ``network`` the state of the newest whole checkpoint.
+    def restore(self, trainer: keras.Model) -> list[Figures]:
+        """Give a compiled ``trainer`` the state of the newest whole checkpoint.
 
         Returns the history up to it, a row per epoch; an empty one where nothing can be used.
         """
         for path in sorted(self._folder.glob("epoch-*.npz"), reverse=True):
             facts = _facts(path)
             if facts.get("key") == self._key and self._has_best(facts["history"]):
-                network.optimizer.build(network.trainable_variables)
-                _load(path, network.variables + network.optimizer.variables)
+                trainer.optimizer.build(trainer.trainable_variables)
+                _load(path, trainer.network.variables + trainer.optimizer.variables)
                 return list(facts["history"])
         return []
 
-    def save(self, network: keras.Model, history: list[Figures]) -> None:
+    def save(self, trainer: keras.Model, history: list[Figures]) -> None:
         """Keep the state after the last epoch of ``history``, and its weights if it is the best."""
         self._folder.mkdir(parents=True, exist_ok=True)
         facts = {"key": self._key, "history": history}
         if best_row(history) is history[-1]:
-            _save(self._best(history), network.variables, facts)
+            _save(self._best(history), averaged(trainer), facts)
         path = self._folder / f"epoch-{len(history):05}.npz"
-        _save(path, network.variables + network.optimizer.variables, facts)
+        _save(path, trainer.network.variables + trainer.optimizer.variables, facts)
         self._forget(history)
 
-    def load_best(self, network: keras.Model, history: list[Figures]) -> None:
-        """Give ``network`` the weights after the epoch with the lowest validation loss."""
-        _load(self._best(history), network.variables)
+    def load_best(self, trainer: keras.Model, history: list[Figures]) -> None:
+        """Give the network the weights after the epoch with the lowest validation loss."""
+        _load(self._best(history), trainer.network.variables)
 
     def _best(self, history: list[Figures]) -> Path:
         return self._folder / f"best-{best_row(history)['epoch']:05.0f}.npz"
@@ -69,6 +69,16 @@ class Checkpoints:
         for path in self._folder.glob("*.npz"):
             if path not in kept:
                 path.unlink()
+
+
+def averaged(trainer: keras.Model) -> list[Any]:
+    """The network's variables, trained ones as their moving averages where there are any."""
+    optimizer = getattr(trainer.optimizer, "inner_optimizer", trainer.optimizer)
+    if not optimizer.use_ema:
+        return list(trainer.network.variables)
+    means = optimizer._model_variables_moving_average  # as keras.callbacks.SwapEMAWeights reads it
+    mean_of = {id(v): m for v, m in zip(trainer.trainable_variables, means, strict=True)}
+    return [mean_of.get(id(variable), variable) for variable in trainer.network.variables]
 
 
 class KeepGoing(keras.callbacks.Callback):

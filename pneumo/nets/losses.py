@@ -30,17 +30,44 @@ def iou_loss(truth: Any, found: Any, *, channels: str) -> Any:
     return losses[OPACITY] if channels == "opacity" else ops.mean(losses)
 
 
-def segmentation_loss(iou_weight: float, iou_channels: str) -> Loss:
-    """``iou_weight`` x IoU loss + the rest x binary cross-entropy, as a function of two masks.
+def dice_loss(truth: Any, found: Any, *, channels: str) -> Any:
+    """One minus the soft Dice coefficient of a batch; ``channels`` and sums as in ``iou_loss``.
 
-    The cross-entropy is the mean over pixels and channels; probabilities are kept 1e-7 away from
-    0 and 1, so it is finite.
+    Source: Milletari et al., "V-Net", 3DV 2016, with plain instead of squared sums.
     """
+    truth, found = ops.cast(truth, "float32"), ops.cast(found, "float32")
+    both = 2.0 * ops.sum(truth * found, axis=(0, 1, 2))
+    sizes = ops.sum(truth, axis=(0, 1, 2)) + ops.sum(found, axis=(0, 1, 2))
+    losses = 1.0 - (both + SMOOTH_PX) / (sizes + SMOOTH_PX)
+    return losses[OPACITY] if channels == "opacity" else ops.mean(losses)
+
+
+def cross_entropy(truth: Any, found: Any, *, focus: float) -> Any:
+    """Binary cross-entropy, the mean over pixels and channels; pixels that are right count less.
+
+    ``focus`` is the focal loss's gamma; 0 is plain cross-entropy. Probabilities are kept 1e-7 away
+    from 0 and 1, so it is finite.
+    Source: Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017, without alpha.
+    """
+    if focus:
+        return ops.mean(
+            keras.losses.binary_focal_crossentropy(ops.cast(truth, found.dtype), found, gamma=focus)
+        )
+    return ops.mean(keras.losses.binary_crossentropy(truth, found))
+
+
+OVERLAPS = {"iou": iou_loss, "dice": dice_loss}
+
+
+def segmentation_loss(
+    overlap_weight: float, channels: str, *, overlap: str = "iou", focus: float = 0.0
+) -> Loss:
+    """``overlap_weight`` x overlap loss + the rest x cross-entropy, as a function of two masks."""
 
     def loss(truth: Any, found: Any) -> Any:
-        overlap = iou_loss(truth, found, channels=iou_channels)
-        entropy = ops.mean(keras.losses.binary_crossentropy(truth, found))
-        return iou_weight * overlap + (1.0 - iou_weight) * entropy
+        missed = OVERLAPS[overlap](truth, found, channels=channels)
+        entropy = cross_entropy(truth, found, focus=focus)
+        return overlap_weight * missed + (1.0 - overlap_weight) * entropy
 
     return loss
 

@@ -4,7 +4,7 @@ import hashlib
 import shutil
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -16,18 +16,19 @@ from pneumo.files import sha256, sha256_of, whole
 from pneumo.locks import newest_holds
 from pneumo.nets.archive import save_network
 from pneumo.nets.batches import Batches
-from pneumo.nets.build import build
-from pneumo.nets.checkpoints import Checkpoints, KeepGoing, best_row
-from pneumo.nets.losses import OpacityIou, segmentation_loss
+from pneumo.nets.checkpoints import Checkpoints, best_row
+from pneumo.nets.fitting import finished, fit, make_repeatable, make_trainer
 from pneumo.nets.watch import Watch
 from pneumo.perturbations import PERTURBATIONS, sample
 from pneumo.prepared import Prepared, load_prepared
 
 if TYPE_CHECKING:
-    from pneumo.settings import TrainSettings
+    from pneumo.settings import AugmentSettings, TrainSettings
 
 
-def train(model: str, prepared: Path, out: Path, *, train: "TrainSettings") -> None:
+def train(
+    model: str, prepared: Path, out: Path, *, train: "TrainSettings", augment: "AugmentSettings"
+) -> None:
     """Train ``model`` and write the folder ``out``, whole or not at all.
 
     ``model.keras``        the network after the epoch with the lowest validation loss
@@ -43,14 +44,22 @@ def train(model: str, prepared: Path, out: Path, *, train: "TrainSettings") -> N
     started = time.monotonic()
     data = load_prepared(prepared)
     make_repeatable(train.seed)
-    network = compiled(model, data.size_px, train)
+    shown, held_out, plain = _batches(data, train, augment)
+    augmented = any(augment.model_dump().values())
+    trainer = make_trainer(model, data.size_px, train, steps=len(shown), augmented=augmented)
+    settings = {
+        **train.model_dump(),
+        **{f"augment_{k}": v for k, v in augment.model_dump().items()},
+    }
     kept = out.parent / f".{out.name}.resume"
     with (
         newest_holds(kept / "lock"),
-        tracking.network_run(model, data.profile, train.model_dump()) as run,
+        tracking.network_run(model, data.profile, settings) as run,
     ):
         watch = Watch(model, train.epochs, run.epoch)
-        fit(network, data, train, watch, Checkpoints(kept, _key(network, data, train)))
+        checkpoints = Checkpoints(kept, _key(trainer.network, data, settings))
+        fit(trainer, shown, held_out, train, watch, checkpoints)
+        network = finished(trainer, model, data.size_px, train, plain)
         with whole(out) as folder:
             folder.mkdir(parents=True)
             save_network(network, folder / "model.keras")
@@ -66,81 +75,34 @@ def train(model: str, prepared: Path, out: Path, *, train: "TrainSettings") -> N
         shutil.rmtree(kept)
 
 
-def make_repeatable(seed: int) -> None:
-    """Seed Python, NumPy and Keras, forget layer names, and ask TensorFlow for fixed orders."""
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(seed)
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
-
-
-def compiled(model: str, size_px: int, train: "TrainSettings") -> keras.Model:
-    """The network with its optimizer, loss and metric."""
-    network = build(
-        model,
-        size_px,
-        encoder=train.encoder,
-        encoder_weights=train.encoder_weights,
-        batch_norm_momentum=train.batch_norm_momentum,
+def _batches(
+    data: Prepared, train: "TrainSettings", augment: "AugmentSettings"
+) -> tuple[Batches, Batches, Batches]:
+    """Training images as they are shown, validation images, and training images as they are."""
+    rows, size = data.rows("train"), train.batch_size
+    shown = Batches(
+        data.images,
+        data.masks,
+        rows,
+        size,
+        seed=train.seed,
+        augment=augment,
+        positive_share=train.positive_share,
     )
-    network.compile(
-        optimizer=keras.optimizers.Adam(train.learning_rate),
-        loss=segmentation_loss(train.iou_weight, train.iou_channels),
-        metrics=[OpacityIou()],
+    held_out = Batches(
+        data.images, data.masks, data.rows("validation"), train.validation_batch_size
     )
-    return network
+    return shown, held_out, Batches(data.images, data.masks, rows, size, seed=train.seed)
 
 
-def _key(network: keras.Model, data: Prepared, train: "TrainSettings") -> str:
+def _key(network: keras.Model, data: Prepared, settings: dict[str, Any]) -> str:
     """The sum of what decides a training: first weights, data, settings, and the code."""
     first = hashlib.sha256()
     for variable in network.variables:
         first.update(np.asarray(variable).tobytes())
     code = sorted(sha256(path) for path in Path(pneumo.nets.__file__).parent.glob("*.py"))
     versions = [keras.__version__, keras.backend.backend()]
-    return sha256_of(
-        [first.hexdigest(), data.profile["sha256"], train.model_dump(), code, versions]
-    )
-
-
-def fit(
-    network: keras.Model,
-    data: Prepared,
-    train: "TrainSettings",
-    watch: Watch,
-    checkpoints: Checkpoints,
-) -> None:
-    """Train until the validation loss stops falling; leave the best epoch's weights.
-
-    Goes on after the last epoch that ``checkpoints`` hold.
-    """
-    shown = Batches(
-        data.images,
-        data.masks,
-        data.rows("train"),
-        train.batch_size,
-        seed=train.seed,
-        flip=train.flip,
-    )
-    held_out = Batches(
-        data.images, data.masks, data.rows("validation"), train.validation_batch_size
-    )
-    done = watch.resume(checkpoints.restore(network))
-    keep = KeepGoing(checkpoints, watch.history, train.patience)
-    reshuffle = keras.callbacks.LambdaCallback(on_epoch_begin=shown.begin_epoch)
-    if not keep.is_over():
-        network.fit(
-            shown,
-            validation_data=held_out,
-            initial_epoch=done,
-            epochs=train.epochs,
-            shuffle=False,  # the batches shuffle themselves, from seed and epoch
-            callbacks=[reshuffle, watch, keep],
-            verbose=0,
-        )
-    checkpoints.load_best(network, watch.history)
+    return sha256_of([first.hexdigest(), data.profile["sha256"], settings, code, versions])
 
 
 def probabilities(

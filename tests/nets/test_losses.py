@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pneumo.nets.losses import OpacityIou, iou_loss, segmentation_loss
+from pneumo.nets.losses import OpacityIou, cross_entropy, dice_loss, iou_loss, segmentation_loss
 
 
 def masks(opacity):
@@ -63,3 +63,19 @@ def test_opacity_iou_counts_pixels_of_all_batches():
     metric.reset_state()
     metric.update_state(NONE, NONE)
     assert float(metric.result()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("truth", "found", "expected"),
+    [(LEFT, LEFT, 0), (LEFT, RIGHT, 1 - 1 / 101), (LEFT, ALL, 1 - 101 / 151), (NONE, NONE, 0)],
+)
+def test_dice_loss_by_hand(truth, found, expected):
+    assert float(dice_loss(truth, found, channels="opacity")) == pytest.approx(expected, abs=1e-6)
+
+
+def test_focus_lets_pixels_that_are_right_count_less():
+    sure, unsure = masks(np.full(100, 0.9)), masks(np.full(100, 0.5))
+    plain = [float(cross_entropy(ALL, found, focus=0.0)) for found in (sure, unsure)]
+    focused = [float(cross_entropy(ALL, found, focus=2.0)) for found in (sure, unsure)]
+    assert focused[0] == pytest.approx(plain[0] * 0.1**2, rel=1e-4)
+    assert focused[1] == pytest.approx(plain[1] * 0.5**2, rel=1e-4)

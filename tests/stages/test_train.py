@@ -12,7 +12,7 @@ from pneumo.errors import PneumoError
 from pneumo.files import sha256
 from pneumo.perturbations import PERTURBATIONS
 from pneumo.prepared import load_prepared
-from pneumo.settings import TrainSettings
+from pneumo.settings import AugmentSettings, TrainSettings
 from pneumo.stages.train import train
 
 SETTINGS = TrainSettings(
@@ -23,11 +23,25 @@ SETTINGS = TrainSettings(
     epochs=2,
     patience=2,
     learning_rate=0.001,
-    iou_weight=0.5,
-    iou_channels="opacity",
+    schedule="constant",
+    warmup_epochs=0,
+    overlap="iou",
+    overlap_weight=0.5,
+    overlap_channels="opacity",
+    focus=0,
+    positive_share=None,
+    image_head=False,
+    image_head_weight=0,
+    average=0,
     batch_norm_momentum=0.9,
-    flip=True,
+    reestimate_batch_norm=False,
+    flip_average=False,
+    precision="float32",
+    jit_compile="auto",
     seed=1,
+)
+AUGMENT = AugmentSettings(
+    flip=True, rotation_deg=0, scale=0, shift=0, contrast=0, brightness=0, blur=0, jpeg=0
 )
 FILES = ["history.csv", "model.keras", "perturbations.npz", "probabilities.npy"]
 
@@ -40,7 +54,7 @@ def _no_server(monkeypatch):
 @pytest.fixture(scope="module")
 def trained(prepared, tmp_path_factory):
     out = tmp_path_factory.mktemp("models") / "unet_vgg19"
-    train("unet_vgg19", prepared, out, train=SETTINGS)
+    train("unet_vgg19", prepared, out, train=SETTINGS, augment=AUGMENT)
     return out
 
 
@@ -77,19 +91,19 @@ def test_the_history_has_a_row_per_epoch_and_no_seconds(trained):
 
 
 def test_two_identical_trainings_give_the_same_bytes(trained, prepared, tmp_path):
-    train("unet_vgg19", prepared, tmp_path / "again", train=SETTINGS)
+    train("unet_vgg19", prepared, tmp_path / "again", train=SETTINGS, augment=AUGMENT)
     for name in FILES:
         assert sha256(tmp_path / "again" / name) == sha256(trained / name)
 
 
 def test_another_seed_gives_another_network(trained, prepared, tmp_path):
     other = SETTINGS.model_copy(update={"seed": 2, "epochs": 1})
-    train("unet_vgg19", prepared, tmp_path / "other", train=other)
+    train("unet_vgg19", prepared, tmp_path / "other", train=other, augment=AUGMENT)
     assert sha256(tmp_path / "other" / "model.keras") != sha256(trained / "model.keras")
 
 
 def test_without_a_terminal_every_epoch_is_a_line(prepared, tmp_path, capsys):
-    train("unet_vgg19", prepared, tmp_path / "out", train=SETTINGS)
+    train("unet_vgg19", prepared, tmp_path / "out", train=SETTINGS, augment=AUGMENT)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
     number = r"\d+\.\d+"
@@ -99,7 +113,7 @@ def test_without_a_terminal_every_epoch_is_a_line(prepared, tmp_path, capsys):
 
 def test_the_best_epoch_is_kept_and_patience_ends_the_training(prepared, tmp_path):
     wild = SETTINGS.model_copy(update={"learning_rate": 0.5, "epochs": 30, "patience": 1})
-    train("unet_vgg19", prepared, tmp_path / "out", train=wild)
+    train("unet_vgg19", prepared, tmp_path / "out", train=wild, augment=AUGMENT)
     history = pd.read_csv(tmp_path / "out" / "history.csv")
     assert len(history) < 30
     assert history["val_loss"].idxmin() == len(history) - 2
@@ -111,10 +125,10 @@ def test_a_loss_that_is_not_finite_stops_the_training_and_leaves_what_was_there(
     out = tmp_path / "out"
     out.mkdir()
     (out / "model.keras").write_text("the last good one")
-    nan = lambda *_: lambda truth, found: keras.ops.mean(found) * float("nan")  # noqa: E731
-    monkeypatch.setattr("pneumo.stages.train.segmentation_loss", nan)
+    nan = lambda *_, **__: lambda truth, found: keras.ops.mean(found) * float("nan")  # noqa: E731
+    monkeypatch.setattr("pneumo.nets.fitting.segmentation_loss", nan)
     with pytest.raises(PneumoError, match="unet_vgg19: loss is nan in batch 1 of epoch 1"):
-        train("unet_vgg19", prepared, out, train=SETTINGS)
+        train("unet_vgg19", prepared, out, train=SETTINGS, augment=AUGMENT)
     assert (out / "model.keras").read_text() == "the last good one"
     assert sorted(path.name for path in tmp_path.iterdir()) == [".out.resume", "out"]
 
@@ -123,7 +137,7 @@ def test_the_epochs_and_the_summary_are_tracked(prepared, tmp_path, monkeypatch)
     epochs, ends = {}, []
     monkeypatch.setattr("pneumo.tracking.NetworkRun.epoch", lambda _, n, m: epochs.update({n: m}))
     monkeypatch.setattr("pneumo.tracking.NetworkRun.finish", lambda _, s, t: ends.append((s, t)))
-    train("unet_vgg19", prepared, tmp_path / "out", train=SETTINGS)
+    train("unet_vgg19", prepared, tmp_path / "out", train=SETTINGS, augment=AUGMENT)
     assert list(epochs) == [1, 2]
     assert {"loss", "val_loss", "iou", "val_iou", "seconds"} <= set(epochs[1])
     [(summary, tags)] = ends
@@ -135,17 +149,25 @@ ELSEWHERE = """
 import sys
 from pathlib import Path
 import keras
-from pneumo.settings import TrainSettings
+from pneumo.settings import AugmentSettings, TrainSettings
 from pneumo.stages.train import train
-settings = TrainSettings.model_validate_json(sys.argv[1])
+first, second = sys.argv[1].split("|")
+settings = TrainSettings.model_validate_json(first)
+augment = AugmentSettings.model_validate_json(second)
 for model in sys.argv[5:]:
-    train(model, Path(sys.argv[2]), Path(sys.argv[3]) / model, train=settings)
+    out = Path(sys.argv[3]) / model
+    train(model, Path(sys.argv[2]), out, train=settings, augment=augment)
 assert keras.backend.backend() == sys.argv[4]
 """
 
 
+def sections(settings):
+    """Both sections of settings as JSON."""
+    return f"{settings.model_dump_json()}|{AUGMENT.model_dump_json()}"
+
+
 def train_elsewhere(backend, prepared, out, *models):
-    arguments = map(str, [SETTINGS.model_dump_json(), prepared, out, backend, *models])
+    arguments = map(str, [sections(SETTINGS), prepared, out, backend, *models])
     environment = os.environ | {"KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu"}
     done = subprocess.run(
         [sys.executable, "-c", ELSEWHERE, *arguments],

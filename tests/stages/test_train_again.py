@@ -13,7 +13,7 @@ import pytest
 from pneumo.files import sha256
 from pneumo.nets.checkpoints import Checkpoints
 from pneumo.stages.train import train
-from tests.stages.test_train import ELSEWHERE, FILES, SETTINGS
+from tests.stages.test_train import AUGMENT, ELSEWHERE, FILES, SETTINGS, sections
 
 MORE = SETTINGS.model_copy(update={"epochs": 6, "patience": 6})
 KILLS = int(os.environ.get("PNEUMO_KILLS", "3"))
@@ -27,7 +27,7 @@ def _no_server(monkeypatch):
 @pytest.fixture(scope="module")
 def undisturbed(prepared, tmp_path_factory):
     out = tmp_path_factory.mktemp("undisturbed") / "unet_vgg19"
-    train("unet_vgg19", prepared, out, train=MORE)
+    train("unet_vgg19", prepared, out, train=MORE, augment=AUGMENT)
     return out
 
 
@@ -37,7 +37,7 @@ def _same(out, other):
 
 def _start(prepared, folder):
     """A training in a process of its own, its epochs on stdout."""
-    arguments = [MORE.model_dump_json(), prepared, folder, "tensorflow", "unet_vgg19"]
+    arguments = [sections(MORE), prepared, folder, "tensorflow", "unet_vgg19"]
     return subprocess.Popen(
         [sys.executable, "-c", ELSEWHERE, *map(str, arguments)], stdout=subprocess.PIPE, text=True
     )
@@ -67,15 +67,15 @@ def left(prepared, tmp_path_factory):
     """What a training leaves that was killed after its third epoch."""
     folder, save = tmp_path_factory.mktemp("killed"), Checkpoints.save
 
-    def killed(self, network, history):
-        save(self, network, history)
+    def killed(self, trainer, history):
+        save(self, trainer, history)
         if len(history) == 3:
             raise Killed
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Checkpoints, "save", killed)
         with pytest.raises(Killed):
-            train("unet_vgg19", prepared, folder / "unet_vgg19", train=MORE)
+            train("unet_vgg19", prepared, folder / "unet_vgg19", train=MORE, augment=AUGMENT)
     return folder / ".unet_vgg19.resume"
 
 
@@ -99,7 +99,7 @@ def test_a_torn_checkpoint_falls_back(torn, first, stopped, undisturbed, prepare
     for name in torn:
         _tear(stopped / f"{name}.npz")
     out = stopped.parent / "unet_vgg19"
-    train("unet_vgg19", prepared, out, train=MORE)
+    train("unet_vgg19", prepared, out, train=MORE, augment=AUGMENT)
     epochs = [line for line in capsys.readouterr().out.splitlines() if "/6 loss" in line]
     assert epochs[0].startswith(f"unet_vgg19 epoch {first}/6")
     assert _same(out, undisturbed)
@@ -108,7 +108,7 @@ def test_a_torn_checkpoint_falls_back(torn, first, stopped, undisturbed, prepare
 
 def test_other_settings_start_over(stopped, prepared, capsys):
     other = MORE.model_copy(update={"learning_rate": 0.002, "epochs": 1})
-    train("unet_vgg19", prepared, stopped.parent / "unet_vgg19", train=other)
+    train("unet_vgg19", prepared, stopped.parent / "unet_vgg19", train=other, augment=AUGMENT)
     assert "going on" not in capsys.readouterr().out
 
 

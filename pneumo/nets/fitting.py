@@ -1,0 +1,184 @@
+"""From settings to a trained network: optimizer, precision, epochs, and what is kept."""
+
+import os
+from typing import TYPE_CHECKING
+
+import keras
+
+from pneumo.errors import PneumoError
+from pneumo.nets.batches import Batches
+from pneumo.nets.build import build, flip_averaged
+from pneumo.nets.checkpoints import Checkpoints, KeepGoing
+from pneumo.nets.losses import segmentation_loss
+from pneumo.nets.trainer import Trainer
+from pneumo.nets.watch import Watch
+
+if TYPE_CHECKING:
+    from pneumo.settings import TrainSettings
+
+MOST_BATCHES = 64
+"""Batches from which the statistics of batch normalisation are estimated anew."""
+
+
+def make_repeatable(seed: int) -> None:
+    """Seed Python, NumPy and Keras, forget layer names, and ask TensorFlow for fixed orders."""
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def policy(precision: str) -> str:
+    """Keras's name of a precision; ``auto`` is bfloat16 on a GPU and float32 elsewhere."""
+    if precision == "auto":
+        precision = "bfloat16" if os.environ.get("CUDA_VISIBLE_DEVICES") else "float32"
+    return precision if precision == "float32" else f"mixed_{precision}"
+
+
+def built(model: str, size_px: int, train: "TrainSettings", dtype: str) -> keras.Model:
+    """The network as the settings want it, with its first weights."""
+    keras.config.set_dtype_policy(dtype)
+    try:
+        return build(
+            model,
+            size_px,
+            encoder=train.encoder,
+            encoder_weights=train.encoder_weights,
+            batch_norm_momentum=train.batch_norm_momentum,
+            image_head=train.image_head,
+        )
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def make_trainer(
+    model: str, size_px: int, train: "TrainSettings", *, steps: int, augmented: bool
+) -> Trainer:
+    """The network with optimizer and losses; ``steps`` are those of an epoch."""
+    network = built(model, size_px, train, policy(train.precision))
+    loss = segmentation_loss(
+        train.overlap_weight, train.overlap_channels, overlap=train.overlap, focus=train.focus
+    )
+    trainer = Trainer(network, loss, augmented=augmented, head_weight=train.image_head_weight)
+    adam = keras.optimizers.Adam(
+        learning_rate(train, steps),
+        use_ema=train.average > 0,
+        ema_momentum=train.average or 0.99,
+    )
+    scaled = train.precision == "float16"
+    trainer.compile(
+        optimizer=keras.optimizers.LossScaleOptimizer(adam) if scaled else adam,
+        jit_compile="auto" if train.jit_compile == "auto" else train.jit_compile == "on",
+    )
+    return trainer
+
+
+def learning_rate(
+    train: "TrainSettings", steps: int
+) -> "float | keras.optimizers.schedules.LearningRateSchedule":
+    """A constant, or a cosine down to 0 after a linear warm-up.
+
+    Source: Loshchilov and Hutter, "SGDR", ICLR 2017, equation 5, without restarts.
+    """
+    if train.schedule == "constant":
+        return train.learning_rate
+    warm = round(train.warmup_epochs * steps)
+    return keras.optimizers.schedules.CosineDecay(
+        0.0 if warm else train.learning_rate,
+        max(1, train.epochs * steps - warm),
+        warmup_target=train.learning_rate if warm else None,
+        warmup_steps=warm,
+    )
+
+
+def fit(
+    trainer: Trainer,
+    shown: Batches,
+    held_out: Batches,
+    train: "TrainSettings",
+    watch: Watch,
+    checkpoints: Checkpoints,
+) -> None:
+    """Train until the validation loss stops falling; leave the best epoch's weights.
+
+    Goes on after the last epoch that ``checkpoints`` hold. Raises PneumoError, with a batch size
+    that fits, when the device has too little memory.
+    """
+    trainer(shown[0][0])  # builds it
+    done = watch.resume(checkpoints.restore(trainer))
+    keep = KeepGoing(checkpoints, watch.history, train.patience)
+    callbacks = [keras.callbacks.LambdaCallback(on_epoch_begin=shown.begin_epoch), watch, keep]
+    if train.average:
+        callbacks.insert(0, keras.callbacks.SwapEMAWeights())  # what is kept is what is judged
+    if not keep.is_over():
+        try:
+            trainer.fit(
+                shown,
+                validation_data=held_out,
+                initial_epoch=done,
+                epochs=train.epochs,
+                shuffle=False,  # the batches shuffle themselves, from seed and epoch
+                callbacks=callbacks,
+                verbose=0,
+            )
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            raise PneumoError(_too_large(trainer, shown, train.batch_size)) from None
+    checkpoints.load_best(trainer, watch.history)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether TensorFlow or JAX says so."""
+    said = f"{type(error).__name__} {error}"
+    return isinstance(error, MemoryError) or any(
+        word in said for word in ("ResourceExhausted", "RESOURCE_EXHAUSTED", "OUT_OF_MEMORY")
+    )
+
+
+def _too_large(trainer: Trainer, shown: Batches, size: int) -> str:
+    """What to set, after trying halves of a batch."""
+    whole, fits = shown[0][0], size // 2
+    while fits:
+        try:
+            trainer.train_on_batch({name: values[:fits] for name, values in whole.items()})
+            break
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            fits //= 2
+    advice = f"{fits} fits" if fits else "not even 1 fits; lower data.size_px"
+    return f"{trainer.network.name}: out of memory at train.batch_size {size}; {advice}"
+
+
+def reestimate_batch_norm(network: keras.Model, batches: Batches) -> None:
+    """Replace the moving statistics by means over training batches, under the final weights.
+
+    Source: Wu and Johnson, "Rethinking 'Batch' in BatchNorm", 2021, section 3.
+    """
+    norms = [n for n in network.layers if isinstance(n, keras.layers.BatchNormalization)]
+    before = [norm.momentum for norm in norms]
+    for number in range(min(len(batches), MOST_BATCHES)):
+        for norm in norms:
+            norm.momentum = number / (number + 1)
+        network(batches[number][0]["pixels"], training=True)
+    for norm, momentum in zip(norms, before, strict=True):
+        norm.momentum = momentum
+
+
+def finished(
+    trainer: Trainer, model: str, size_px: int, train: "TrainSettings", plain: Batches
+) -> keras.Model:
+    """The network to keep: float32, with its statistics and the mirror image if they are wanted.
+
+    ``plain`` are training images as they are.
+    """
+    network = trainer.network
+    if policy(train.precision) != "float32":
+        network = built(model, size_px, train, "float32")
+        network.set_weights(trainer.network.get_weights())
+    if train.reestimate_batch_norm:
+        reestimate_batch_norm(network, plain)
+    return flip_averaged(network) if train.flip_average else network
