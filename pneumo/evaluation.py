@@ -114,6 +114,13 @@ def figures_of(test: HeldOut, found: Found, cases: pd.DataFrame) -> dict[str, np
     return figures
 
 
+def summary(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """The few figures that ``dvc metrics diff`` compares: the ensemble's, and what must be 0."""
+    low, high = metrics["intervals"][ENSEMBLE]["map"]
+    leaks = {name: metrics[name] for name in ("leaked_people", "leaked_images")}
+    return {**metrics[ENSEMBLE], "map_low": low, "map_high": high, **leaks}
+
+
 def _values(figures: Mapping[str, np.ndarray]) -> dict[str, float]:
     return {name: float(rows[0]) for name, rows in figures.items() if np.isfinite(rows[0])}
 

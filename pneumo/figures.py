@@ -1,82 +1,101 @@
-"""The pictures of a report: training curves, precision over IoU, predictions beside truth."""
+"""Charts as SVG whose colours come from the page's style: for light, dark and print."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-import matplotlib
+from markupsafe import Markup, escape
 
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
-
-from pneumo.boxes import Box
-
-TRUTH, FOUND = "#2ca02c", "#ff7f0e"
-PNG = {"metadata": {"Software": None}}
+WIDTH, HEIGHT = 360, 250
+LEFT, TOP, RIGHT, BOTTOM = 46, 10, 350, 206
 
 
-def draw_pictures(path: Path, cases: Sequence[Mapping[str, Any]], columns: int = 4) -> None:
-    """A sheet of radiographs with the probability as heat, true boxes and found boxes.
+@dataclass(frozen=True)
+class Axis:
+    """From the first to the last of ``ticks``; evenly, or by logarithm."""
 
-    A case has ``title``, ``pixels`` and ``probability`` ``(size_px, size_px)``, and ``truth`` and
-    ``found``: boxes in pixels of the square.
+    label: str
+    ticks: Sequence[float]
+    log: bool = False
+
+    def place(self, value: float) -> float:
+        """Where ``value`` lies, 0 at the first tick and 1 at the last."""
+        scale = math.log if self.log else float
+        first, last = scale(self.ticks[0]), scale(self.ticks[-1])
+        return (scale(value) - first) / (last - first)
+
+
+@dataclass(frozen=True)
+class Series:
+    """Points ``(x, y)`` in the units of the axes, and where known their interval ``(low, high)``.
+
+    ``kind`` is ``line``, ``thin``, ``guide`` or ``dots``; ``color`` numbers a colour of the page.
+    An interval is a band behind a line, or a bar through a dot.
     """
-    rows = -(-len(cases) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(3 * columns, 3.3 * rows), squeeze=False)
-    for axis in axes.flat:
-        axis.axis("off")
-    for axis, case in zip(axes.flat, cases, strict=False):
-        axis.imshow(case["pixels"], cmap="gray", vmin=0, vmax=255)
-        heat = case["probability"]
-        axis.imshow(heat, cmap="inferno", vmin=0, vmax=1, alpha=(heat * 0.35).clip(0, 1))
-        _draw_boxes(axis, case["truth"], TRUTH, "-")
-        _draw_boxes(axis, case["found"], FOUND, "--")
-        axis.set_title(case["title"], fontsize=8)
-    handles = [Rectangle((0, 0), 1, 1, fill=False, color=color) for color in (TRUTH, FOUND)]
-    figure.legend(handles, ["truth", "prediction"], loc="lower center", ncols=2, frameon=False)
-    figure.tight_layout(rect=(0, 0.03, 1, 1))
-    _save(figure, path)
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    kind: str = "line"
+    color: int = 0
+    bounds: Sequence[Sequence[float | None]] = ()
 
 
-def draw_precision(
-    path: Path, thresholds: Sequence[float], series: Mapping[str, Sequence[float]]
-) -> None:
-    """Precision over the IoU a hit needs, one line per network, the ensemble in bold."""
-    figure, axis = plt.subplots(figsize=(6, 4))
-    for name, values in series.items():
-        axis.plot(thresholds, values, label=name, linewidth=3 if name == "ensemble" else 1.2)
-    axis.set(xlabel="IoU that a hit must exceed", ylabel="precision", ylim=(0, None))
-    axis.legend(fontsize=8, frameon=False)
-    figure.tight_layout()
-    _save(figure, path)
+def chart(title: str, across: Axis, up: Axis, series: Sequence[Series]) -> Markup:
+    """A chart, without its legend; the same series give the same text."""
+    parts = [*_grid(across, up)]
+    for one in series:
+        parts += _drawn(one, across, up)
+    label = escape(title)
+    return Markup(  # noqa: S704 (numbers, and escaped text)
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">'
+        f"{''.join(parts)}</svg>"
+    )
 
 
-def draw_curves(path: Path, networks: Path, models: Sequence[str]) -> None:
-    """Loss over epochs from each network's ``history.csv``: training dashed, validation solid."""
-    figure, axis = plt.subplots(figsize=(6, 4))
-    for number, name in enumerate(models):
-        history = pd.read_csv(networks / name / "history.csv")
-        color = f"C{number}"
-        axis.plot(history["epoch"], history["val_loss"], color=color, label=name)
-        axis.plot(history["epoch"], history["loss"], color=color, linestyle="--", linewidth=1)
-    axis.set(xlabel="epoch", ylabel="loss (dashed: training)")
-    axis.legend(fontsize=8, frameon=False)
-    figure.tight_layout()
-    _save(figure, path)
+def _grid(across: Axis, up: Axis) -> list[str]:
+    parts = []
+    for tick in up.ticks:
+        y = BOTTOM - (BOTTOM - TOP) * up.place(tick)
+        parts.append(f'<path class="grid-line" d="M{LEFT},{y:.1f}H{RIGHT}"/>')
+        parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{tick:g}</text>')
+    for tick in across.ticks:
+        x = LEFT + (RIGHT - LEFT) * across.place(tick)
+        parts.append(f'<text x="{x:.1f}" y="{BOTTOM + 16}" text-anchor="middle">{tick:g}</text>')
+    middle = (TOP + BOTTOM) / 2
+    parts.append(
+        f'<text x="{(LEFT + RIGHT) / 2}" y="{HEIGHT - 8}" text-anchor="middle">'
+        f"{escape(across.label)}</text>"
+        f'<text transform="translate(12 {middle}) rotate(-90)" text-anchor="middle">'
+        f"{escape(up.label)}</text>"
+    )
+    return parts
 
 
-def _draw_boxes(axis: Axes, boxes: Sequence[Box], color: str, style: str) -> None:
-    for box in boxes:
-        corner = (box.x - 0.5, box.y - 0.5)
-        axis.add_patch(
-            Rectangle(corner, box.width, box.height, fill=False, color=color, linestyle=style)
-        )
+def _drawn(series: Series, across: Axis, up: Axis) -> list[str]:
+    points = [(_x(across, x), _y(up, y)) for x, y in series.points]
+    color = f"c{series.color}"
+    bounds = [
+        (x, _y(up, low), _y(up, high))
+        for (x, _), (low, high) in zip(points, series.bounds, strict=False)
+        if low is not None and high is not None
+    ]
+    if series.kind == "dots":
+        bars = [f'<path class="bar {color}" d="M{x:.1f},{a:.1f}V{b:.1f}"/>' for x, a, b in bounds]
+        return bars + [
+            f'<circle class="{color}" cx="{x:.1f}" cy="{y:.1f}" r="3.6"/>' for x, y in points
+        ]
+    text = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    line = f'<polyline class="{series.kind} {color}" points="{text}"/>'
+    if not bounds:
+        return [line]
+    edge = [(x, low) for x, low, _ in bounds] + [(x, high) for x, _, high in reversed(bounds)]
+    band = " ".join(f"{x:.1f},{y:.1f}" for x, y in edge)
+    return [f'<polygon class="band {color}" points="{band}"/>', line]
 
 
-def _save(figure: Any, path: Path) -> None:
-    figure.savefig(path, dpi=110, **PNG)
-    plt.close(figure)
+def _x(axis: Axis, value: float) -> float:
+    return LEFT + (RIGHT - LEFT) * min(max(axis.place(value), 0.0), 1.0)
+
+
+def _y(axis: Axis, value: float) -> float:
+    return BOTTOM - (BOTTOM - TOP) * min(max(axis.place(value), 0.0), 1.0)

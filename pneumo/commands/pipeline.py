@@ -72,14 +72,20 @@ def tune(prepared: Path, networks: Path, out: Path, report: Path) -> None:
     _run(stage, prepared, networks, out, report)
 
 
-def evaluate(prepared: Path, networks: Path, tuned: Path, out: Path) -> None:
+def evaluate(
+    prepared: Path,
+    networks: Path,
+    tuned: Path,
+    out: Path,
+    tuning: Annotated[Path | None, typer.Argument(help="What `tune` tells of its choice.")] = None,
+) -> None:
     """Judge the ensemble and each network on the test people.
 
     Example: `pneumo evaluate data/prepared models reports/ensemble.json reports/evaluation`
     """
     from pneumo.stages.evaluate import evaluate as stage
 
-    _run(stage, prepared, networks, tuned, out)
+    _run(stage, prepared, networks, tuned, out, tuning)
 
 
 def _run(stage: Callable[..., Any], *paths: Any, **more: Any) -> Any:

@@ -1,6 +1,7 @@
 """Tune and evaluate: the two stages that need the networks' probabilities only."""
 
 import json
+import re
 from shutil import copytree
 
 import numpy as np
@@ -35,7 +36,8 @@ def choice(tmp_path_factory, prepared_folder, networks_folder, settings):
 def report(tmp_path_factory, choice, prepared_folder, networks_folder, settings):
     out = tmp_path_factory.mktemp("reports") / "evaluation"
     options = {"models": settings.models, "evaluate": settings.evaluate}
-    evaluate(prepared_folder, networks_folder, choice, out, **options)
+    told = choice.with_name("tuning.json")
+    evaluate(prepared_folder, networks_folder, choice, out, told, **options)
     return out
 
 
@@ -90,21 +92,49 @@ def test_metrics_name_every_network_the_baselines_and_the_leak_count(report, set
     )
 
 
-def test_the_report_is_one_page_that_needs_no_network(report):
+def test_every_figure_has_an_interval_around_it(report, settings):
+    metrics = json.loads((report / "metrics.json").read_text())
+    for name in ("ensemble", *settings.models):
+        assert set(metrics["intervals"][name]) == set(metrics[name])
+        for figure, (low, high) in metrics["intervals"][name].items():
+            assert low <= metrics[name][figure] <= high, figure
+    assert metrics["leaked_images"] == 0
+    assert json.loads((report / "summary.json").read_text())["map"] == metrics["ensemble"]["map"]
+
+
+def test_the_report_is_one_page_that_needs_no_network_and_names_nobody(report, prepared_folder):
     page = (report / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == 3
-    assert "http" not in page
-    for name in ("pictures.png", "precision.png", "curves.png"):
-        assert (report / name).stat().st_size > 5_000
+    assert page.count("<svg") > 6
+    assert "data:image/jpeg;base64," in page
+    assert not re.search(r"https?:|src=\"(?!data:)|@import", page)
+    index = load_prepared(prepared_folder).index
+    texts = [page, *((report / name).read_text() for name in ("cases.csv", "model_card.md"))]
+    for text in texts:
+        assert not any(name in text for name in index["patientId"])
+
+
+def test_the_report_tells_what_tuning_told(report, choice):
+    told = json.loads(choice.with_name("tuning.json").read_text())
+    page = (report / "report.html").read_text()
+    assert all(row["step"] in page for row in told["losses"])
+
+
+def test_curves_are_tables_for_dvc(report, settings):
+    plots = report / "plots"
+    assert len(pd.read_csv(plots / "precision.csv")) == 8
+    assert sorted(path.stem for path in (plots / "training").iterdir()) == sorted(settings.models)
 
 
 def test_the_same_results_give_the_same_files(
     report, choice, prepared_folder, networks_folder, settings, tmp_path
 ):
     options = {"models": settings.models, "evaluate": settings.evaluate}
-    evaluate(prepared_folder, networks_folder, choice, tmp_path / "again", **options)
-    for path in report.iterdir():
-        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes(), path.name
+    told = choice.with_name("tuning.json")
+    evaluate(prepared_folder, networks_folder, choice, tmp_path / "again", told, **options)
+    files = [path for path in report.rglob("*") if path.is_file()]
+    for path in files:
+        again = tmp_path / "again" / path.relative_to(report)
+        assert again.read_bytes() == path.read_bytes(), path.name
 
 
 def test_a_network_that_was_not_trained_is_named(choice, prepared_folder, settings, tmp_path):
