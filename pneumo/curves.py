@@ -84,7 +84,7 @@ def _precision_chart(metrics: Mapping[str, Any], table: pd.DataFrame) -> dict[st
     bounds = metrics["precision_intervals"]
     series.append(Series(ENSEMBLE, _points(table, "iou", ENSEMBLE), bounds=bounds))
     largest = max(float(table.drop(columns="iou").max().max()), 0.01)
-    across = Axis("overlap (IoU) that a hit must exceed", (0.4, 0.5, 0.6, 0.7, 0.75))
+    across = Axis("overlap (IoU) that a hit must exceed", THRESHOLDS)
     up = Axis("precision", _ticks(largest))
     note = "Of all hits, false calls and misses, the hits; its mean is the challenge's mAP."
     return _chart("Precision over overlap", note, across, up, series)

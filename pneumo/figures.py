@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 WIDTH, HEIGHT = 360, 250
-LEFT, TOP, RIGHT, BOTTOM = 46, 10, 350, 206
+LEFT, TOP, RIGHT, BOTTOM = 46, 10, 344, 206
 
 
 @dataclass(frozen=True)
