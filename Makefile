@@ -36,6 +36,10 @@ quick: $(READY)  ## Run the tests that start no server
 bench-prepare: $(READY)  ## Time and memory of `prepare` at 26,684 files
 	@python bench/prepare.py
 
+.PHONY: bench-evaluate
+bench-evaluate: $(READY)  ## Time of all figures with intervals, 3,000 test images
+	@python bench/evaluate.py
+
 .PHONY: mutate
 mutate: $(READY)  ## Read 10,000 damaged radiographs
 	@PNEUMO_MUTANTS=10000 pytest -q -s tests/dicom/test_mutants.py

@@ -71,8 +71,9 @@ def measure(
     """
     cases = judged[ENSEMBLE][1]
     figures = {name: figures_of(test, *one) for name, one in judged.items()}
-    figures[ENSEMBLE]["froc"] = sensitivity_at_rates(calls, test.draws).mean(axis=1)
-    precision = {name: _precision(test, found) for name, (found, _) in judged.items()}
+    found = sensitivity_at_rates(calls, test.draws)
+    figures[ENSEMBLE]["froc"] = found.mean(axis=1)
+    precision = {name: _precision(test, boxes) for name, (boxes, _) in judged.items()}
     groups = group_table(cases, test.draws, minimum_group)
     score = cases["probability"].to_numpy()
     train = data.index.iloc[data.rows("train")]
@@ -82,7 +83,7 @@ def measure(
         "baselines": _baselines(data, test),
         "precision_by_threshold": {name: rows[0].tolist() for name, rows in precision.items()},
         "precision_intervals": [_bounds(column) for column in precision[ENSEMBLE].T],
-        "froc": _froc(calls, test.draws),
+        "froc": _froc(found),
         "calibration": _calibration(cases, test.draws),
         "groups": groups,
         "worst": {kind: worst(rows) for kind, rows in groups.items()},
@@ -142,13 +143,12 @@ def _precision(test: HeldOut, found: Found) -> np.ndarray:
     return np.nan_to_num(np.stack(means, axis=1))
 
 
-def _froc(calls: Calls, draws: np.ndarray) -> dict[str, Any]:
-    columns = sensitivity_at_rates(calls, draws).T
+def _froc(found: np.ndarray) -> dict[str, Any]:
     return {
         "hit_iou": HIT_IOU,
         "false_per_image": list(RATES),
-        "sensitivity": [estimate(column)["value"] for column in columns],
-        "intervals": [_bounds(column) for column in columns],
+        "sensitivity": [estimate(column)["value"] for column in found.T],
+        "intervals": [_bounds(column) for column in found.T],
     }
 
 
