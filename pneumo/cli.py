@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import typer
 
-from pneumo.commands import data, files, models, pipeline, servers
+from pneumo.commands import data, files, models, pipeline, registry, servers
 from pneumo.errors import PneumoError
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ PANELS: dict[str, tuple[Callable, ...]] = {
 for panel, commands in PANELS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
+app.add_typer(registry.app, name="registry", rich_help_panel="Models")
 
 
 def main() -> None:

@@ -1,31 +1,25 @@
-"""The MLflow model registry: versions registered once, aliases, and the manifest of an ensemble.
+"""The MLflow model registry, as others read it: versions, aliases, and the files of an ensemble.
 
-A version of ``pneumonia-ensemble`` holds all it needs (the networks, ``ensemble.json``, and
-``manifest.json`` with the sha256 of each), so that moving one alias is the whole promotion.
-Nothing that is registered is ever executed here: files are fetched, summed and compared.
+A version of ``pneumonia-ensemble`` holds all it needs (the networks, ``ensemble.json``,
+``golden.npz``, and ``manifest.json`` with the sha256 of each), so that moving one alias is the
+whole promotion. Nothing that is registered is executed here: files are fetched, summed, compared.
 """
 
 import json
 import os
-import subprocess
 import tempfile
 from collections.abc import Mapping
-from importlib.metadata import version as installed
 from pathlib import Path
-from shutil import copyfile
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import mlflow
-import numpy as np
-from mlflow import pyfunc
+import pandas as pd
 from mlflow.exceptions import MlflowException
-from mlflow.models import Model, ModelSignature
-from mlflow.types import ColSpec, Schema, TensorSpec
 
-from pneumo.errors import RegistryError
-from pneumo.files import sha256, sha256_of, write_json
-from pneumo.tracking import find_run, log_data, metrics_of, start_run
+from pneumo.cases import read_cases
+from pneumo.errors import DataError, RegistryError, ServiceError
+from pneumo.files import sha256, sha256_of
+from pneumo.tracking import client
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -33,16 +27,36 @@ if TYPE_CHECKING:
 
 ENSEMBLE = "pneumonia-ensemble"
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+ALIASES = (CHAMPION, CHALLENGER, PREVIOUS)
 SUM = "pneumo.sha256"
-REQUIREMENTS = [f"{name}=={installed(name)}" for name in ("keras", "numpy", "pneumo")]
+CONTENT = "pneumo.content"
+LONGEST_TAG = 5_000
+"""Characters that every MLflow server takes as the value of a version's tag."""
 
-os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+MISSING = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
-def find_version(server: "MlflowClient", name: str, digest: str) -> "ModelVersion | None":
-    """The version of the registered model ``name`` whose content has this sha256, or None."""
-    found = server.search_model_versions(f"name = '{name}' and tags.`{SUM}` = '{digest}'")
-    return found[0] if found else None
+def connect() -> "MlflowClient":
+    """A client of the MLflow server; ServiceError when none is named."""
+    if server := client():
+        return server
+    raise ServiceError("MLFLOW_TRACKING_URI names no server; run `pneumo up`, then `. .pneumo/env`")
+
+
+def find_version(
+    server: "MlflowClient", name: str, digest: str, tag: str = SUM
+) -> "ModelVersion | None":
+    """The version of the registered model ``name`` whose ``tag`` is this sha256, or None."""
+    found = server.search_model_versions(f"name = '{name}' and tags.`{tag}` = '{digest}'")
+    return min(found, key=lambda version: int(version.version)) if found else None
+
+
+def versions(server: "MlflowClient", name: str = "") -> "list[ModelVersion]":
+    """All versions of a registered model (blank: the ensemble), the newest first."""
+    found = list(server.search_model_versions(f"name = '{name or ENSEMBLE}'"))
+    return sorted(found, key=lambda version: -int(version.version))
 
 
 def version_at(server: "MlflowClient", alias: str) -> "ModelVersion | None":
@@ -50,9 +64,42 @@ def version_at(server: "MlflowClient", alias: str) -> "ModelVersion | None":
     try:
         return server.get_model_version_by_alias(ENSEMBLE, alias)
     except MlflowException as error:
-        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+        if error.error_code in MISSING:
             return None
         raise
+
+
+def version_of(server: "MlflowClient", name: str) -> "ModelVersion":
+    """The ensemble's version that ``name`` says: a number or an alias. RegistryError if none."""
+    try:
+        found = server.get_model_version(ENSEMBLE, name) if name.isdigit() else None
+    except MlflowException as error:
+        if error.error_code not in MISSING:
+            raise
+        found = None
+    if found := found or (None if name.isdigit() else version_at(server, name)):
+        return found
+    known = ", ".join(map(number, versions(server))) or "none yet"
+    raise RegistryError(
+        f"{ENSEMBLE} has no version {name!r}; there are {known}, and the aliases "
+        f"{', '.join(aliases(server)) or 'none yet'}"
+    )
+
+
+def aliases(server: "MlflowClient") -> dict[str, str]:
+    """Alias -> version of the ensemble."""
+    try:
+        named = server.get_registered_model(ENSEMBLE).aliases
+    except MlflowException as error:
+        if error.error_code in MISSING:
+            return {}
+        raise
+    return {alias: str(named[alias]) for alias in ALIASES if alias in named}
+
+
+def number(version: "ModelVersion") -> str:
+    """A version's number as text: what MLflow's server says, and its SQL store as an int."""
+    return str(version.version)
 
 
 def move_alias(server: "MlflowClient", alias: str, version: str) -> None:
@@ -60,84 +107,47 @@ def move_alias(server: "MlflowClient", alias: str, version: str) -> None:
     server.set_registered_model_alias(ENSEMBLE, alias, version)
 
 
-def register_network(
-    server: "MlflowClient",
-    name: str,
-    file: Path,
-    tags: Mapping[str, str],
-    run_id: str,
-) -> "ModelVersion":
-    """Register a trained network (``.keras``) in the ``mlflow.keras`` flavour, once per content."""
-    digest = sha256(file)
-    if found := find_version(server, name, digest):
-        return found
-    size_px = int(tags["pneumo.size_px"])
-    logged = Model.log(
-        artifact_path=None,
-        flavor=SimpleNamespace(save_model=_save_network, __name__="mlflow.keras"),
-        name=name,
-        run_id=run_id,
-        file=file,
-        signature=ModelSignature(
-            inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, size_px, size_px, 1))]),
-            outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, size_px, size_px, 2))]),
-        ),
-    )
-    return _create_version(server, name, logged, run_id, {**tags, SUM: digest})
+def tag(server: "MlflowClient", version: "ModelVersion", tags: Mapping[str, str]) -> None:
+    """Set tags of an ensemble's version; a value that is too long is cut, which it says."""
+    for key, value in tags.items():
+        if len(value) > LONGEST_TAG:
+            value = value[: LONGEST_TAG - 4] + " ..."
+        server.set_model_version_tag(ENSEMBLE, version.version, key, value)
 
 
-def _save_network(path: str, mlflow_model: Model, file: Path, signature: ModelSignature) -> None:
-    """Lay out a ``.keras`` file as ``mlflow.keras.load_model`` expects, byte for byte."""
-    folder = Path(path)
-    (folder / "data").mkdir(parents=True)
-    copyfile(file, folder / "data" / "model.keras")
-    (folder / "data" / "keras_module.txt").write_text("keras")
-    (folder / "requirements.txt").write_text("\n".join(REQUIREMENTS))
-    mlflow_model.signature = signature
-    mlflow_model.add_flavor(
-        "keras",
-        data="data",
-        keras_version=installed("keras"),
-        keras_backend="tensorflow",
-        save_exported_model=False,
-    )
-    pyfunc.add_to_model(mlflow_model, loader_module="mlflow.keras")
-    mlflow_model.save(str(folder / "MLmodel"))
+def make_name(server: "MlflowClient", name: str, tags: Mapping[str, str]) -> bool:
+    """Make a registered model of this name: True for one caller alone, False when it exists."""
+    try:
+        server.create_registered_model(name, tags=dict(tags))
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+        return False
+    return True
+
+
+def tags_of_name(server: "MlflowClient", name: str) -> dict[str, str]:
+    """The tags of a registered model; none when it does not exist."""
+    try:
+        return dict(server.get_registered_model(name).tags)
+    except MlflowException as error:
+        if error.error_code in MISSING:
+            return {}
+        raise
+
+
+def drop_name(server: "MlflowClient", name: str) -> None:
+    """Delete a registered model, if it is there still."""
+    try:
+        server.delete_registered_model(name)
+    except MlflowException as error:
+        if error.error_code not in MISSING:
+            raise
 
 
 def manifest_of(files: Mapping[str, Path]) -> dict[str, str]:
     """Name -> sha256 of the files that make an ensemble."""
     return {name: sha256(path) for name, path in sorted(files.items())}
-
-
-def register_ensemble(
-    server: "MlflowClient",
-    files: Mapping[str, Path],
-    tags: Mapping[str, str],
-    run_id: str,
-) -> "ModelVersion":
-    """Register an ensemble as one version that holds ``files``, once per content."""
-    manifest = manifest_of(files)
-    if found := find_version(server, ENSEMBLE, sha256_of(manifest)):
-        return found
-    with tempfile.TemporaryDirectory() as folder:
-        package = Path(folder) / "ensemble"
-        package.mkdir()
-        for name, path in files.items():
-            copyfile(path, package / name)
-        write_json(package / "manifest.json", manifest)
-        with mlflow.start_run(run_id=run_id):
-            logged = pyfunc.log_model(
-                name=ENSEMBLE,
-                python_model=str(Path(__file__).with_name("serving.py")),
-                artifacts={"ensemble": str(package)},
-                pip_requirements=REQUIREMENTS,
-                signature=ModelSignature(
-                    inputs=Schema([ColSpec("string", "dicom_base64")]),
-                    outputs=Schema([ColSpec("double", "probability"), ColSpec("string", "boxes")]),
-                ),
-            )
-    return _create_version(server, ENSEMBLE, logged, run_id, {**tags, SUM: sha256_of(manifest)})
 
 
 def fetch_ensemble(server: "MlflowClient", version: "ModelVersion", folder: Path) -> Path:
@@ -147,10 +157,10 @@ def fetch_ensemble(server: "MlflowClient", version: "ModelVersion", folder: Path
     differs, before anything is loaded from it.
     """
     source = server.get_model_version_download_uri(ENSEMBLE, version.version)
-    local = mlflow.artifacts.download_artifacts(artifact_uri=source, dst_path=str(folder))
-    package = Path(local) / "artifacts" / "ensemble"
     where = f"{ENSEMBLE} version {version.version}"
     try:
+        local = mlflow.artifacts.download_artifacts(artifact_uri=source, dst_path=str(folder))
+        package = Path(local) / "artifacts" / "ensemble"
         manifest = json.loads((package / "manifest.json").read_text())
     except (OSError, ValueError) as error:
         raise RegistryError(f"{where}: manifest.json cannot be read: {error}") from None
@@ -163,53 +173,42 @@ def fetch_ensemble(server: "MlflowClient", version: "ModelVersion", folder: Path
     return package
 
 
-def network_run_id(
-    server: "MlflowClient",
-    name: str,
-    digest: str,
-    params: Mapping[str, Any],
-    profile: Mapping[str, Any],
-    history: "list[dict[str, float]]",
-) -> str:
-    """The run of the training that gave the network with this sha256.
-
-    When the server was away, or the result came from DVC's cache, the run is made now from the
-    training's history: a list of epochs, each with ``epoch`` and its figures.
-    """
-    tags = {"pneumo.network": name, SUM: digest}
-    if run := find_run(server, tags):
-        return run.info.run_id
-    run_id = start_run(server, name, {"pneumo.kind": "network", **tags}, params)
-    log_data(server, run_id, profile)
-    for row in history:
-        figures = {key: value for key, value in row.items() if key != "epoch"}
-        server.log_batch(run_id, metrics=metrics_of(int(row["epoch"]), figures))
-    server.set_terminated(run_id)
-    return run_id
+def save_cases(
+    server: "MlflowClient", version: "ModelVersion", test_set: str, cases: pd.DataFrame
+) -> None:
+    """Keep a version's table of cases on a test set, for every later comparison with it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / _cases_file(test_set)
+        cases.to_csv(path, index=False)
+        server.log_artifact(_run_of(version), str(path), "cases")
+        tag(server, version, {_cases_tag(test_set): sha256(path)})
 
 
-def git_commit(folder: Path) -> str:
-    """The commit checked out in ``folder``, with ``+`` when files differ from it; or unknown."""
-    try:
-        commit = _git(folder, "rev-parse", "HEAD")
-        return commit + ("+" if _git(folder, "status", "--porcelain", "-uno") else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+def cases_of(
+    server: "MlflowClient", version: "ModelVersion", test_set: str
+) -> "pd.DataFrame | None":
+    """A version's table of cases on a test set; None where it has none, or it was changed."""
+    digest = version.tags.get(_cases_tag(test_set))
+    if not digest:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            name = f"cases/{_cases_file(test_set)}"
+            path = Path(server.download_artifacts(_run_of(version), name, folder))
+            return read_cases(path) if sha256(path) == digest else None
+        except (OSError, MlflowException, DataError):
+            return None
 
 
-def _git(folder: Path, *words: str) -> str:
-    done = subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True)
-    return done.stdout.strip()
+def _cases_file(test_set: str) -> str:
+    return f"{test_set[:16]}.csv"
 
 
-def _create_version(
-    server: "MlflowClient", name: str, logged: Any, run_id: str, tags: Mapping[str, str]
-) -> "ModelVersion":
-    try:
-        server.create_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
-    return server.create_model_version(
-        name, source=logged.model_uri, run_id=run_id, tags=dict(tags), model_id=logged.model_id
-    )
+def _cases_tag(test_set: str) -> str:
+    return f"pneumo.cases.{test_set[:16]}"
+
+
+def _run_of(version: "ModelVersion") -> str:
+    if version.run_id:
+        return version.run_id
+    raise RegistryError(f"{ENSEMBLE} version {version.version} names no run; register it anew")

@@ -134,8 +134,23 @@ class EvaluateSettings(Section):
 class PromotionSettings(Section):
     """When a candidate replaces the champion."""
 
-    minimum_gain: float = Field(ge=0, le=1, description="mAP by which it must beat the champion")
     minimum_map: float = Field(ge=0, le=1, description="mAP below which nothing is promoted")
+    minimum_sensitivity: float = Field(
+        ge=0, le=1, description="Share of positive images called below which nothing is promoted"
+    )
+    margin: float = Field(ge=0, le=1, description="Loss of mAP that must be ruled out")
+    confidence: float = Field(
+        ge=0.5, lt=1, description="Confidence of a gain, and that no loss exceeds the margin"
+    )
+    subgroup_margin: float = Field(ge=0, le=1, description="Loss of mAP allowed in a subgroup")
+    small_group_people: int = Field(
+        ge=0, description="Below it a subgroup's loss counts if its interval excludes 0"
+    )
+    resamples: int = Field(ge=100, le=100_000, description="Resamples of people in a comparison")
+    seed: int = Field(ge=0, description="Seed of those resamples")
+    approval: Literal["none", "required"] = Field(
+        description="Whether a person must agree before the champion changes"
+    )
 
 
 class Settings(Section):

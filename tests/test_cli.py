@@ -7,6 +7,7 @@ from shutil import copytree
 import pytest
 
 from pneumo.cli import app
+from pneumo.commands import registry
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands)
@@ -28,6 +29,12 @@ def checkout(tmp_path):
 def test_every_command_has_help_with_an_example(command):
     (found,) = [c for c in app.registered_commands if c.callback.__name__ == command]
     assert f"Example: `pneumo {command}" in found.callback.__doc__
+
+
+@pytest.mark.parametrize("command", registry.COMMANDS)
+def test_every_command_of_the_registry_has_help_with_an_example(command):
+    (found,) = [c for c in registry.app.registered_commands if c.name == command]
+    assert f"Example: `pneumo registry {command}" in found.callback.__doc__
 
 
 def test_a_setting_is_printed_bare(checkout):

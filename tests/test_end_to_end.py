@@ -28,7 +28,7 @@ TINY = {
     "demo": {"images": 40},
     "train": {"epochs": 2},
     "ensemble": {"candidates": 4},
-    "promotion": {"minimum_map": 0.0},
+    "promotion": {"minimum_map": 0.0, "minimum_sensitivity": 0.0},
 }
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from pneumo.cli import app
+from pneumo.commands import registry
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -23,6 +24,13 @@ def test_every_setting_is_in_its_table_with_the_demos_value():
 def test_every_command_is_in_its_table(command):
     table = README.split("## Commands")[1].split("## Settings")[0]
     assert f"`pneumo {command}`" in table or f"`{command}`" in table
+
+
+@pytest.mark.parametrize("command", registry.COMMANDS)
+def test_every_command_of_the_registry_is_in_its_table(command):
+    table = README.split("## Commands")[1].split("## Settings")[0]
+    (row,) = [line for line in table.split("\n") if line.startswith("| `pneumo registry")]
+    assert f"`{command}`" in row.replace("`pneumo registry ", "`")
 
 
 def test_every_picture_and_page_that_it_links_is_there():

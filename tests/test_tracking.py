@@ -1,7 +1,8 @@
 import pytest
 
 from pneumo import tracking
-from pneumo.registry import SUM, network_run_id
+from pneumo.registration import network_run_id
+from pneumo.registry import SUM
 
 PROFILE = {"sha256": {"index.parquet": "1" * 64}}
 SETTINGS = {"epochs": 2, "learning_rate": 0.001}

@@ -1,143 +1,313 @@
-import json
-from pathlib import Path
-from shutil import copytree
+"""Registering and promoting, with real networks of one convolution in a real MLflow store."""
 
+import json
+import time
+from pathlib import Path
+from shutil import copytree, rmtree
+
+import numpy as np
 import pytest
 
-from pneumo import registry
+from pneumo import champion, registry
+from pneumo.candidacy import Seat, compared
 from pneumo.errors import DataError, RegistryError, ServiceError
-from pneumo.stages.promote import promote
+from pneumo.files import sha256, sha256_of
+from pneumo.golden import FILE, phantoms
+from pneumo.stages.promote import promote, promote_version, reject
 from pneumo.tracking import client
+from pneumo.verify import verify
+from tests.ensembles import Results, write_prepared
 
 pytestmark = pytest.mark.usefixtures("mlflow_store")
+GOOD, FAIR, POOR, BAD = 95, 130, 160, 200
 
 
-class Results:
-    """What the pipeline leaves behind, with figures and contents that a test chooses."""
+@pytest.fixture(scope="module")
+def bright(tmp_path_factory) -> Path:
+    return write_prepared(tmp_path_factory.mktemp("bright") / "prepared", seed=1)
 
-    def __init__(self, folder: Path, prepared: Path, settings) -> None:
-        self.paths = {"prepared": prepared, "models": folder / "m", "reports": folder / "r"}
-        self.settings = settings
-        (self.paths["reports"] / "evaluation").mkdir(parents=True)
 
-    def promote(self, value: float, content: str, test_set: str = "t"):
-        figures = {"map": value, "mean_iou": 0.5, "pixel_accuracy": 0.9, "f1": 0.5}
-        evaluation = dict.fromkeys([*self.settings.models, "ensemble"], figures)
-        evaluation |= {"test_set": test_set, "leaked_people": 0}
-        for name in self.settings.models:
-            folder = self.paths["models"] / name
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "model.keras").write_text(f"{name} {content}")
-            (folder / "history.csv").write_text("epoch,loss\n1,0.9\n")
-        chosen = {
-            "weights": dict.fromkeys(self.settings.models, 0.25),
-            "threshold": 0.5,
-            "minimum_area_px": 0.0,
-            "gate": 0.0,
-            "shrink_x": 0.0,
-            "shrink_y": 0.0,
-            "validation_map": value,
-        }
-        reports = self.paths["reports"]
-        (reports / "ensemble.json").write_text(json.dumps({"ensemble": chosen}))
-        (reports / "evaluation" / "metrics.json").write_text(json.dumps(evaluation))
-        return promote(self.paths, self.settings)
+@pytest.fixture(scope="module")
+def other_people(tmp_path_factory) -> Path:
+    return write_prepared(tmp_path_factory.mktemp("bright") / "other", seed=2)
 
 
 @pytest.fixture
-def results(tmp_path, prepared_folder, settings):
-    return Results(tmp_path, prepared_folder, settings)
+def results(tmp_path, bright, settings):
+    two = {"models": ["unet_densenet121", "unet_vgg19"]}
+    return Results(tmp_path, bright, settings.model_copy(update=two))
 
 
 @pytest.fixture(autouse=True)
 def _own_registry(monkeypatch, request):
     """Each test has an ensemble of its own name in the shared store."""
-    monkeypatch.setattr(registry, "ENSEMBLE", f"ensemble-{request.node.name}")
+    monkeypatch.setattr(registry, "ENSEMBLE", f"ensemble-{sha256_of(request.node.name)[:12]}")
+
+
+def promoted(results, level, because="", **metrics):
+    results.run(level, **metrics)
+    return promote(results.paths, results.settings, because, "Ada")
 
 
 def at(alias):
     version = registry.version_at(client(), alias)
-    return version and version.version
+    return version and str(version.version)
 
 
-def test_the_first_ensemble_becomes_champion(results):
-    version, verdict = results.promote(0.3, "a")
-    assert verdict.promoted
-    assert (at("champion"), at("challenger"), at("previous")) == (version.version, None, None)
+def places():
+    return at("champion"), at("challenger"), at("previous")
+
+
+def failed(outcome):
+    return [rule.name for rule in outcome.verdict.rules if not rule.held]
+
+
+def seat(results):
+    return Seat(client(), results.paths["prepared"], results.settings.promotion)
+
+
+def package_of(version) -> Path:
+    source = Path(client().get_model_version_download_uri(registry.ENSEMBLE, version.version))
+    return source / "artifacts/ensemble"
+
+
+def test_the_first_ensemble_becomes_champion_with_all_that_it_needs(results):
+    outcome = promoted(results, FAIR)
+    assert outcome.word == "promoted"
+    assert places() == (outcome.number, None, None)
+    version = registry.version_at(client(), "champion")
+    assert version.description.startswith("# Card")
+    names = {path.name for path in package_of(version).iterdir()}
+    networks = {f"{name}.keras" for name in results.settings.models}
+    assert names == {*networks, "ensemble.json", "golden.npz", "manifest.json"}
+    tags = version.tags
+    assert tags["pneumo.verdict"] == "promoted"
+    assert (tags["pneumo.by"], tags["pneumo.because"]) == ("Ada", "the gate's rules hold")
+    assert float(tags["pneumo.map_low"]) < float(tags["pneumo.map"])
+    assert {rule["name"] for rule in json.loads(tags["pneumo.rules"])} >= {"leaks", "mAP"}
+    assert tags["pneumo.validation_success"] == "unknown"
+    assert set(json.loads(tags["pneumo.networks"])) == set(results.settings.models)
+
+
+def test_golden_images_are_synthetic_the_same_for_everybody_and_answered(results):
+    promoted(results, FAIR)
+    with np.load(package_of(registry.version_at(client(), "champion")) / FILE) as golden:
+        assert golden["images"].shape == golden["probabilities"].shape == (4, 32, 32)
+        assert (golden["images"] == phantoms(32)).all()
+        assert golden["probabilities"].dtype == np.float32
+        assert np.ptp(golden["probabilities"]) > 0.5
 
 
 def test_a_better_one_takes_over_and_the_old_champion_stays_at_hand(results):
-    first, _ = results.promote(0.3, "a")
-    second, _ = results.promote(0.4, "b")
-    assert (at("champion"), at("previous")) == (second.version, first.version)
+    first = promoted(results, POOR)
+    second = promoted(results, GOOD)
+    assert (first.word, second.word) == ("promoted", "promoted")
+    assert places() == (second.number, None, first.number)
 
 
-def test_a_worse_one_stays_challenger_with_the_reasons_as_tags(results):
-    first, _ = results.promote(0.3, "a")
-    second, verdict = results.promote(0.2, "b")
-    assert not verdict.promoted
-    assert (at("champion"), at("challenger")) == (first.version, second.version)
+def test_a_worse_one_stays_challenger_with_every_rule_as_tags_and_in_the_report(results):
+    first = promoted(results, GOOD)
+    second = promoted(results, POOR)
+    assert second.word == "kept"
+    assert failed(second) == ["no loss", "gain", "subgroups"]
+    assert places() == (first.number, second.number, None)
     tags = registry.version_at(client(), "challenger").tags
     assert tags["pneumo.verdict"] == "kept"
-    assert "champion's 0.3000" in tags["pneumo.reasons"]
+    assert "FAILED no loss: mAP -0." in tags["pneumo.reasons"]
+    report = json.loads((results.paths["reports"] / "promotion.json").read_text())
+    assert [rule["held"] for rule in report["rules"]].count(False) == 3
+    assert report["verdict"] == "kept"
 
 
-def test_one_measured_on_other_test_images_is_not_compared(results):
-    results.promote(0.3, "a")
-    _, verdict = results.promote(0.9, "b", test_set="another")
-    assert "other test images" in verdict.reasons[0]
+def test_without_a_gain_a_persons_reason_promotes_and_is_recorded(results):
+    promoted(results, GOOD)
+    equal = promoted(results, GOOD + 1)
+    assert (equal.word, failed(equal)) == ("kept", ["gain"])
+    again = promote_version("challenger", results.paths, results.settings, "smaller nets", "Eve")
+    assert again.word == "promoted"
+    tags = registry.version_at(client(), "champion").tags
+    assert (tags["pneumo.by"], tags["pneumo.because"]) == ("Eve", "smaller nets")
 
 
-def test_the_same_result_again_registers_nothing(results):
-    first, _ = results.promote(0.3, "a")
-    again, verdict = results.promote(0.3, "a")
-    assert again.version == first.version
-    assert verdict.reasons == ("this ensemble is the champion already",)
+def test_leaks_and_a_low_floor_keep_the_first_one_from_leading(results):
+    outcome = promoted(results, BAD, leaked_people=2, leaked_images=1)
+    assert failed(outcome) == ["leaks", "sensitivity"]
+    assert places() == (None, outcome.number, None)
+
+
+def test_a_champion_of_another_test_set_is_measured_again_now(results, other_people):
+    first = promoted(results, POOR)
+    results.paths["prepared"] = other_people
+    second = promoted(results, GOOD)
+    (rule,) = [rule for rule in second.verdict.rules if rule.name == "same test images"]
+    assert (second.word, rule.reason) == (
+        "promoted",
+        "96 images; the champion was measured again now",
+    )
+    third = promoted(results, GOOD - 5)
+    assert "measured before" in str(third.verdict.rules[5])
+    rows = compared(seat(results), third.version, first.version)["all"]
+    assert rows.value > 0.3
+
+
+def test_what_is_measured_again_equals_what_evaluate_measured(results):
+    version = promoted(results, FAIR).version
+    version = registry.version_of(client(), registry.number(version))
+    assert all(check.held for check in verify(seat(results), version))
+    registry.tag(client(), version, {"pneumo.map": "0.900000"})
+    version = registry.version_of(client(), registry.number(version))
+    assert [check.name for check in verify(seat(results), version) if not check.held] == ["mAP"]
+
+
+def test_a_champion_that_cannot_be_measured_again_is_not_replaced(results, other_people):
+    first = promoted(results, POOR)
+    network = package_of(first.version) / "unet_vgg19.keras"
+    content = network.read_bytes()
+    network.write_bytes(b"another")
+    results.paths["prepared"] = other_people
+    second = promoted(results, GOOD)
+    network.write_bytes(content)
+    assert failed(second) == ["same test images"]
+    assert "unet_vgg19.keras is missing or its sha256 differs" in second.verdict.reasons[0]
+    assert at("champion") == first.number
+
+
+def test_a_candidate_whose_registered_files_were_changed_is_refused(results):
+    first = promoted(results, POOR)
+    promoted(results, GOOD)
+    network = package_of(first.version) / "unet_vgg19.keras"
+    content = network.read_bytes()
+    network.write_bytes(content[:-1] + b"x")
+    outcome = promote_version(first.number, results.paths, results.settings, "trust me")
+    network.write_bytes(content)
+    assert {"files", "golden images"} < set(failed(outcome))
+
+
+def test_a_candidate_that_answers_the_golden_images_otherwise_is_refused(results, monkeypatch):
+    first = promoted(results, POOR)
+    promoted(results, GOOD)
+    registry.tag(client(), first.version, {"pneumo.golden": ""})
+    monkeypatch.setattr("pneumo.golden.TOLERANCE", -1.0)
+    outcome = promote_version(first.number, results.paths, results.settings, "trust me")
+    assert "golden images" in failed(outcome)
+    assert "differs by 0.000000" in " ".join(outcome.verdict.reasons)
+
+
+def test_the_same_result_again_registers_nothing_and_loads_no_keras(results, monkeypatch):
+    first = promoted(results, FAIR)
+    monkeypatch.setattr("pneumo.engines.KerasEngine", None)
+    started = time.monotonic()
+    again = promote(results.paths, results.settings)
+    assert time.monotonic() - started < 5
+    assert again.number == first.number
+    assert again.word == "kept"
+    assert failed(again) == ["champion"]
     for name in [registry.ENSEMBLE, *results.settings.models]:
         found = client().search_model_versions(f"name = '{name}'")
         sums = [version.tags[registry.SUM] for version in found]
         assert len(sums) == len(set(sums))
 
 
-def test_a_registered_ensemble_comes_back_byte_for_byte(results, tmp_path):
-    version, _ = results.promote(0.3, "a")
-    version = registry.version_at(client(), "champion")
-    package = registry.fetch_ensemble(client(), version, tmp_path / "fetched")
-    for name in results.settings.models:
-        source = results.paths["models"] / name / "model.keras"
-        assert (package / f"{name}.keras").read_bytes() == source.read_bytes()
-    assert json.loads((package / "ensemble.json").read_text())["threshold"] == 0.5
+def test_a_challenger_again_is_judged_again_without_keras(results, monkeypatch):
+    promoted(results, GOOD)
+    promoted(results, POOR)
+    monkeypatch.setattr("pneumo.engines.KerasEngine", None)
+    assert promote(results.paths, results.settings).word == "kept"
+
+
+def test_rollback_takes_one_call_swaps_both_and_says_who_and_why(results):
+    old, new = (promoted(results, level).number for level in (POOR, GOOD))
+    started = time.monotonic()
+    champion.rollback(client(), "Eve", "false alarms")
+    assert time.monotonic() - started < 5
+    assert places() == (old, None, new)
+    tags = registry.version_at(client(), "previous").tags
+    assert "by Eve" in tags["pneumo.retired"]
+    assert "false alarms" in tags["pneumo.retired"]
+    champion.rollback(client(), "Eve", "it was the scanner")
+    assert places() == (new, None, old)
+
+
+def test_without_a_previous_champion_there_is_nothing_to_go_back_to(results):
+    promoted(results, FAIR)
+    with pytest.raises(RegistryError, match="no previous champion"):
+        champion.rollback(client(), "Eve", "why not")
+
+
+def test_where_approval_is_required_a_person_decides(results):
+    rules = results.settings.promotion.model_copy(update={"approval": "required"})
+    results.settings = results.settings.model_copy(update={"promotion": rules})
+    first = promoted(results, POOR)
+    assert (first.word, places()) == ("waiting", (None, first.number, None))
+    assert promote_version("challenger", results.paths, results.settings, "yes", "Ada").word == (
+        "promoted"
+    )
+    second = promoted(results, GOOD)
+    assert second.word == "waiting"
+    reject("challenger", "no", "Eve")
+    tags = registry.version_at(client(), "challenger").tags
+    assert (tags["pneumo.verdict"], tags["pneumo.by"]) == ("rejected", "Eve")
+    assert at("champion") == first.number
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [("7000", "has no version '7000'"), ("winner", "the aliases champion")],
+)
+def test_a_version_that_is_unknown_says_which_there_are(results, name, complaint):
+    promoted(results, FAIR)
+    with pytest.raises(RegistryError, match=complaint):
+        promote_version(name, results.paths, results.settings)
+    with pytest.raises(RegistryError, match="is the champion already"):
+        promote_version("champion", results.paths, results.settings)
 
 
 @pytest.mark.parametrize("damage", ["change", "remove", "manifest"])
 def test_an_ensemble_that_differs_from_its_manifest_is_refused(results, tmp_path, damage):
-    results.promote(0.3, "a")
-    version = registry.version_at(client(), "champion")
-    source = Path(client().get_model_version_download_uri(registry.ENSEMBLE, version.version))
-    (source / "artifacts/ensemble").exists() or pytest.fail("artifacts are elsewhere")
+    version = promoted(results, FAIR).version
+    source = package_of(version)
     copy = copytree(source, tmp_path / "copy")
-    package = source / "artifacts/ensemble"
     name = "unet_vgg19.keras"
     try:
         if damage == "change":
-            (package / name).write_text("another")
+            (source / name).write_text("another")
         elif damage == "remove":
-            (package / name).unlink()
+            (source / name).unlink()
         else:
-            (package / "manifest.json").write_text("{}")
+            (source / "manifest.json").write_text("{}")
         with pytest.raises(RegistryError, match=r"not the one|unet_vgg19\.keras is missing"):
             registry.fetch_ensemble(client(), version, tmp_path / "fetched")
     finally:
         copytree(copy, source, dirs_exist_ok=True)
 
 
-def test_results_that_are_missing_say_what_to_run(tmp_path, prepared_folder, settings):
-    results = Results(tmp_path, prepared_folder, settings)
+def test_a_registered_ensemble_comes_back_byte_for_byte(results, tmp_path):
+    promoted(results, FAIR)
+    version = registry.version_at(client(), "champion")
+    package = registry.fetch_ensemble(client(), version, tmp_path / "fetched")
+    for name in results.settings.models:
+        source = results.paths["models"] / name / "model.keras"
+        assert sha256(package / f"{name}.keras") == sha256(source)
+    assert json.loads((package / "ensemble.json").read_text())["threshold"] == 0.5
+
+
+def test_results_that_are_missing_or_disagree_say_what_to_run(results):
     with pytest.raises(DataError, match="run `dvc repro` first"):
-        promote(results.paths, settings)
+        promote(results.paths, results.settings)
+    results.run(FAIR)
+    path = results.paths["reports"] / "evaluation/metrics.json"
+    evaluation = json.loads(path.read_text())
+    evaluation["ensemble"]["map"] += 0.01
+    path.write_text(json.dumps(evaluation))
+    with pytest.raises(DataError, match=r"cases.csv gives mAP .* run `dvc repro evaluate`"):
+        promote(results.paths, results.settings)
+    rmtree(results.paths["reports"] / "evaluation")
+    with pytest.raises(DataError, match="not there"):
+        promote(results.paths, results.settings)
 
 
 def test_without_a_server_it_says_how_to_start_one(results, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    results.run(FAIR)
     with pytest.raises(ServiceError, match="pneumo up"):
-        results.promote(0.3, "a")
+        promote(results.paths, results.settings)

@@ -1,0 +1,166 @@
+"""A version stands against the champion: what is known of both is gathered, and the gate decides.
+
+Tables of cases are taken from the registry where both were judged on the same test set; otherwise
+the registered files are fetched, checked, loaded in safe mode, and judged now.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pneumo import registry
+from pneumo.cases import COLUMNS
+from pneumo.errors import DataError, PneumoError, RegistryError
+from pneumo.gate import Measured, Verdict, decide
+from pneumo.golden import golden_fault
+from pneumo.judge import judge
+from pneumo.pairs import (
+    Difference,
+    differences,
+    map_interval,
+    mean_precision,
+    sensitivity,
+)
+from pneumo.prepared import Prepared, load_prepared
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.tracking import MlflowClient
+
+    from pneumo.settings import PromotionSettings
+
+GOLDEN = "pneumo.golden"
+
+
+@dataclass(frozen=True)
+class Seat:
+    """Where versions are judged: the registry, the prepared data, the gate's settings."""
+
+    server: "MlflowClient"
+    prepared: Path
+    settings: "PromotionSettings"
+
+
+def stand(
+    seat: Seat, version: "ModelVersion", champion: "ModelVersion | None", because: str = ""
+) -> Verdict:
+    """Judge ``version`` against ``champion`` on the test set that it was measured on last."""
+    test_set = version.tags["pneumo.test_set"]
+    candidate = _candidate(seat, version, test_set)
+    rival = _champion(seat, champion, test_set) if champion else None
+    return decide(candidate, rival, seat.settings, because)
+
+
+def cases_on(seat: Seat, version: "ModelVersion", test_set: str) -> tuple[pd.DataFrame, str]:
+    """A version's cases on a test set, and how they were had: kept, or measured now.
+
+    Measured now, they are kept for the next time. DataError when the prepared data hold another
+    test set or size, RegistryError when the version's files are not what was registered.
+    """
+    cases = registry.cases_of(seat.server, version, test_set)
+    if cases is not None:
+        return cases, "measured before on the same images"
+    cases = measure(seat.server, version, test_data(seat.prepared, version, test_set))
+    registry.save_cases(seat.server, version, test_set, cases)
+    return cases, "measured again now"
+
+
+def compared(seat: Seat, one: "ModelVersion", other: "ModelVersion") -> Mapping[str, Difference]:
+    """How ``one`` differs from ``other`` on a test set on which both were, or can be, measured."""
+    for test_set in (other.tags["pneumo.test_set"], one.tags["pneumo.test_set"]):
+        kept = (registry.cases_of(seat.server, version, test_set) for version in (one, other))
+        if all(table is not None for table in kept):
+            break
+    else:
+        test_set = load_prepared(seat.prepared).profile["test_set"]
+    found, known = (cases_on(seat, version, test_set)[0] for version in (one, other))
+    return differences(found, known, seat.settings)
+
+
+def measure(server: "MlflowClient", version: "ModelVersion", data: Prepared) -> pd.DataFrame:
+    """Judge a version's registered files on the test images of ``data``; the table of cases."""
+    with tempfile.TemporaryDirectory() as folder:
+        package = registry.fetch_ensemble(server, version, Path(folder))
+        from pneumo.engines import KerasEngine
+
+        engine = KerasEngine(package)
+        blended = engine.probabilities(np.asarray(data.images[data.rows("test")]))
+        return judge(data, "test", blended, engine.ensemble)[1]
+
+
+def test_data(prepared: Path, version: "ModelVersion", test_set: str) -> Prepared:
+    """The prepared data, if they hold this test set at the size that the version takes."""
+    data = load_prepared(prepared)
+    if data.profile["test_set"] != test_set:
+        held = data.profile["test_set"][:12]
+        raise DataError(f"{prepared}: holds the test set {held}, not {test_set[:12]}")
+    wanted = version.tags.get("pneumo.size_px")
+    if wanted and int(wanted) != data.size_px:
+        raise DataError(f"{prepared}: holds {data.size_px} px, but the version takes {wanted} px")
+    return data
+
+
+def _candidate(seat: Seat, version: "ModelVersion", test_set: str) -> Measured:
+    damaged, golden = _soundness(seat.server, version)
+    cases, how = _none(), damaged
+    if not damaged:
+        cases, how = cases_on(seat, version, test_set)
+    images = version.tags.get("pneumo.leaked_images")
+    return Measured(
+        test_set,
+        cases,
+        how,
+        leaked_people=int(version.tags["pneumo.leaked_people"]),
+        leaked_images=None if images is None else int(images),
+        damaged=damaged,
+        golden=golden,
+    )
+
+
+def _soundness(server: "MlflowClient", version: "ModelVersion") -> tuple[str, str]:
+    """What is wrong with a version's registered files, and with its answers after loading them.
+
+    Files are summed every time; the same files answer the same, so they are asked once.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            package = registry.fetch_ensemble(server, version, Path(folder))
+        except RegistryError as error:
+            return str(error), "not asked: the files are not what was registered"
+        held = f"held for {version.tags[registry.SUM]}"
+        if version.tags.get(GOLDEN) == held:
+            return "", ""
+        fault = golden_fault(package)
+        registry.tag(server, version, {GOLDEN: fault or held})
+        return "", fault
+
+
+def _champion(seat: Seat, champion: "ModelVersion", test_set: str) -> Measured:
+    try:
+        cases, how = cases_on(seat, champion, test_set)
+    except PneumoError as error:
+        held = champion.tags.get("pneumo.test_set", "unknown")
+        other = held if held != test_set else f"{held}, not kept"
+        return Measured(other, _none(), f"cannot be measured again: {error}")
+    return Measured(test_set, cases, how)
+
+
+def _none() -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series(dtype=float) for name in COLUMNS})
+
+
+def figures_of(cases: pd.DataFrame, settings: "PromotionSettings") -> Mapping[str, Any]:
+    """mAP with its 95 % interval, and sensitivity, as tags of a version show them."""
+    low, high = map_interval(cases, settings)
+    values = {
+        "map": mean_precision(cases),
+        "map_low": low,
+        "map_high": high,
+        "sensitivity": sensitivity(cases),
+    }
+    return {f"pneumo.{name}": f"{value:.6f}" for name, value in values.items()}

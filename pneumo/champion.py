@@ -1,0 +1,168 @@
+"""Who is champion: one alias move, by one promotion at a time.
+
+Moving the alias ``champion`` is the only commit point. Before it, the new champion's tag
+``pneumo.replaces`` says whom it will replace; after it, ``settle`` derives all the rest from there,
+so a process that was killed at any step leaves a whole champion, and the next command that looks at
+the registry puts ``previous`` right.
+
+MLflow has no compare-and-set, but making a registered model of a given name succeeds for one caller
+alone: that name is the lock. The champion is read again under it.
+"""
+
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import psutil
+
+from pneumo import registry
+from pneumo.errors import RegistryError
+from pneumo.registry import number
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.tracking import MlflowClient
+
+VERDICT = "pneumo.verdict"
+REPLACES = "pneumo.replaces"
+LEASE_S = 120.0
+"""A lock older than this belongs to a process that died on another machine."""
+
+
+class OvertakenError(RegistryError):
+    """Another promotion is at work or was faster; trying again judges against its champion."""
+
+    exit_code = 1
+
+
+def crown(
+    server: "MlflowClient",
+    version: "ModelVersion",
+    expected: "ModelVersion | None",
+    who: str,
+    why: str,
+) -> None:
+    """Make ``version`` champion in the place of ``expected`` (None: of nobody).
+
+    Raises OvertakenError when another promotion is at work, or the champion is another one than the
+    version was judged against.
+    """
+    with _lock(server, who) as still_held:
+        now = registry.version_at(server, registry.CHAMPION)
+        if (now and number(now)) != (expected and number(expected)):
+            raise OvertakenError(
+                f"{registry.ENSEMBLE}: version {number(now) if now else 'none'} became champion "
+                f"meanwhile; judge version {version.version} against it: run the command again"
+            )
+        tags = {"pneumo.by": who, "pneumo.because": why, "pneumo.since": _now()}
+        registry.tag(server, version, {**tags, REPLACES: number(now) if now else ""})
+        still_held()
+        registry.move_alias(server, registry.CHAMPION, version.version)
+        settle(server)
+
+
+def settle(server: "MlflowClient") -> "ModelVersion | None":
+    """Put the other aliases right after a promotion that was killed; return the champion."""
+    champion = registry.version_at(server, registry.CHAMPION)
+    if champion is None:
+        return None
+    named = registry.aliases(server)
+    replaced = champion.tags.get(REPLACES, "")
+    known = replaced and any(number(v) == replaced for v in registry.versions(server))
+    if known and named.get(registry.PREVIOUS) != replaced:
+        registry.move_alias(server, registry.PREVIOUS, replaced)
+    if named.get(registry.CHALLENGER) == number(champion):
+        server.delete_registered_model_alias(registry.ENSEMBLE, registry.CHALLENGER)
+    return champion
+
+
+def rollback(server: "MlflowClient", who: str, why: str) -> "tuple[ModelVersion, ModelVersion]":
+    """Make ``previous`` champion again, and the champion ``previous``; return both as they were.
+
+    Nothing is measured or loaded: it was champion before, and this must take seconds.
+    """
+    champion = settle(server)
+    previous = registry.version_at(server, registry.PREVIOUS)
+    if champion is None or previous is None or number(previous) == number(champion):
+        raise RegistryError(f"{registry.ENSEMBLE} has no previous champion to go back to")
+    crown(server, previous, champion, who, why)
+    retired = f"rolled back to version {previous.version} by {who}, {_now()}: {why}"
+    registry.tag(server, champion, {"pneumo.retired": retired, VERDICT: "rolled back"})
+    registry.tag(server, previous, {VERDICT: "promoted"})
+    return previous, champion
+
+
+@contextmanager
+def _lock(server: "MlflowClient", who: str) -> "Iterator[_StillHeld]":
+    """Hold the promotion's lock for the block; OvertakenError when somebody else holds it."""
+    token = uuid4().hex
+    _take(server, {"token": token, "who": who, **_process()})
+    held = _StillHeld(server, token)
+    try:
+        yield held
+    finally:
+        if _holder(server).get("token") == token:
+            registry.drop_name(server, _lock_name())
+
+
+class _StillHeld:
+    """Raises OvertakenError, when called, if the lock was taken away meanwhile."""
+
+    def __init__(self, server: "MlflowClient", token: str) -> None:
+        self._server, self._token = server, token
+
+    def __call__(self) -> None:
+        if _holder(self._server).get("token") != self._token:
+            raise OvertakenError(
+                f"{registry.ENSEMBLE}: this promotion took so long that another one took its lock; "
+                "nothing was changed; run the command again"
+            )
+
+
+def _take(server: "MlflowClient", tags: Mapping[str, str]) -> None:
+    for _ in range(2):
+        if registry.make_name(server, _lock_name(), tags):
+            return
+        holder = _holder(server)
+        if holder and not is_dead(holder):
+            raise OvertakenError(
+                f"{registry.ENSEMBLE}: {holder.get('who')} promotes on {holder.get('host')} "
+                f"right now (process {holder.get('process')}); run the command again"
+            )
+        if _holder(server).get("token") == holder.get("token"):
+            registry.drop_name(server, _lock_name())
+    raise OvertakenError(f"{registry.ENSEMBLE}: another promotion was faster; run it again")
+
+
+def is_dead(holder: Mapping[str, str]) -> bool:
+    """Whether a lock's holder died: seen at once on its own machine, by age from another."""
+    with suppress(ValueError, KeyError, psutil.NoSuchProcess):
+        if holder["host"] != socket.gethostname():
+            return time.time() - float(holder["taken"]) > LEASE_S
+        process = psutil.Process(int(holder["process"]))
+        other = abs(process.create_time() - float(holder["born"])) > 1
+        return other or process.status() == psutil.STATUS_ZOMBIE
+    return True
+
+
+def _holder(server: "MlflowClient") -> dict[str, str]:
+    return registry.tags_of_name(server, _lock_name())
+
+
+def _process() -> dict[str, str]:
+    born = psutil.Process().create_time()
+    host, process = socket.gethostname(), str(os.getpid())
+    return {"host": host, "process": process, "born": str(born), "taken": str(time.time())}
+
+
+def _lock_name() -> str:
+    return f"{registry.ENSEMBLE}.lock"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

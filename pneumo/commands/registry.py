@@ -1,0 +1,199 @@
+"""``pneumo registry``: the registered ensembles, and who is champion."""
+
+import getpass
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from pneumo import workflow
+from pneumo.commands.models import print_outcome
+from pneumo.commands.options import AsJson
+from pneumo.errors import RegistryError
+from pneumo.settings import load_settings
+
+Version = Annotated[str, typer.Argument(help="A number, or champion, challenger, previous")]
+Because = Annotated[str, typer.Option(help="Why; it is recorded.")]
+By = Annotated[str, typer.Option(help="Who decides; blank: your login.")]
+
+WIDE = Console(width=200) if not Console().is_terminal else Console()
+
+
+def versions(as_json: AsJson = False) -> None:
+    """List the registered ensembles, the newest first.
+
+    Example: `pneumo registry list`
+    """
+    from pneumo import registry
+
+    server = registry.connect()
+    named = registry.aliases(server)
+    rows = [_row(version, named) for version in registry.versions(server)]
+    if as_json:
+        print(json.dumps(rows))
+        return
+    table = Table("version", "aliases", "mAP", "95 % interval", "test set", "verdict", "date",
+                  box=None)  # fmt: skip
+    for row in rows:
+        interval = f"{row['map_low']:.4f} to {row['map_high']:.4f}" if row["map_low"] else ""
+        figures = (f"{row['map']:.4f}", interval, row["test_set"][:12])
+        aliases = ", ".join(row["aliases"])
+        table.add_row(row["version"], aliases, *figures, row["verdict"], row["date"])
+    WIDE.print(table)
+
+
+def _row(version: Any, named: dict[str, str]) -> dict[str, Any]:
+    from datetime import UTC, datetime
+
+    tags = version.tags
+    made = datetime.fromtimestamp(version.creation_timestamp / 1000, UTC)
+    return {
+        "version": str(version.version),
+        "aliases": [alias for alias, number in named.items() if number == str(version.version)],
+        "map": float(tags["pneumo.map"]),
+        "map_low": float(tags["pneumo.map_low"]) if "pneumo.map_low" in tags else None,
+        "map_high": float(tags["pneumo.map_high"]) if "pneumo.map_high" in tags else None,
+        "test_set": tags["pneumo.test_set"],
+        "verdict": tags.get("pneumo.verdict", "not judged"),
+        "date": made.strftime("%Y-%m-%d %H:%M"),
+    }
+
+
+def compare(a: Version, b: Version, as_json: AsJson = False) -> None:
+    """Show how version A differs from B on the same test images, in pairs over people.
+
+    Example: `pneumo registry compare challenger champion`
+    """
+    from pneumo import registry
+    from pneumo.candidacy import Seat, compared
+
+    settings = load_settings().promotion
+    seat = Seat(registry.connect(), workflow.paths()["prepared"], settings)
+    one, other = (registry.version_of(seat.server, name) for name in (a, b))
+    found = compared(seat, one, other)
+    if as_json:
+        print(json.dumps({name: asdict(row) for name, row in found.items()}))
+        return
+    title = f"mAP of version {one.version} less that of version {other.version}"
+    table = Table("", "difference", "95 % interval", "people", title=title, box=None)
+    for name, row in found.items():
+        if row.people:
+            few = "  few" if row.people < settings.small_group_people else ""
+            interval = f"{row.low:+.4f} to {row.high:+.4f}"
+            table.add_row(name, f"{row.value:+.4f}", interval, f"{row.people}{few}")
+    WIDE.print(table)
+
+
+def promote(version: Version, because: Because = "", by: By = "") -> None:
+    """Judge a registered version anew, and make it champion if the gate agrees.
+
+    `--because` stands for a proven gain, and for the approval where one is required. The last line
+    printed is `promoted`, `kept` or `waiting`.
+    Example: `pneumo registry promote 3 --because "the champion misses lower lobes"`
+    """
+    from pneumo.stages.promote import promote_version
+
+    print_outcome(promote_version(version, workflow.paths(), load_settings(), because, by))
+
+
+def reject(version: Version, because: Because, by: By = "") -> None:
+    """Record that a person decided against a version; the champion stays.
+
+    The last line printed is `kept`.
+    Example: `pneumo registry reject 3 --because "misses much"`
+    """
+    from pneumo.stages.promote import reject as stage
+
+    rejected = stage(version, because, by)
+    print(f"{rejected.name} version {rejected.version}: rejected by {by or getpass.getuser()}")
+    print("kept")
+
+
+def rollback(because: Because = "", by: By = "") -> None:
+    """Make the previous champion champion again, at once.
+
+    Example: `pneumo registry rollback --because "false alarms since Monday"`
+    """
+    from pneumo import registry
+    from pneumo.champion import rollback as stage
+
+    why = because or "no reason given"
+    back, gone = stage(registry.connect(), by or getpass.getuser(), why)
+    print(f"{back.name}: version {back.version} is champion again, {gone.version} is previous")
+
+
+def verify(version: Version, as_json: AsJson = False) -> None:
+    """Derive a version's test figures from its registered files again, and compare.
+
+    Exit code 2 when one differs. Example: `pneumo registry verify champion`
+    """
+    import os
+
+    from pneumo import registry
+    from pneumo.candidacy import Seat
+    from pneumo.verify import verify as stage
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    seat = Seat(registry.connect(), workflow.paths()["prepared"], load_settings().promotion)
+    checks = stage(seat, registry.version_of(seat.server, version))
+    print(json.dumps([asdict(c) for c in checks]) if as_json else "\n".join(map(str, checks)))
+    if wrong := [check.name for check in checks if not check.held]:
+        raise RegistryError(f"version {version} is not what was registered: {', '.join(wrong)}")
+
+
+def trace(
+    what: Annotated[str, typer.Argument(help="A version, an alias, or the start of a hash")],
+    as_json: AsJson = False,
+) -> None:
+    """Show what a version was made from, or which versions were made from a commit or data.
+
+    Example: `pneumo registry trace champion`
+    """
+    from pneumo import registry
+    from pneumo.lineage import SHORTEST, made_from, origin
+
+    server = registry.connect()
+    is_version = what in registry.ALIASES or (what.isdigit() and len(what) < SHORTEST)
+    found: Any = (
+        origin(registry.version_of(server, what))
+        if is_version
+        else made_from(registry.versions(server), what)
+    )
+    if as_json:
+        print(json.dumps(found))
+    elif is_version:
+        for key, value in found.items():
+            for line in _lines(key, value):
+                print(line)
+    else:
+        for row in found:
+            print(f"version {row['version']}: {row['what']} {row['hash']}")
+
+
+def _lines(key: str, value: Any) -> list[str]:
+    if not isinstance(value, dict):
+        return [f"{key}: {value}"]
+    return [f"{name}: version {row['version']}, run {row['run']}" for name, row in value.items()]
+
+
+app = typer.Typer(
+    help="The registered ensembles: list, compare, promote, roll back, verify, trace.",
+    no_args_is_help=True,
+)
+
+COMMANDS: dict[str, Callable] = {
+    "list": versions,
+    "compare": compare,
+    "promote": promote,
+    "reject": reject,
+    "rollback": rollback,
+    "verify": verify,
+    "trace": trace,
+}
+
+for name, command in COMMANDS.items():
+    app.command(name)(command)

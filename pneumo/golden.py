@@ -1,0 +1,58 @@
+"""Golden images: synthetic phantoms whose answers a registered ensemble must give again.
+
+``golden.npz`` holds ``images``, uint8 ``(n, size_px, size_px)``, drawn from a fixed seed and so of
+nobody, and ``probabilities``, float32 of the same shape: what Keras gave at registration, blended.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pneumo.demo.plan import plan
+from pneumo.demo.radiograph import draw
+from pneumo.errors import RegistryError
+
+FILE = "golden.npz"
+COUNT, SEED = 4, 20_180_827
+TOLERANCE = 1e-3
+"""Largest difference of a probability that rounding explains, also on another processor."""
+
+
+def phantoms(size_px: int) -> np.ndarray:
+    """The golden images, uint8 ``(4, size_px, size_px)``; the same for everybody."""
+    drawn = [draw(case)[0] for case in plan(COUNT, SEED)]
+    box = Image.Resampling.BOX
+    return np.stack(
+        [np.asarray(Image.fromarray(pixels).resize((size_px, size_px), box)) for pixels in drawn]
+    )
+
+
+def write_golden(package: Path, size_px: int) -> None:
+    """Let the ensemble in ``package`` answer the phantoms; write ``golden.npz`` beside it.
+
+    RegistryError when it gives a value that is not finite.
+    """
+    from pneumo.engines import KerasEngine
+
+    images = phantoms(size_px)
+    probabilities = KerasEngine(package).probabilities(images).astype(np.float32)
+    np.savez_compressed(package / FILE, images=images, probabilities=probabilities)
+
+
+def golden_fault(package: Path) -> str:
+    """What is wrong with the answers of the ensemble in ``package``; blank: nothing."""
+    from pneumo.engines import KerasEngine
+
+    try:
+        with np.load(package / FILE, allow_pickle=False) as kept:
+            images, expected = kept["images"], kept["probabilities"]
+        found = KerasEngine(package).probabilities(images)
+    except (OSError, ValueError, KeyError, RegistryError) as error:
+        return " ".join(str(error).split())
+    if found.shape != expected.shape or not np.isfinite(expected).all():
+        return f"{FILE}: holds no probabilities of its images"
+    largest = float(np.abs(found - expected).max())
+    if not largest <= TOLERANCE:
+        return f"a probability differs by {largest:.6f} from the registered one, after loading"
+    return ""

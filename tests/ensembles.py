@@ -1,0 +1,128 @@
+"""What the pipeline leaves behind, with networks as small as they can be and figures to match."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pneumo.ensemble import Ensemble
+from pneumo.files import sha256
+from pneumo.judge import judge
+from pneumo.pairs import mean_precision
+from pneumo.prepared import load_prepared
+from pneumo.settings import Settings
+
+SIZE_PX, PEOPLE = 32, 48
+SPLITS = {"train": 4, "validation": 4, "test": 2 * PEOPLE}
+SHARPNESS = 60.0
+
+
+def write_prepared(folder: Path, seed: int) -> Path:
+    """Prepared data: every second image of 48 test people shows a square of grey 100 to 220.
+
+    What is not square is darker than 80, so a network that calls what is brighter than ``level``
+    finds the more of them, the lower its level.
+    """
+    chance = np.random.default_rng(seed)
+    splits = np.repeat(list(SPLITS), list(SPLITS.values()))
+    count = len(splits)
+    images = chance.integers(40, 80, (count, SIZE_PX, SIZE_PX), np.uint8)
+    masks, boxes = np.zeros_like(images), []
+    names = [f"image{number:03}" for number in range(count)]
+    for number in range(0, count, 2):
+        x, y = (int(side) for side in chance.integers(2, 18, 2))
+        masks[number, y : y + 12, x : x + 10] = 1
+        images[number][masks[number] == 1] = chance.integers(100, 220)
+        boxes.append((names[number], 32.0 * x, 32.0 * y, 320.0, 384.0))
+    index = pd.DataFrame(
+        {
+            "patientId": names,
+            "person": [f"person{number // 2}" for number in range(count)],
+            "split": splits,
+            "class": ["Lung Opacity", "Normal"] * (count // 2),
+            "target": [1, 0] * (count // 2),
+            "view": [("AP", "PA")[number // 2 % 2] for number in range(count)],
+            "sex": [("F", "M")[number // 4 % 2] for number in range(count)],
+            "age": 50.0,
+            "rows": 1024,
+            "columns": 1024,
+            "spacing_mm": 0.14,
+        }
+    )
+    folder.mkdir(parents=True)
+    np.save(folder / "images.npy", images)
+    np.save(folder / "masks.npy", masks)
+    index.to_parquet(folder / "index.parquet")
+    columns = ["patientId", "x", "y", "width", "height"]
+    pd.DataFrame(boxes, columns=columns).to_parquet(folder / "boxes.parquet")
+    profile = {
+        "sha256": {path.name: sha256(path) for path in sorted(folder.iterdir())},
+        "size_px": SIZE_PX,
+        "test_set": hashlib.sha256(images.tobytes()).hexdigest(),
+        "leaked_people": 0,
+    }
+    (folder / "profile.json").write_text(json.dumps(profile))
+    return folder
+
+
+def save_network(path: Path, level: float) -> None:
+    """A real network of one convolution: opacity where a pixel is brighter than ``level``."""
+    import keras
+
+    picture = keras.Input((SIZE_PX, SIZE_PX, 1), dtype="uint8")
+    layer = keras.layers.Conv2D(2, 1, activation="softmax")
+    network = keras.Model(picture, layer(keras.layers.Rescaling(1 / 255)(picture)))
+    bias = SHARPNESS * level / 255
+    kernel = np.array([[[[-SHARPNESS, SHARPNESS]]]], np.float32)
+    layer.set_weights([kernel, np.array([bias, -bias], np.float32)])
+    network.save(path)
+
+
+class Results:
+    """The folders of a pipeline that has run; ``run`` makes another result in their place."""
+
+    def __init__(self, folder: Path, prepared: Path, settings: Settings) -> None:
+        self.paths = {"prepared": prepared, "models": folder / "m", "reports": folder / "r"}
+        self.settings = settings
+        (self.paths["reports"] / "evaluation").mkdir(parents=True)
+
+    def run(self, level: float, **metrics) -> None:
+        """Networks that call what is brighter than ``level``, judged as ``evaluate`` does."""
+        from pneumo.engines import KerasEngine
+
+        data, reports = load_prepared(self.paths["prepared"]), self.paths["reports"]
+        for number, name in enumerate(self.settings.models):
+            folder = self.paths["models"] / name
+            folder.mkdir(parents=True, exist_ok=True)
+            save_network(folder / "model.keras", level + number / 100)
+            (folder / "history.csv").write_text("epoch,loss\n1,0.9\n")
+        weights = dict.fromkeys(self.settings.models, 1 / len(self.settings.models))
+        choice = Ensemble(weights, 0.5, 0.0, 4000.0, 0.0, 0.0)
+        (reports / "ensemble.json").write_text(
+            json.dumps({"ensemble": {**choice.to_json(), "validation_map": 0.5}})
+        )
+        package = self._package(choice)
+        blended = KerasEngine(package).probabilities(np.asarray(data.images[data.rows("test")]))
+        cases = judge(data, "test", blended, choice)[1]
+        self.write(cases, test_set=data.profile["test_set"], **metrics)
+
+    def write(self, cases, **metrics) -> None:
+        """The evaluation's files for a table of cases."""
+        figures = {"map": mean_precision(cases), "mean_iou": 0.5, "pixel_accuracy": 0.9, "f1": 0.5}
+        evaluation = dict.fromkeys([*self.settings.models, "ensemble"], figures)
+        evaluation |= {"leaked_people": 0, **metrics}
+        folder = self.paths["reports"] / "evaluation"
+        cases.to_csv(folder / "cases.csv", index=False)
+        (folder / "metrics.json").write_text(json.dumps(evaluation))
+        (folder / "model_card.md").write_text("# Card\n\nNot for clinical use.\n")
+
+    def _package(self, choice: Ensemble) -> Path:
+        folder = self.paths["models"]
+        (folder / "ensemble.json").write_text(json.dumps(choice.to_json()))
+        for name in self.settings.models:
+            link = folder / f"{name}.keras"
+            link.unlink(missing_ok=True)
+            link.hardlink_to(folder / name / "model.keras")
+        return folder
