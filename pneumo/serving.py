@@ -20,9 +20,11 @@ class PneumoniaModel(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the networks that were registered."""
-        from pneumo.engines import KerasEngine
+        from pneumo.engines.keras import KerasEngine
+        from pneumo.engines.package import Package
 
-        self.engine = KerasEngine(Path(context.artifacts["ensemble"]))
+        package = Package(Path(context.artifacts["ensemble"]))
+        self.engine, self.ensemble = KerasEngine(package, batch_size=1), package.ensemble
 
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: Any = None
@@ -41,7 +43,7 @@ class PneumoniaModel(PythonModel):
         size_px = self.engine.size_px
         probability = self.engine.probabilities(fit(pixels, size_px)[None])[0]
         frame = Frame(pixels.shape[0], pixels.shape[1], size_px)
-        boxes = [asdict(box) for box in self.engine.ensemble.boxes(probability, frame)]
+        boxes = [asdict(box) for box in self.ensemble.boxes(probability, frame)]
         return {"probability": float(probability.max()), "boxes": json.dumps(boxes)}
 
 

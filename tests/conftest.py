@@ -107,3 +107,23 @@ def mlflow_store(mlflow_database, monkeypatch) -> str:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     monkeypatch.chdir(mlflow_database)
     return uri
+
+
+@pytest.fixture(scope="session")
+def package_folder(tmp_path_factory) -> Path:
+    """A registered ensemble of two small untrained networks at 32 px. Read only."""
+    from tests.packages import write_package
+
+    return write_package(tmp_path_factory.mktemp("ensemble") / "package")
+
+
+@pytest.fixture(scope="session")
+def cache_home(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def cache(cache_home, monkeypatch) -> Path:
+    """A cache folder of the tests, in which each graph is converted once."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache_home))
+    return cache_home

@@ -13,6 +13,8 @@ from pneumo import registry
 from pneumo.boxes import Box, Frame
 from pneumo.dicom.folder import list_folder, read_folder
 from pneumo.dicom.workers import Rejected
+from pneumo.engines.choose import open_engine
+from pneumo.engines.package import Package
 from pneumo.errors import DataError, RegistryError, ServiceError
 from pneumo.files import whole, write_json
 from pneumo.progress import track
@@ -23,7 +25,8 @@ from pneumo.tracking import client
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
-    from pneumo.engines import KerasEngine
+    from pneumo.engines.engine import Engine
+    from pneumo.ensemble import Ensemble
 
 BATCH = 32
 COLUMNS = ("file", "rows", "columns", "view", "probability", "boxes", "model_version")
@@ -39,12 +42,12 @@ def score(source: Path, out: Path) -> dict[str, Any]:
     files = list_folder(source)
     if not files:
         raise DataError(f"{source}: holds no file")
-    version, engine = _champion()
+    version, engine, ensemble = _champion()
     rows: list[dict[str, Any]] = []
     rejected: list[dict[str, str]] = []
     found: dict[str, list[Box]] = {}
     for batch in _batches(source, files, engine.size_px, rejected):
-        for row, boxes in _find(batch, engine):
+        for row, boxes in _find(batch, engine, ensemble):
             rows.append({**row, "boxes": json.dumps(boxes), "model_version": version.version})
             found[cell(files[row["number"]].stem)] = [Box(**box) for box in boxes]
     summary = {
@@ -65,7 +68,7 @@ def score(source: Path, out: Path) -> dict[str, Any]:
     return summary
 
 
-def _champion() -> "tuple[ModelVersion, KerasEngine]":
+def _champion() -> "tuple[ModelVersion, Engine, Ensemble]":
     server = client()
     if server is None:
         raise ServiceError(
@@ -78,9 +81,8 @@ def _champion() -> "tuple[ModelVersion, KerasEngine]":
         )
     with tempfile.TemporaryDirectory() as folder:
         package = registry.fetch_ensemble(server, version, Path(folder))
-        from pneumo.engines import KerasEngine
-
-        return version, KerasEngine(package)
+        checked = Package(package)
+        return version, open_engine(checked), checked.ensemble
 
 
 def _batches(
@@ -107,9 +109,9 @@ def _batches(
 
 
 def _find(
-    batch: list[tuple[dict[str, Any], Frame, np.ndarray]], engine: "KerasEngine"
+    batch: list[tuple[dict[str, Any], Frame, np.ndarray]], engine: "Engine", ensemble: "Ensemble"
 ) -> Iterator[tuple[dict[str, Any], list[dict[str, float]]]]:
     maps = engine.probabilities(np.stack([picture for _, _, picture in batch]))
     for (facts, frame, _), probability in zip(batch, maps, strict=True):
-        boxes = [vars(box).copy() for box in engine.ensemble.boxes(probability, frame)]
+        boxes = [vars(box).copy() for box in ensemble.boxes(probability, frame)]
         yield {**facts, "probability": round(float(probability.max()), 6)}, boxes

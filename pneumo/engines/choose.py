@@ -1,0 +1,49 @@
+"""Which engine runs an ensemble here."""
+
+import os
+from importlib.util import find_spec
+from typing import Literal
+
+from pneumo.devices import list_gpus
+from pneumo.engines.engine import Engine
+from pneumo.engines.golden import check_golden
+from pneumo.engines.package import Package
+from pneumo.errors import PneumoError
+
+EngineName = Literal["auto", "tensorflow", "jax", "openvino"]
+NAMES = ("auto", "tensorflow", "jax", "openvino")
+
+
+def open_engine(
+    package: Package, name: str = "auto", *, batch_size: int = 16, precision: str = "float32"
+) -> Engine:
+    """The engine ``name`` for a package, its golden pictures checked.
+
+    ``auto`` is Keras on a GPU, on TensorFlow where it is installed, else on JAX; without a GPU it
+    is OpenVINO. Keras computes in float32 whatever ``precision`` says. Raises PneumoError for an
+    engine that is not installed, RegistryError for an ensemble that fails a check.
+    """
+    chosen = choose() if name == "auto" else name
+    engine = _open(package, chosen, batch_size, precision)
+    check_golden(package, engine)
+    return engine
+
+
+def choose() -> str:
+    """The engine that fits this machine."""
+    backends = [name for name in ("tensorflow", "jax") if find_spec(name)]
+    return backends[0] if backends and list_gpus() else "openvino"
+
+
+def _open(package: Package, name: str, batch_size: int, precision: str) -> Engine:
+    if name not in NAMES or find_spec(name) is None:
+        raise PneumoError(f"engine {name}: is not installed; install pneumo[{name}]")
+    if name == "openvino":
+        from pneumo.engines.openvino import OpenVinoEngine
+
+        return OpenVinoEngine(package, batch_size, precision)
+    os.environ["KERAS_BACKEND"] = name
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from pneumo.engines.keras import KerasEngine
+
+    return KerasEngine(package, batch_size)

@@ -1,0 +1,64 @@
+"""One OpenVINO graph from the networks of an ensemble: ``python -m pneumo.engines.convert``.
+
+It runs in a process of its own with ``KERAS_BACKEND=openvino``, so that scoring loads neither Keras
+nor TensorFlow. Arguments: the package's folder, the digest, the ``.xml`` file to write, the batch.
+"""
+
+import sys
+from pathlib import Path
+
+from pneumo.engines import silence  # noqa: F401
+from pneumo.engines.package import Package
+from pneumo.errors import PneumoError
+
+
+class NoTensorFlow:
+    """Keeps Keras from loading TensorFlow just to see whether it is there: 7 s."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """Raise ModuleNotFoundError for TensorFlow; leave others to other finders."""
+        if name.partition(".")[0] == "tensorflow":
+            raise ModuleNotFoundError(name)
+
+
+def convert(package: Package, path: Path, batch_size: int) -> None:
+    """Write the blend of the package's networks as an OpenVINO model, weights in float32 beside.
+
+    Input: uint8 ``(batch_size, size_px, size_px)``; output: float32 of the same shape.
+    """
+    import numpy as np
+    import openvino
+    import openvino.opset16 as op
+    from keras.src.backend.openvino.core import OpenVINOKerasTensor
+
+    from pneumo.engines.channels import channels_first
+    from pneumo.engines.keras import load
+
+    blended = pictures = planes = None
+    opacity = op.constant(np.int32(1))
+    for name, weight in package.networks.items():
+        network = load(package, name)
+        if pictures is None:
+            side = int(network.input_shape[1])
+            pictures = op.parameter([batch_size, side, side], openvino.Type.u8, name="pictures")
+            planes = OpenVINOKerasTensor(op.unsqueeze(pictures, opacity).output(0))
+        found = channels_first(network)(planes, training=False).output
+        share = op.multiply(op.gather(found, opacity, opacity), op.constant(np.float32(weight)))
+        blended = share if blended is None else op.add(blended, share)
+    model = openvino.Model([op.result(blended)], [pictures], "ensemble")
+    openvino.save_model(model, path, compress_to_fp16=False)
+
+
+def main() -> None:
+    """Convert what the arguments name; a PneumoError ends with its line and exit code 2."""
+    folder, where, digest, path, batch_size = sys.argv[1:]
+    sys.meta_path.insert(0, NoTensorFlow())
+    try:
+        convert(Package(Path(folder), where, digest), Path(path), int(batch_size))
+    except PneumoError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+
+
+if __name__ == "__main__":
+    main()

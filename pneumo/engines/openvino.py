@@ -1,0 +1,84 @@
+"""The networks of an ensemble as one OpenVINO graph on a CPU; Keras and TensorFlow stay away."""
+
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from queue import SimpleQueue
+from types import MappingProxyType
+
+import numpy as np
+
+from pneumo.dicom.process import usable_cores
+from pneumo.engines import cache, convert, silence  # noqa: F401
+from pneumo.engines.engine import Engine
+from pneumo.engines.package import Package
+from pneumo.errors import RegistryError
+from pneumo.files import sha256, sha256_of
+
+import openvino  # isort: skip  # after silence
+from openvino import properties  # isort: skip
+from openvino.properties import hint  # isort: skip
+
+GRAPH = "ensemble.xml"
+PRECISIONS = MappingProxyType({"float32": openvino.Type.f32, "bfloat16": openvino.Type.bf16})
+"""What the graph is computed in. OpenVINO takes bfloat16 by itself where it is faster."""
+
+
+class OpenVinoEngine(Engine):
+    """One graph for all networks, its input uint8, two batches at a time."""
+
+    name, streams = "openvino", 2
+
+    def __init__(self, package: Package, batch_size: int = 16, precision: str = "float32") -> None:
+        """Compile the package's graph, which is converted first unless it is in the cache."""
+        self.precision, self.batch_size = precision, batch_size
+        options = {
+            hint.performance_mode: hint.PerformanceMode.THROUGHPUT,
+            hint.inference_precision: PRECISIONS[precision],
+            properties.num_streams: self.streams,
+            properties.inference_num_threads: usable_cores(),
+        }
+        path = graph(package, batch_size)
+        self._compiled = openvino.Core().compile_model(path, "CPU", options)
+        self.size_px = int(self._compiled.inputs[0].shape[1])
+        self._requests: SimpleQueue[openvino.InferRequest] = SimpleQueue()
+        for _ in range(self.streams):
+            self._requests.put(self._compiled.create_infer_request())
+
+    def _blended(self, pictures: np.ndarray) -> np.ndarray:
+        batch = np.zeros((self.batch_size, self.size_px, self.size_px), np.uint8)
+        batch[: len(pictures)] = pictures
+        request = self._requests.get()
+        try:
+            found = request.infer([batch], share_inputs=True)
+            return np.array(found[0][: len(pictures)])
+        finally:
+            self._requests.put(request)
+
+
+def graph(package: Package, batch_size: int) -> Path:
+    """The ``.xml`` file of the package's graph, from the cache. Raises RegistryError."""
+    package.file("ensemble.json")
+    code = [sha256(path) for path in sorted(Path(convert.__file__).parent.glob("c*.py"))]
+    libraries = [version("openvino"), version("keras")]
+    key = sha256_of([package.digest, batch_size, libraries, code])
+    return cache.kept("graphs", key, lambda aside: _convert(package, aside, batch_size)) / GRAPH
+
+
+def _convert(package: Package, aside: Path, batch_size: int) -> None:
+    """Run the conversion in a process of its own."""
+    print(f"{package.where}: converting for OpenVINO, once", file=sys.stderr, flush=True)
+    arguments = [package.folder, package.where, package.digest, aside / GRAPH, batch_size]
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", convert.__name__, *map(str, arguments)],
+        env={**os.environ, "KERAS_BACKEND": "openvino"},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+        raise RegistryError(
+            last if done.returncode == RegistryError.exit_code else f"{package.where}: {last}"
+        )

@@ -1,0 +1,89 @@
+"""The folder of a registered ensemble: every file is summed before anything opens it."""
+
+import json
+import math
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pneumo.ensemble import Ensemble
+from pneumo.errors import RegistryError
+from pneumo.files import sha256, sha256_of
+
+MANIFEST, ENSEMBLE, GOLDEN = "manifest.json", "ensemble.json", "golden.npz"
+LARGEST_JSON_BYTES = 2**20
+
+
+class Package:
+    """An ensemble's files on disk; ``digest`` is the sum of its manifest and names the ensemble."""
+
+    def __init__(self, folder: Path, where: str = "", digest: str = "") -> None:
+        """Read the manifest in ``folder``, which must have the sum ``digest`` where one is given.
+
+        ``where`` names the ensemble in messages. Raises RegistryError.
+        """
+        self.folder, self.where = folder, where or str(folder)
+        self.sums: dict[str, str] = self._json(MANIFEST)
+        self.digest = sha256_of(self.sums)
+        if digest and self.digest != digest:
+            self._refuse(f"{MANIFEST} is not the one that was registered")
+        if ENSEMBLE not in self.sums or not all(_is_plain(name) for name in self.sums):
+            self._refuse(f"{MANIFEST} does not list the files of an ensemble")
+
+    def file(self, name: str) -> Path:
+        """The path of a file whose sum holds. Raises RegistryError."""
+        path = self.folder / name
+        if not path.is_file() or sha256(path) != self.sums.get(name):
+            self._refuse(f"{name} is missing or its sha256 differs; not loaded")
+        return path
+
+    def check(self) -> None:
+        """Raise RegistryError unless every file is there with its sum."""
+        for name in self.sums:
+            self.file(name)
+
+    @cached_property
+    def ensemble(self) -> Ensemble:
+        """Weights, threshold and box settings."""
+        self.file(ENSEMBLE)
+        try:
+            found = Ensemble(**self._json(ENSEMBLE))
+            numbers = [*found.weights.values(), found.threshold, found.gate, found.minimum_area_px]
+            if not all(map(math.isfinite, numbers)) or max(found.weights.values()) <= 0:
+                raise ValueError("its numbers are no weights and thresholds")
+        except (TypeError, ValueError, AttributeError) as error:
+            self._refuse(f"{ENSEMBLE} cannot be used: {error}")
+        return found
+
+    @property
+    def networks(self) -> dict[str, float]:
+        """The networks that count: name -> weight."""
+        return {name: weight for name, weight in self.ensemble.weights.items() if weight > 0}
+
+    def network(self, name: str) -> Path:
+        """The ``.keras`` file of a network, its sum and its sizes checked. Raises RegistryError."""
+        from pneumo.engines.sizes import fault_of
+
+        path = self.file(f"{name}.keras")
+        if fault := fault_of(path):
+            self._refuse(f"{name}.keras {fault}; not loaded")
+        return path
+
+    def _json(self, name: str) -> dict[str, Any]:
+        path = self.folder / name
+        try:
+            if path.stat().st_size > LARGEST_JSON_BYTES:
+                raise ValueError(f"is larger than {LARGEST_JSON_BYTES:,} bytes")
+            value = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(value, dict):
+                raise ValueError("holds no names")
+        except (OSError, ValueError, RecursionError) as error:
+            self._refuse(f"{name} cannot be read: {error}")
+        return value
+
+    def _refuse(self, reason: str) -> None:
+        raise RegistryError(f"{self.where}: {reason}")
+
+
+def _is_plain(name: str) -> bool:
+    return Path(name).name == name and not name.startswith(".")

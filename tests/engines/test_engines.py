@@ -1,0 +1,82 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from pneumo.engines.choose import choose, open_engine
+from pneumo.engines.package import Package
+from pneumo.errors import PneumoError
+from tests.packages import pictures
+
+pytestmark = pytest.mark.usefixtures("cache")
+
+
+@pytest.fixture(scope="module")
+def by_keras(package_folder):
+    return open_engine(Package(package_folder), "tensorflow").probabilities(pictures(40, seed=3))
+
+
+def test_openvino_gives_the_probabilities_of_keras(package_folder, by_keras):
+    engine = open_engine(Package(package_folder), "openvino")
+    found = engine.probabilities(pictures(40, seed=3))
+    assert found.shape == (40, 32, 32)
+    assert found.dtype == np.float32
+    assert by_keras.std() > 0.01
+    np.testing.assert_allclose(found, by_keras, atol=2e-5)
+
+
+def test_bfloat16_is_taken_only_when_it_is_asked_for(package_folder, by_keras):
+    engine = open_engine(Package(package_folder), "openvino", precision="bfloat16")
+    gap = np.abs(engine.probabilities(pictures(40, seed=3)) - by_keras).mean()
+    assert 1e-4 < gap < 0.02
+
+
+def test_a_picture_gets_the_same_bytes_in_any_batch_and_place(package_folder):
+    engine = open_engine(Package(package_folder), "openvino", batch_size=4)
+    some = pictures(11)
+    whole = engine.probabilities(some)
+    alone = np.concatenate([engine.probabilities(some[n : n + 1]) for n in range(11)])
+    assert whole.tobytes() == alone.tobytes()
+
+
+def test_a_stream_gives_every_batch_back_in_order_beside_its_tag(package_folder):
+    engine = open_engine(Package(package_folder), "openvino", batch_size=4)
+    some = pictures(22)
+    batches = [(n, some[n : n + 4]) for n in range(0, 22, 4)]
+    found = list(engine.stream(iter(batches)))
+    assert [tag for tag, _ in found] == [0, 4, 8, 12, 16, 20]
+    assert (
+        np.concatenate([maps for _, maps in found]).tobytes()
+        == engine.probabilities(some).tobytes()
+    )
+
+
+def test_a_process_that_scores_with_openvino_loads_neither_keras_nor_tensorflow(package_folder):
+    open_engine(Package(package_folder), "openvino")  # the graph is in the cache now
+    program = """
+import sys
+from pathlib import Path
+from pneumo.engines.choose import open_engine
+from pneumo.engines.package import Package
+open_engine(Package(Path(sys.argv[1])), "openvino")
+print(*sys.modules)
+"""
+    command = [sys.executable, "-c", program, str(package_folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert "openvino" in loaded
+    assert not loaded & {"keras", "tensorflow", "jax", "mlflow", "openvino_telemetry.main"}
+    assert "converting" not in done.stderr
+
+
+def test_without_a_gpu_openvino_is_the_engine_and_with_one_tensorflow(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert choose() == "openvino"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert choose() == "tensorflow"
+
+
+def test_an_unknown_engine_is_refused(package_folder):
+    with pytest.raises(PneumoError, match="engine torch: is not installed"):
+        open_engine(Package(package_folder), "torch")

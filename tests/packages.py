@@ -1,0 +1,59 @@
+"""A real ensemble of two small networks at 32 px, as the registry keeps one."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from pneumo.files import sha256, write_json
+
+NETWORKS = ("unet_densenet121", "unet_vgg19")
+SIZE_PX = 32
+ENSEMBLE = {
+    "weights": {"unet_densenet121": 0.25, "unet_vgg19": 0.75, "unet_resnet152": 0.0},
+    "threshold": 0.5,
+    "gate": 0.0,
+    "minimum_area_px": 0.0,
+    "shrink_x": 0.0,
+    "shrink_y": 0.0,
+}
+
+
+def pictures(count: int, seed: int = 0) -> np.ndarray:
+    """Grey ramps and squares with noise: uint8 ``(count, 32, 32)``."""
+    chance = np.random.default_rng(seed)
+    found = chance.integers(0, 60, (count, SIZE_PX, SIZE_PX))
+    found += (np.arange(SIZE_PX) * chance.integers(1, 4, (count, 1, 1))).astype(found.dtype)
+    found[::2, 8:20, 4:16] += 90
+    return found.astype(np.uint8)
+
+
+def write_package(folder: Path, networks=NETWORKS, settings=ENSEMBLE) -> Path:
+    """Build, save and sum an ensemble with the maps of its golden pictures."""
+    import keras
+
+    from pneumo.engines.keras import KerasEngine
+    from pneumo.engines.package import Package
+    from pneumo.nets.archive import save_network
+    from pneumo.nets.build import build
+
+    folder.mkdir(parents=True)
+    for number, name in enumerate(networks):
+        keras.utils.set_random_seed(number)
+        network = build(
+            name, SIZE_PX, encoder="small", encoder_weights="none", batch_norm_momentum=0.9
+        )
+        save_network(network, folder / f"{name}.keras")
+    write_json(folder / "ensemble.json", dict(settings))
+    sum_up(folder)
+    golden = pictures(3)
+    found = KerasEngine(Package(folder)).probabilities(golden)
+    np.savez(folder / "golden.npz", images=golden, probabilities=found)
+    sum_up(folder)
+    return folder
+
+
+def sum_up(folder: Path) -> None:
+    """Write the manifest of the files that lie in the folder."""
+    files = [path for path in sorted(folder.iterdir()) if path.name != "manifest.json"]
+    (folder / "manifest.json").write_text(json.dumps({p.name: sha256(p) for p in files}))
