@@ -1,7 +1,8 @@
 """One OpenVINO graph from the networks of an ensemble: ``python -m pneumo.engines.convert``.
 
 It runs in a process of its own with ``KERAS_BACKEND=openvino``, so that scoring loads neither Keras
-nor TensorFlow. Arguments: the package's folder, the digest, the ``.xml`` file to write, the batch.
+nor TensorFlow. Arguments: the package's folder, the words that name it in messages, its digest, and
+the ``.xml`` file to write.
 """
 
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 from pneumo.engines import silence  # noqa: F401
 from pneumo.engines.package import Package
 from pneumo.errors import PneumoError
+
+BATCH = 16
 
 
 class NoTensorFlow:
@@ -21,10 +24,11 @@ class NoTensorFlow:
             raise ModuleNotFoundError(name)
 
 
-def convert(package: Package, path: Path, batch_size: int) -> None:
+def convert(package: Package, path: Path) -> None:
     """Write the blend of the package's networks as an OpenVINO model, weights in float32 beside.
 
-    Input: uint8 ``(batch_size, size_px, size_px)``; output: float32 of the same shape.
+    Input: uint8 ``(BATCH, size_px, size_px)``; output: float32 of the same shape. Any other batch
+    fits after ``reshape``.
     """
     import numpy as np
     import openvino
@@ -40,7 +44,7 @@ def convert(package: Package, path: Path, batch_size: int) -> None:
         network = load(package, name)
         if pictures is None:
             side = int(network.input_shape[1])
-            pictures = op.parameter([batch_size, side, side], openvino.Type.u8, name="pictures")
+            pictures = op.parameter([BATCH, side, side], openvino.Type.u8, name="pictures")
             planes = OpenVINOKerasTensor(op.unsqueeze(pictures, opacity).output(0))
         found = channels_first(network)(planes, training=False).output
         share = op.multiply(op.gather(found, opacity, opacity), op.constant(np.float32(weight)))
@@ -51,10 +55,10 @@ def convert(package: Package, path: Path, batch_size: int) -> None:
 
 def main() -> None:
     """Convert what the arguments name; a PneumoError ends with its line and exit code 2."""
-    folder, where, digest, path, batch_size = sys.argv[1:]
+    folder, where, digest, path = sys.argv[1:]
     sys.meta_path.insert(0, NoTensorFlow())
     try:
-        convert(Package(Path(folder), where, digest), Path(path), int(batch_size))
+        convert(Package(Path(folder), where, digest), Path(path))
     except PneumoError as error:
         print(error, file=sys.stderr)
         raise SystemExit(error.exit_code) from None

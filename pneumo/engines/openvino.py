@@ -40,9 +40,11 @@ class OpenVinoEngine(Engine):
             properties.num_streams: self.streams,
             properties.inference_num_threads: usable_cores(),
         }
-        path = graph(package, batch_size)
-        self._compiled = openvino.Core().compile_model(path, "CPU", options)
-        self.size_px = int(self._compiled.inputs[0].shape[1])
+        core = openvino.Core()
+        model = core.read_model(graph(package))
+        self.size_px = int(model.inputs[0].shape[1])
+        model.reshape([batch_size, self.size_px, self.size_px])
+        self._compiled = core.compile_model(model, "CPU", options)
         self._requests: SimpleQueue[openvino.InferRequest] = SimpleQueue()
         for _ in range(self.streams):
             self._requests.put(self._compiled.create_infer_request())
@@ -58,19 +60,21 @@ class OpenVinoEngine(Engine):
             self._requests.put(request)
 
 
-def graph(package: Package, batch_size: int) -> Path:
+def graph(package: Package) -> Path:
     """The ``.xml`` file of the package's graph, from the cache. Raises RegistryError."""
     package.file("ensemble.json")
     code = [sha256(path) for path in sorted(Path(convert.__file__).parent.glob("c*.py"))]
     libraries = [version("openvino"), version("keras")]
-    key = sha256_of([package.digest, batch_size, libraries, code])
-    return cache.kept("graphs", key, lambda aside: _convert(package, aside, batch_size)) / GRAPH
+    key = sha256_of([package.digest, libraries, code])
+    return cache.kept("graphs", key, lambda aside: _convert(package, aside)) / GRAPH
 
 
-def _convert(package: Package, aside: Path, batch_size: int) -> None:
-    """Run the conversion in a process of its own."""
+def _convert(package: Package, aside: Path) -> None:
+    """Run the conversion in a process of its own, on files that were looked at before."""
+    for name in package.networks:
+        package.network(name)
     print(f"{package.where}: converting for OpenVINO, once", file=sys.stderr, flush=True)
-    arguments = [package.folder, package.where, package.digest, aside / GRAPH, batch_size]
+    arguments = [package.folder, package.where, package.digest, aside / GRAPH]
     done = subprocess.run(
         [sys.executable, "-P", "-m", convert.__name__, *map(str, arguments)],
         env={**os.environ, "KERAS_BACKEND": "openvino"},

@@ -55,9 +55,9 @@ def test_a_making_that_fails_leaves_nothing(cache):
 
 @pytest.mark.usefixtures("cache")
 def test_a_graph_whose_weights_were_changed_in_the_cache_is_converted_again(package_folder):
-    path = graph(Package(package_folder), 3)
+    path = graph(Package(package_folder))
     weights = path.with_suffix(".bin")
     before = weights.read_bytes()
     weights.write_bytes(before[:-4] + b"\0\0\0\0")
-    assert graph(Package(package_folder), 3) == path
+    assert graph(Package(package_folder)) == path
     assert weights.read_bytes() == before
