@@ -54,12 +54,17 @@ def unpack(archive: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo], folder:
     for member in members:
         target = folder / member.filename
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with archive.open(member) as source, target.open("xb") as out:
-                _copy(source, out, member)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
-            reason = f"{type(error).__name__}: {error}"
-            raise DataError(f"{_safe(member.filename)}: cannot be unpacked ({reason})") from None
+        unpack_one(archive, member, target)
+
+
+def unpack_one(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> None:
+    """Write one member to ``target``; DataError when it is not what its entry says."""
+    try:
+        with archive.open(member) as source, target.open("xb") as out:
+            _copy(source, out, member)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise DataError(f"{_safe(member.filename)}: cannot be unpacked ({reason})") from None
 
 
 def _copy(source, out, member: zipfile.ZipInfo) -> None:  # type: ignore[no-untyped-def]
@@ -92,11 +97,12 @@ def _of_all(members: Sequence[zipfile.ZipInfo], size: int) -> Iterator[str]:
 
 def _of_each(members: Sequence[zipfile.ZipInfo]) -> Iterator[str]:
     for member in members:
-        if fault := _fault(member):
+        if fault := fault_of(member):
             yield f"{_safe(member.filename)}: {fault}"
 
 
-def _fault(member: zipfile.ZipInfo) -> str:
+def fault_of(member: zipfile.ZipInfo) -> str:
+    """Why a member is not unpacked; blank for one that may be."""
     name, mode = member.filename, member.external_attr >> 16
     if name.startswith("/") or (len(name) > 1 and name[1] == ":"):
         return "has an absolute name"

@@ -86,11 +86,10 @@ def measure(server: "MlflowClient", version: "ModelVersion", data: Prepared) -> 
     """Judge a version's registered files on the test images of ``data``; the table of cases."""
     with tempfile.TemporaryDirectory() as folder:
         package = registry.fetch_ensemble(server, version, Path(folder))
-        from pneumo.engines import KerasEngine
+        from pneumo.engines.keras import KerasEngine
 
-        engine = KerasEngine(package)
-        blended = engine.probabilities(np.asarray(data.images[data.rows("test")]))
-        return judge(data, "test", blended, engine.ensemble)[1]
+        blended = KerasEngine(package).probabilities(np.asarray(data.images[data.rows("test")]))
+        return judge(data, "test", blended, package.ensemble)[1]
 
 
 def test_data(prepared: Path, version: "ModelVersion", test_set: str) -> Prepared:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import typer
 
-from pneumo.commands import data, files, models, pipeline, registry, servers
+from pneumo.commands import data, files, models, pipeline, registry, scoring, servers
 from pneumo.errors import PneumoError
 
 app = typer.Typer(
@@ -27,7 +27,8 @@ PANELS: dict[str, tuple[Callable, ...]] = {
         pipeline.evaluate,
     ),
     "Raw data": (data.fetch, data.manifest, data.splits, data.publish),
-    "Models": (models.promote, models.score),
+    "Models": (models.promote,),
+    "Scoring": (scoring.score, scoring.score_plan, scoring.score_part, scoring.score_publish),
     "Files": (files.explore, files.check, files.metric, files.settings, files.recipe),
     "One machine": (servers.up, servers.down, servers.status, servers.launch),
 }

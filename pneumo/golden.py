@@ -11,9 +11,10 @@ from PIL import Image
 
 from pneumo.demo.plan import plan
 from pneumo.demo.radiograph import draw
+from pneumo.engines.golden import read_golden
+from pneumo.engines.package import GOLDEN, Package, sum_up
 from pneumo.errors import RegistryError
 
-FILE = "golden.npz"
 COUNT, SEED = 4, 20_180_827
 TOLERANCE = 1e-3
 """Largest difference of a probability that rounding explains, also on another processor."""
@@ -28,30 +29,31 @@ def phantoms(size_px: int) -> np.ndarray:
     )
 
 
-def write_golden(package: Path, size_px: int) -> None:
-    """Let the ensemble in ``package`` answer the phantoms; write ``golden.npz`` beside it.
+def write_golden(folder: Path, size_px: int) -> None:
+    """Let the ensemble whose files are in ``folder`` answer the phantoms; write ``golden.npz``.
 
     RegistryError when it gives a value that is not finite.
     """
-    from pneumo.engines import KerasEngine
+    from pneumo.engines.keras import KerasEngine
 
     images = phantoms(size_px)
-    probabilities = KerasEngine(package).probabilities(images).astype(np.float32)
-    np.savez_compressed(package / FILE, images=images, probabilities=probabilities)
+    probabilities = KerasEngine(sum_up(folder)).probabilities(images).astype(np.float32)
+    np.savez_compressed(folder / GOLDEN, images=images, probabilities=probabilities)
+    sum_up(folder)
 
 
-def golden_fault(package: Path) -> str:
+def golden_fault(package: Package) -> str:
     """What is wrong with the answers of the ensemble in ``package``; blank: nothing."""
-    from pneumo.engines import KerasEngine
+    from pneumo.engines.keras import KerasEngine
 
     try:
-        with np.load(package / FILE, allow_pickle=False) as kept:
-            images, expected = kept["images"], kept["probabilities"]
-        found = KerasEngine(package).probabilities(images)
-    except (OSError, ValueError, KeyError, RegistryError) as error:
+        engine = KerasEngine(package)
+        images, expected = read_golden(package, engine.size_px)
+        found = engine.probabilities(images)
+    except (OSError, ValueError, RegistryError) as error:
         return " ".join(str(error).split())
-    if found.shape != expected.shape or not np.isfinite(expected).all():
-        return f"{FILE}: holds no probabilities of its images"
+    if expected is None:
+        return f"{GOLDEN}: there is none"
     largest = float(np.abs(found - expected).max())
     if not largest <= TOLERANCE:
         return f"a probability differs by {largest:.6f} from the registered one, after loading"

@@ -5,7 +5,6 @@ A version of ``pneumonia-ensemble`` holds all it needs (the networks, ``ensemble
 whole promotion. Nothing that is registered is executed here: files are fetched, summed, compared.
 """
 
-import json
 import os
 import tempfile
 from collections.abc import Mapping
@@ -17,8 +16,9 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 
 from pneumo.cases import read_cases
+from pneumo.engines.package import Package
 from pneumo.errors import DataError, RegistryError, ServiceError
-from pneumo.files import sha256, sha256_of
+from pneumo.files import sha256
 from pneumo.tracking import client
 
 if TYPE_CHECKING:
@@ -150,26 +150,19 @@ def manifest_of(files: Mapping[str, Path]) -> dict[str, str]:
     return {name: sha256(path) for name, path in sorted(files.items())}
 
 
-def fetch_ensemble(server: "MlflowClient", version: "ModelVersion", folder: Path) -> Path:
+def fetch_ensemble(server: "MlflowClient", version: "ModelVersion", folder: Path) -> Package:
     """Download a version's ensemble below ``folder`` and check it against its manifest.
 
-    Returns the folder of its files. Raises RegistryError naming the file that is missing or
-    differs, before anything is loaded from it.
+    Raises RegistryError naming the file that is missing or differs, before anything is loaded.
     """
     source = server.get_model_version_download_uri(ENSEMBLE, version.version)
     where = f"{ENSEMBLE} version {version.version}"
     try:
         local = mlflow.artifacts.download_artifacts(artifact_uri=source, dst_path=str(folder))
-        package = Path(local) / "artifacts" / "ensemble"
-        manifest = json.loads((package / "manifest.json").read_text())
-    except (OSError, ValueError) as error:
-        raise RegistryError(f"{where}: manifest.json cannot be read: {error}") from None
-    if sha256_of(manifest) != version.tags.get(SUM):
-        raise RegistryError(f"{where}: manifest.json is not the one that was registered")
-    for name, digest in manifest.items():
-        path = package / Path(name).name
-        if not path.is_file() or sha256(path) != digest:
-            raise RegistryError(f"{where}: {name} is missing or its sha256 differs; not loaded")
+    except OSError as error:
+        raise RegistryError(f"{where}: cannot be downloaded: {error}") from None
+    package = Package(Path(local) / "artifacts" / "ensemble", where, version.tags.get(SUM, "?"))
+    package.check()
     return package
 
 

@@ -153,6 +153,24 @@ class PromotionSettings(Section):
     )
 
 
+class ScoreSettings(Section):
+    """How new radiographs are scored."""
+
+    engine: Literal["auto", "tensorflow", "jax", "openvino"] = Field(
+        description="auto: Keras on a GPU, OpenVINO on a CPU"
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        description="bfloat16 is used where it agreed with float32 at the promotion"
+    )
+    batch_size: int = Field(ge=1, le=256, description="Pictures that are computed at once")
+    flip: bool = Field(description="Average each map with that of the mirrored picture")
+    overlays: Literal["none", "positive", "all"] = Field(
+        description="Radiographs drawn with boxes and heat map"
+    )
+    part_images: int = Field(ge=1, le=4096, description="Radiographs that are finished at a time")
+    task_images: int = Field(ge=1, description="Radiographs of one task of the DAG, at least")
+
+
 class Settings(Section):
     """All sections of ``params.yaml``."""
 
@@ -165,6 +183,7 @@ class Settings(Section):
     boxes: BoxesSettings
     evaluate: EvaluateSettings
     promotion: PromotionSettings
+    score: ScoreSettings
 
 
 def load_settings(path: Path = Path("params.yaml")) -> Settings:

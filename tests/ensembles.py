@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pneumo.engines.package import Package
 from pneumo.ensemble import Ensemble
 from pneumo.files import sha256
 from pneumo.judge import judge
@@ -90,7 +91,7 @@ class Results:
 
     def run(self, level: float, **metrics) -> None:
         """Networks that call what is brighter than ``level``, judged as ``evaluate`` does."""
-        from pneumo.engines import KerasEngine
+        from pneumo.engines.keras import KerasEngine
 
         data, reports = load_prepared(self.paths["prepared"]), self.paths["reports"]
         for number, name in enumerate(self.settings.models):
@@ -118,11 +119,14 @@ class Results:
         (folder / "metrics.json").write_text(json.dumps(evaluation))
         (folder / "model_card.md").write_text("# Card\n\nNot for clinical use.\n")
 
-    def _package(self, choice: Ensemble) -> Path:
+    def _package(self, choice: Ensemble) -> Package:
         folder = self.paths["models"]
         (folder / "ensemble.json").write_text(json.dumps(choice.to_json()))
         for name in self.settings.models:
             link = folder / f"{name}.keras"
             link.unlink(missing_ok=True)
             link.hardlink_to(folder / name / "model.keras")
-        return folder
+        names = [f"{name}.keras" for name in self.settings.models]
+        sums = {name: sha256(folder / name) for name in [*names, "ensemble.json"]}
+        (folder / "manifest.json").write_text(json.dumps(sums))
+        return Package(folder)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 
@@ -57,3 +58,21 @@ def sum_up(folder: Path) -> None:
     """Write the manifest of the files that lie in the folder."""
     files = [path for path in sorted(folder.iterdir()) if path.name != "manifest.json"]
     (folder / "manifest.json").write_text(json.dumps({p.name: sha256(p) for p in files}))
+
+
+def balance(package: Path, folder: Path, paths: list[Path]) -> Path:
+    """A copy whose threshold and gate call something on about half of the radiographs."""
+    from pneumo.dicom import read_square
+    from pneumo.engines.keras import KerasEngine
+    from pneumo.engines.package import Package
+    from pneumo.ensemble import image_level
+
+    copytree(package, folder)
+    squares = [read_square(path, SIZE_PX).pixels for path in paths if path.stat().st_size > 9000]
+    maps = KerasEngine(Package(folder)).probabilities(np.stack(squares))
+    levels, peaks = image_level(maps), maps.max(axis=(1, 2))
+    chosen = {"gate": float(np.median(levels)), "threshold": float(np.quantile(maps, 0.9))}
+    assert (peaks > chosen["threshold"]).any()
+    write_json(folder / "ensemble.json", ENSEMBLE | chosen)
+    sum_up(folder)
+    return folder

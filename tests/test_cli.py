@@ -10,7 +10,7 @@ from pneumo.cli import app
 from pneumo.commands import registry
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands)
+COMMANDS = {c.callback.__name__.replace("_", "-"): c.callback for c in app.registered_commands}
 
 
 def pneumo(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
@@ -27,8 +27,7 @@ def checkout(tmp_path):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example(command):
-    (found,) = [c for c in app.registered_commands if c.callback.__name__ == command]
-    assert f"Example: `pneumo {command}" in found.callback.__doc__
+    assert f"Example: `pneumo {command}" in COMMANDS[command].__doc__
 
 
 @pytest.mark.parametrize("command", registry.COMMANDS)

@@ -55,7 +55,8 @@ class Checkout:
         path.write_text(yaml.safe_dump(params))
 
     def run(self, line: str, code: int = 0) -> str:
-        env = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", **self.ports}
+        cache = {"XDG_CACHE_HOME": str(self.folder / ".pneumo/cache")}
+        env = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", **cache, **self.ports}
         command = f"[ ! -e .pneumo/env ] || . .pneumo/env; {line}"
         done = subprocess.run(
             ["bash", "-c", command], cwd=self.folder, env=env, capture_output=True, text=True
@@ -267,7 +268,7 @@ def test_a_champion_whose_file_was_changed_is_refused(checkout):
     (network,) = checkout.folder.glob(".pneumo/mlflow/artifacts/**/ensemble/unet_vgg19.keras")
     content = network.read_bytes()
     network.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    said = checkout.run("pneumo score inbox refused", code=2)
+    said = checkout.run("XDG_CACHE_HOME=$PWD/empty pneumo score inbox refused", code=2)
     network.write_bytes(content)
     assert "unet_vgg19.keras is missing or its sha256 differs" in said
     assert not (checkout.folder / "refused").exists()

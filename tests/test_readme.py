@@ -10,6 +10,7 @@ from pneumo.cli import app
 from pneumo.commands import registry
 
 ROOT = Path(__file__).parents[1]
+COMMANDS = [c.callback.__name__.replace("_", "-") for c in app.registered_commands]
 README = (ROOT / "README.md").read_text()
 
 
@@ -20,7 +21,7 @@ def test_every_setting_is_in_its_table_with_the_demos_value():
             assert re.search(rf"\| `{section}\.{key}` \| .+ \| {re.escape(shown)} \|", README), key
 
 
-@pytest.mark.parametrize("command", [c.callback.__name__ for c in app.registered_commands])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_in_its_table(command):
     table = README.split("## Commands")[1].split("## Settings")[0]
     assert f"`pneumo {command}`" in table or f"`{command}`" in table

@@ -1,13 +1,10 @@
 """Commands around the registered models."""
 
-import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pneumo.commands.options import AsJson
 from pneumo.settings import load_settings
 
 if TYPE_CHECKING:
@@ -35,22 +32,3 @@ def print_outcome(outcome: "Outcome") -> None:
     for reason in outcome.verdict.reasons:
         print(f"{outcome.version.name} version {outcome.version.version}: {reason}")
     print(outcome.word)
-
-
-def score(source: Path, out: Path, as_json: AsJson = False) -> None:
-    """Find opacities on a DICOM file, or a folder of them, with the champion.
-
-    Exit code 3 when some files were rejected. Example: `pneumo score inbox results`
-    """
-    from pneumo.stages.score import score as stage
-
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    summary = stage(source, out)
-    print(
-        json.dumps(summary)
-        if as_json
-        else f"{summary['files']} files = {summary['scored']} scored + {summary['rejected']} "
-        f"rejected; {summary['positive']} with opacities; {out}/predictions.csv"
-    )
-    if summary["rejected"]:
-        raise typer.Exit(3)

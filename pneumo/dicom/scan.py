@@ -1,6 +1,7 @@
 """A radiograph that is opened and checked, its pixels still encoded."""
 
 import math
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +21,9 @@ from pneumo.frame import Frame
 from pneumo.safe import CODE
 
 PATIENT_ID, SEX, AGE, VIEW = 0x00100020, 0x00100040, 0x00101010, 0x00185101
+INSTANCE_UID = 0x00080018
 SPACING, IMAGER_SPACING = 0x00280030, 0x00181164
+UID = re.compile(r"[0-9.]{1,64}")  # PS3.5 9.1
 GREY_LEVELS = np.arange(256, dtype=np.uint8)
 
 
@@ -28,13 +31,15 @@ GREY_LEVELS = np.arange(256, dtype=np.uint8)
 class Facts:
     """What is known of a radiograph beside its pixels; nothing that names a person.
 
-    ``view`` and ``sex`` are DICOM codes, blank when unknown; ``age`` is in years.
+    ``view`` and ``sex`` are DICOM codes, blank when unknown; ``age`` is in years. ``instance_uid``
+    is the SOP Instance UID.
     """
 
     view: str = ""
     sex: str = ""
     age: float | None = None
     spacing_mm: float | None = None
+    instance_uid: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,7 @@ class Scan:
             sex=_code(self.header.text(SEX)),
             age=age_years(self.header.text(AGE)),
             spacing_mm=_spacing(self.header),
+            instance_uid=_uid(self.header.text(INSTANCE_UID)),
         )
 
 
@@ -115,6 +121,10 @@ def age_years(text: str) -> float | None:
 
 def _code(text: str) -> str:
     return text if CODE.fullmatch(text) else ""
+
+
+def _uid(text: str) -> str:
+    return text if UID.fullmatch(text) else ""
 
 
 def _spacing(header: Header) -> float | None:

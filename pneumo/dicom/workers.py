@@ -19,7 +19,7 @@ import numpy as np
 from pneumo.dicom.headers import TAGS
 from pneumo.dicom.process import DEPTH, Answer, Worker, usable_cores
 from pneumo.dicom.read import Square
-from pneumo.dicom.scan import Facts
+from pneumo.dicom.scan import UID, Facts
 from pneumo.safe import CODE, printable
 
 Meant = TypeVar("Meant")
@@ -74,6 +74,8 @@ def _square(size_px: int, answer: Answer) -> Square:
         raise TypeError("numbers are expected")
     if not all(CODE.fullmatch(text) for text in (known.view, known.sex)):
         raise ValueError("codes are expected")
+    if known.instance_uid and not UID.fullmatch(known.instance_uid):
+        raise ValueError("a UID is expected")
     pixels = np.frombuffer(answer.pixels, np.uint8).reshape(size_px, size_px)
     return Square(pixels, int(rows), int(columns), known)
 

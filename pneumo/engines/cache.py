@@ -25,15 +25,21 @@ def folder() -> Path:
     return found
 
 
-def kept(kind: str, key: str, make: Callable[[Path], None]) -> Path:
-    """The folder ``kind/key`` of the cache with files whose sums hold; ``make`` fills it if not.
+def kept(
+    kind: str,
+    key: str,
+    make: Callable[[Path], None],
+    holds: Callable[[Path], bool] | None = None,
+) -> Path:
+    """The folder ``kind/key`` of the cache, whose sums hold; ``make`` fills it when they do not.
 
-    Processes that want the same folder wait for the one that makes it.
+    ``holds`` looks at the folder in another way than by ``sums.json``. Processes that want the same
+    folder wait for the one that makes it.
     """
-    path = folder() / kind / key
-    if not _holds(path):
+    path, holds = folder() / kind / key, holds or _sums_hold
+    if not holds(path):
         with _alone(path):
-            if not _holds(path):
+            if not holds(path):
                 _make(path, make)
     return path
 
@@ -46,7 +52,7 @@ def _make(path: Path, make: Callable[[Path], None]) -> None:
         write_json(aside / SUMS, {str(file.relative_to(aside)): sha256(file) for file in files})
 
 
-def _holds(path: Path) -> bool:
+def _sums_hold(path: Path) -> bool:
     try:
         sums = json.loads((path / SUMS).read_text(encoding="utf-8"))
         return bool(sums) and all(sha256(path / name) == digest for name, digest in sums.items())

@@ -17,7 +17,7 @@ def check_golden(package: Package, engine: Engine) -> float:
     Raises RegistryError, which names the member that gives values that are not finite.
     """
     try:
-        pictures, known = _golden(package, engine.size_px)
+        pictures, known = read_golden(package, engine.size_px)
         found = engine.probabilities(pictures)
     except RegistryError as error:
         where = "" if str(error).startswith(package.where) else f"{package.where}: "
@@ -35,7 +35,11 @@ def check_golden(package: Package, engine: Engine) -> float:
     return float(gaps[worst])
 
 
-def _golden(package: Package, size_px: int) -> tuple[np.ndarray, np.ndarray | None]:
+def read_golden(package: Package, size_px: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Pictures, uint8 ``(n, size_px, size_px)``, and their probabilities at the registration.
+
+    A black picture and None where there are none. Raises RegistryError.
+    """
     if GOLDEN not in package.sums:
         return np.zeros((1, size_px, size_px), np.uint8), None
     try:

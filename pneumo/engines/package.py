@@ -8,7 +8,7 @@ from typing import Any
 
 from pneumo.ensemble import Ensemble
 from pneumo.errors import RegistryError
-from pneumo.files import sha256, sha256_of
+from pneumo.files import sha256, sha256_of, write_json
 
 MANIFEST, ENSEMBLE, GOLDEN = "manifest.json", "ensemble.json", "golden.npz"
 LARGEST_JSON_BYTES = 2**20
@@ -83,6 +83,13 @@ class Package:
 
     def _refuse(self, reason: str) -> None:
         raise RegistryError(f"{self.where}: {reason}")
+
+
+def sum_up(folder: Path) -> Package:
+    """Write the manifest of the files that lie in ``folder``."""
+    files = [path for path in sorted(folder.iterdir()) if path.name != MANIFEST]
+    write_json(folder / MANIFEST, {path.name: sha256(path) for path in files})
+    return Package(folder)
 
 
 def _is_plain(name: str) -> bool:

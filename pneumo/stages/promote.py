@@ -15,11 +15,12 @@ from pneumo import registry
 from pneumo.candidacy import Seat, figures_of, stand
 from pneumo.cases import read_cases
 from pneumo.champion import VERDICT, crown, settle
+from pneumo.engines.package import MANIFEST
 from pneumo.ensemble import Ensemble
 from pneumo.errors import DataError, RegistryError
 from pneumo.files import sha256, sha256_of, write_json
 from pneumo.gate import Rule, Verdict
-from pneumo.golden import FILE, write_golden
+from pneumo.golden import write_golden
 from pneumo.lineage import lineage
 from pneumo.pairs import mean_precision
 from pneumo.prepared import load_prepared
@@ -262,8 +263,7 @@ def _register_ensemble(
             copyfile(file, package / f"{name}.keras")
         write_json(package / "ensemble.json", results.tuned)
         write_golden(package, int(tags["pneumo.size_px"]))
-        files = {path.name: path for path in package.iterdir()}
-        assert FILE in files
+        files = {path.name: path for path in package.iterdir() if path.name != MANIFEST}
         said = card.read_text(encoding="utf-8") if card.is_file() else ""
         all_tags = {**tags, **_figures(results.evaluation["ensemble"])}
         return register_ensemble(server, files, all_tags, run_id, said)

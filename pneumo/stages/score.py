@@ -1,117 +1,197 @@
-"""Find opacities on new radiographs with the champion; a bad file never stops the batch."""
+"""Find opacities on new radiographs with an ensemble; a bad file never stops the batch.
 
-import json
-import tempfile
-from collections.abc import Iterator
+``score`` does all of it. For many machines it is cut in three: ``plan_score`` lists the work,
+``score_part`` does one task of it, ``publish_scores`` writes the tables of all.
+"""
+
+import errno
+import fcntl
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-
-from pneumo import registry
-from pneumo.boxes import Box, Frame
-from pneumo.dicom.folder import list_folder, read_folder
-from pneumo.dicom.workers import Rejected
-from pneumo.engines.choose import open_engine
-from pneumo.engines.package import Package
-from pneumo.errors import DataError, RegistryError, ServiceError
-from pneumo.files import whole, write_json
-from pneumo.progress import track
-from pneumo.rsna import format_submission
-from pneumo.safe import cell
-from pneumo.tracking import client
+from pneumo.engines.choose import choose, open_engine
+from pneumo.errors import DataError, PneumoError
+from pneumo.locks import try_lock
+from pneumo.safe import printable
+from pneumo.scoring.inputs import list_inputs
+from pneumo.scoring.model import Model, open_model
+from pneumo.scoring.parts import Scorer, Store
+from pneumo.scoring.plan import Plan, left_of, load_plan, make_plan
+from pneumo.scoring.publish import publish
+from pneumo.scoring.run import Work, score_parts
 
 if TYPE_CHECKING:
-    from mlflow.entities.model_registry import ModelVersion
+    from pneumo.settings import ScoreSettings
 
-    from pneumo.engines.engine import Engine
-    from pneumo.ensemble import Ensemble
-
-BATCH = 32
-COLUMNS = ("file", "rows", "columns", "view", "probability", "boxes", "model_version")
+MOST_TASKS = 500
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def score(source: Path, out: Path) -> dict[str, Any]:
-    """Score a radiograph, or every file below a folder, with the champion.
+def score(
+    inputs: Sequence[Path], out: Path, model: str, *, score: "ScoreSettings"
+) -> dict[str, Any]:
+    """Score files, folders and zip archives with the ensemble ``model`` into the folder ``out``.
 
-    Writes the folder ``out``: ``predictions.csv`` (a row per radiograph), ``submission.csv``
-    (the challenge's format), ``rejected.csv`` (file, reason, message) and ``summary.json``, which
-    is returned. Raises RegistryError when there is no champion or its files fail their sums.
+    What is finished there already is kept. Returns the summary. Raises DataError for inputs that
+    are not there and for a full disk, RegistryError for an ensemble that fails its checks.
     """
-    files = list_folder(source)
-    if not files:
-        raise DataError(f"{source}: holds no file")
-    version, engine, ensemble = _champion()
-    rows: list[dict[str, Any]] = []
-    rejected: list[dict[str, str]] = []
-    found: dict[str, list[Box]] = {}
-    for batch in _batches(source, files, engine.size_px, rejected):
-        for row, boxes in _find(batch, engine, ensemble):
-            rows.append({**row, "boxes": json.dumps(boxes), "model_version": version.version})
-            found[cell(files[row["number"]].stem)] = [Box(**box) for box in boxes]
-    summary = {
-        "files": len(files),
-        "scored": len(rows),
-        "rejected": len(rejected),
-        "positive": sum(bool(boxes) for boxes in found.values()),
-        "model": f"models:/{registry.ENSEMBLE}/{version.version}",
-    }
-    with whole(out) as aside:
-        aside.mkdir()
-        pd.DataFrame(rows, columns=COLUMNS).to_csv(aside / "predictions.csv", index=False)
-        pd.DataFrame(rejected, columns=("file", "reason", "message")).to_csv(
-            aside / "rejected.csv", index=False
-        )
-        (aside / "submission.csv").write_text(format_submission(found))
-        write_json(aside / "summary.json", summary)
-    return summary
+    chosen = open_model(model)
+    with _writing(out, clean=True):
+        plan = make_plan(list_inputs(inputs, _unpacked(out)), score.part_images)
+        with _alone_with(out, plan):
+            scorer = _scorer(chosen, score)
+            _score(out, plan, plan.parts, chosen, scorer, score)
+            found = _publish(out, plan, scorer, score.overlays, keep_older=False)
+    return found
 
 
-def _champion() -> "tuple[ModelVersion, Engine, Ensemble]":
-    server = client()
-    if server is None:
-        raise ServiceError(
-            "MLFLOW_TRACKING_URI names no server; run `pneumo up`, then `. .pneumo/env`"
-        )
-    version = registry.version_at(server, registry.CHAMPION)
-    if version is None:
-        raise RegistryError(
-            f"{registry.ENSEMBLE} has no champion yet; run `airflow dags trigger pneumonia_train`"
-        )
-    with tempfile.TemporaryDirectory() as folder:
-        package = registry.fetch_ensemble(server, version, Path(folder))
-        checked = Package(package)
-        return version, open_engine(checked), checked.ensemble
+def plan_score(
+    inputs: Sequence[Path], out: Path, model: str, *, rescore: bool, score: "ScoreSettings"
+) -> dict[str, Any]:
+    """List what is to be scored and divide it into tasks; returns ``out`` and their number.
+
+    Without ``rescore``, what an earlier version of the model has scored is left as it is.
+    """
+    chosen = open_model(model)
+    with _writing(out):
+        plan = make_plan(list_inputs(inputs, _unpacked(out)), score.part_images)
+        scorer = _scorer(chosen, score)
+        done = Store(out).done(scorer if rescore else None, score.overlays)
+        parts = list(left_of(plan.parts, done))
+        about = {"model": chosen.uri, "tasks": _tasks(parts, score.task_images)}
+        about |= {"rescore": rescore, "score": score.model_dump()}
+        Plan(plan.images, parts).save(_plan_file(out), about)
+    return {"out": str(out), "tasks": about["tasks"], "files": len(plan.images)}
 
 
-def _batches(
-    source: Path, files: list[Path], size_px: int, rejected: list[dict[str, str]]
-) -> Iterator[list[tuple[dict[str, Any], Frame, np.ndarray]]]:
-    """Read files into batches; what cannot be read is added to ``rejected``."""
-    batch = []
-    answers = track(read_folder(source, files, size_px), len(files), "Scoring")
-    for number, answer in enumerate(answers):
-        file = cell(files[number])
-        if isinstance(answer, Rejected):
-            message = cell(answer.message)
-            rejected.append({"file": file, "reason": answer.reason, "message": message})
-            continue
-        rows, columns = answer.rows, answer.columns
-        size = {"rows": rows, "columns": columns}
-        facts = {"number": number, "file": file, **size, "view": answer.facts.view}
-        batch.append((facts, Frame(rows, columns, size_px), answer.pixels))
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+def score_part(out: Path, number: int, *, score: "ScoreSettings") -> None:
+    """Do task ``number`` of those that were planned in ``out``."""
+    plan, about = load_plan(_plan_file(out))
+    if not 0 <= number < about["tasks"]:
+        raise DataError(f"{out}: has no task {number}; there are {about['tasks']}")
+    score = score.model_copy(update=about["score"])
+    chosen = open_model(about["model"])
+    with _writing(out):
+        mine = plan.parts[number :: about["tasks"]]
+        _score(out, plan, mine, chosen, _scorer(chosen, score), score)
 
 
-def _find(
-    batch: list[tuple[dict[str, Any], Frame, np.ndarray]], engine: "Engine", ensemble: "Ensemble"
-) -> Iterator[tuple[dict[str, Any], list[dict[str, float]]]]:
-    maps = engine.probabilities(np.stack([picture for _, _, picture in batch]))
-    for (facts, frame, _), probability in zip(batch, maps, strict=True):
-        boxes = [vars(box).copy() for box in ensemble.boxes(probability, frame)]
-        yield {**facts, "probability": round(float(probability.max()), 6)}, boxes
+def publish_scores(out: Path, *, score: "ScoreSettings") -> dict[str, Any]:
+    """Reconcile what the tasks have done and write the tables; returns the summary."""
+    plan, about = load_plan(_plan_file(out))
+    score = score.model_copy(update=about["score"])
+    scorer = _scorer(open_model(about["model"]), score)
+    with _writing(out, clean=True):
+        return _publish(out, plan, scorer, score.overlays, keep_older=not about["rescore"])
+
+
+def _tasks(parts: Sequence[Sequence[str]], task_images: int) -> int:
+    images = sum(map(len, parts))
+    return min(MOST_TASKS, len(parts), -(-images // task_images))
+
+
+def _score(
+    out: Path,
+    plan: Plan,
+    parts: Sequence[Sequence[str]],
+    model: Model,
+    scorer: Scorer,
+    settings: "ScoreSettings",
+) -> None:
+    store = Store(out)
+    done = store.done(scorer, settings.overlays)
+    left = list(left_of(parts, done))
+    if not left:
+        return
+    engine = open_engine(
+        model.package,
+        scorer.engine,
+        batch_size=settings.batch_size,
+        precision=scorer.precision,
+    )
+    work = Work(store, scorer, engine, model.package.ensemble, plan.paths(), settings.overlays)
+    total = sum(map(len, parts))
+    score_parts(work, left, total - sum(map(len, left)), total)
+
+
+def _publish(
+    out: Path, plan: Plan, scorer: Scorer, overlays: str, *, keep_older: bool
+) -> dict[str, Any]:
+    parts = list(Store(out).parts())
+    own = [part for part in parts if part.scorer.key == scorer.key]
+    others = [part for part in parts if part.scorer.key != scorer.key]
+    found = publish(out, plan, own + others if keep_older else own, overlays)
+    return found
+
+
+def _scorer(model: Model, settings: "ScoreSettings") -> Scorer:
+    engine = choose() if settings.engine == "auto" else settings.engine
+    precision = "float32"
+    if engine == "openvino" and settings.precision != precision:
+        measured = model.agreement.get(settings.precision, {})
+        if measured.get("passed") is True:
+            precision = settings.precision
+        else:
+            print(
+                f"{model.uri}: its promotion did not find that {settings.precision} agrees with "
+                "float32; scoring in float32",
+                file=sys.stderr,
+            )
+    return Scorer(model.uri, model.version, model.digest, engine, precision, settings.flip)
+
+
+def _plan_file(out: Path) -> Path:
+    return out / ".scoring" / "plan.json"
+
+
+def _unpacked(out: Path) -> Path:
+    return out / ".scoring" / "unpacked"
+
+
+@contextmanager
+def _writing(out: Path, *, clean: bool = False) -> Iterator[None]:
+    """Share ``out`` with runs beside this one; with ``clean`` the last removes what was unpacked.
+
+    A full disk and a folder that may not be written become one line.
+    """
+    try:
+        (out / ".scoring").mkdir(parents=True, exist_ok=True)
+        with (out / ".scoring" / "shared").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            yield
+            if clean and try_lock(file):
+                shutil.rmtree(_unpacked(out), ignore_errors=True)
+    except OSError as error:
+        if error.errno in FULL:
+            raise DataError(
+                f"{printable(out)}: there is no room left; make room and run the same again: "
+                "what is finished is kept"
+            ) from None
+        if isinstance(error, PermissionError | NotADirectoryError | FileExistsError):
+            raise PneumoError(f"{printable(out)}: cannot be written ({error.strerror})") from None
+        raise
+
+
+@contextmanager
+def _alone_with(out: Path, plan: Plan) -> Iterator[None]:
+    """Several runs of one plan may share ``out``; DataError when another plan is on its way."""
+    with (out / ".scoring" / "running").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            if file.read().strip() != plan.key:
+                raise DataError(
+                    f"{printable(out)}: another run scores other files into it; wait for its "
+                    "end, or name another folder"
+                ) from None
+        else:
+            file.truncate(0)
+            file.write(plan.key)
+            file.flush()
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield

@@ -10,9 +10,10 @@ import pytest
 
 from pneumo import champion, registry
 from pneumo.candidacy import Seat, compared
+from pneumo.engines.package import GOLDEN
 from pneumo.errors import DataError, RegistryError, ServiceError
 from pneumo.files import sha256, sha256_of
-from pneumo.golden import FILE, phantoms
+from pneumo.golden import phantoms
 from pneumo.stages.promote import promote, promote_version, reject
 from pneumo.tracking import client
 from pneumo.verify import verify
@@ -91,7 +92,7 @@ def test_the_first_ensemble_becomes_champion_with_all_that_it_needs(results):
 
 def test_golden_images_are_synthetic_the_same_for_everybody_and_answered(results):
     promoted(results, FAIR)
-    with np.load(package_of(registry.version_at(client(), "champion")) / FILE) as golden:
+    with np.load(package_of(registry.version_at(client(), "champion")) / GOLDEN) as golden:
         assert golden["images"].shape == golden["probabilities"].shape == (4, 32, 32)
         assert (golden["images"] == phantoms(32)).all()
         assert golden["probabilities"].dtype == np.float32
@@ -195,7 +196,7 @@ def test_a_candidate_that_answers_the_golden_images_otherwise_is_refused(results
 
 def test_the_same_result_again_registers_nothing_and_loads_no_keras(results, monkeypatch):
     first = promoted(results, FAIR)
-    monkeypatch.setattr("pneumo.engines.KerasEngine", None)
+    monkeypatch.setattr("pneumo.engines.keras.KerasEngine", None)
     started = time.monotonic()
     again = promote(results.paths, results.settings)
     assert time.monotonic() - started < 5
@@ -211,7 +212,7 @@ def test_the_same_result_again_registers_nothing_and_loads_no_keras(results, mon
 def test_a_challenger_again_is_judged_again_without_keras(results, monkeypatch):
     promoted(results, GOOD)
     promoted(results, POOR)
-    monkeypatch.setattr("pneumo.engines.KerasEngine", None)
+    monkeypatch.setattr("pneumo.engines.keras.KerasEngine", None)
     assert promote(results.paths, results.settings).word == "kept"
 
 
@@ -287,7 +288,7 @@ def test_a_registered_ensemble_comes_back_byte_for_byte(results, tmp_path):
     package = registry.fetch_ensemble(client(), version, tmp_path / "fetched")
     for name in results.settings.models:
         source = results.paths["models"] / name / "model.keras"
-        assert sha256(package / f"{name}.keras") == sha256(source)
+        assert sha256(package.folder / f"{name}.keras") == sha256(source)
     assert json.loads((package / "ensemble.json").read_text())["threshold"] == 0.5
 
 

@@ -1,0 +1,126 @@
+"""What a person names to be scored: files, folders, and zip archives, which are unpacked first."""
+
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from pneumo.archive import LARGEST_BYTES, MOST_MEMBERS, fault_of, require_space, unpack_one
+from pneumo.dicom.folder import list_folder
+from pneumo.dicom.source import LARGEST_FILE_BYTES, leaves
+from pneumo.errors import DataError
+from pneumo.files import sha256, whole
+from pneumo.safe import printable
+
+HIDDEN = re.compile(r"\.(?!\.?$)|__MACOSX$")
+ZIP = b"PK\x03\x04"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One file to score: where its bytes are, and what it is called; or why it is not read.
+
+    ``file`` and ``image_id`` (its name without an extension) are texts from outside.
+    """
+
+    file: str
+    image_id: str
+    path: Path
+    reason: str = ""
+    message: str = ""
+
+
+def list_inputs(inputs: Sequence[Path], unpacked: Path) -> list[Item]:
+    """Every file that ``inputs`` name, in a fixed order, hidden ones aside.
+
+    The members of zip archives are written below ``unpacked`` under numbers; what cannot be trusted
+    in an archive, or is a link out of its folder, has a reason. Raises DataError when an input is
+    not there, or none holds a file.
+    """
+    if missing := [path for path in inputs if not path.exists() and not path.is_symlink()]:
+        raise DataError(f"{printable(missing[0])}: there is no such file or folder")
+    items = [item for source in inputs for item in _below(source, unpacked)]
+    if not items:
+        named = ", ".join(printable(path) for path in inputs)
+        raise DataError(f"{named}: holds no file")
+    return items
+
+
+def _below(source: Path, unpacked: Path) -> Iterator[Item]:
+    for path in list_folder(source):
+        if source.is_dir() and leaves(path, source):
+            yield _item(str(path), path, "link_outside", "is a link out of its folder")
+        elif _is_zip(path):
+            yield from _members(path, unpacked)
+        else:
+            yield _item(str(path), path)
+
+
+def _item(file: str, path: Path, reason: str = "", message: str = "") -> Item:
+    name = PurePosixPath(file).name
+    return Item(
+        file, re.sub(r"\.(dcm|dicom|png|jpe?g)$", "", name, flags=re.I), path, reason, message
+    )
+
+
+def _is_zip(path: Path) -> bool:
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return file.read(4) == ZIP
+    except OSError:
+        return False
+
+
+def _members(path: Path, unpacked: Path) -> Iterator[Item]:
+    """The members of an archive, which is unpacked once: its folder has the name of its sum."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [member for member in archive.infolist() if not member.is_dir()]
+            _check(path, members)
+            folder = unpacked / sha256(path)
+            if not folder.exists():
+                require_space(unpacked, sum(member.file_size for member in members))
+                _unpack(archive, members, folder)
+            yield from _unpacked(path, members, folder)
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        yield _item(str(path), path, "bad_archive", f"cannot be unpacked ({type(error).__name__})")
+
+
+def _check(path: Path, members: Sequence[zipfile.ZipInfo]) -> None:
+    total = sum(member.file_size for member in members)
+    if len(members) > MOST_MEMBERS or total > LARGEST_BYTES:
+        raise DataError(
+            f"{printable(path)}: holds {len(members):,} files, {total / 2**30:.0f} GiB; at most "
+            f"{MOST_MEMBERS:,} and {LARGEST_BYTES // 2**30} GiB are unpacked"
+        )
+
+
+def _unpack(archive: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo], folder: Path) -> None:
+    with whole(folder) as aside:
+        aside.mkdir(parents=True)
+        for number, member in enumerate(members):
+            if not _fault(member):
+                try:
+                    unpack_one(archive, member, aside / str(number))
+                except DataError:
+                    (aside / str(number)).unlink(missing_ok=True)
+
+
+def _unpacked(path: Path, members: Sequence[zipfile.ZipInfo], folder: Path) -> Iterator[Item]:
+    for number, member in enumerate(members):
+        if any(HIDDEN.match(part) for part in PurePosixPath(member.filename).parts):
+            continue
+        file, target = f"{path}/{member.filename}", folder / str(number)
+        fault = _fault(member)
+        if not fault and not target.exists():
+            fault = "cannot be unpacked"
+        yield _item(file, target, "bad_member" if fault else "", fault)
+
+
+def _fault(member: zipfile.ZipInfo) -> str:
+    if member.file_size > LARGEST_FILE_BYTES:
+        return f"has {member.file_size:,} bytes; at most {LARGEST_FILE_BYTES:,} are read"
+    return fault_of(member)

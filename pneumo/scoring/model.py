@@ -1,0 +1,96 @@
+"""Which ensemble scores: a registered version, fetched once and kept by its sum, or a folder."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pneumo.engines import cache
+from pneumo.engines.package import MANIFEST, Package
+from pneumo.errors import PneumoError, RegistryError, ServiceError
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+NAME = re.compile(r"models:/(?P<name>[\w.-]+)(?:/(?P<version>\d+)|@(?P<alias>[\w.-]+))")
+CHAMPION = "models:/pneumonia-ensemble@champion"
+
+
+@dataclass(frozen=True)
+class Model:
+    """An ensemble whose files are here; ``version`` is 0 for one that comes from a folder."""
+
+    uri: str
+    version: int
+    package: Package
+    agreement: Mapping[str, Any]
+    """What was measured of each precision at the promotion: see ``agreement.py``."""
+
+    @property
+    def digest(self) -> str:
+        """The sum that names the ensemble."""
+        return self.package.digest
+
+
+def open_model(uri: str) -> Model:
+    """The ensemble that ``uri`` names, every file of it checked against its manifest.
+
+    ``uri`` is ``models:/pneumonia-ensemble/7``, ``models:/pneumonia-ensemble@champion``, or a
+    folder with a registered ensemble's files. Raises PneumoError when there is none, RegistryError
+    when a file is not the registered one, ServiceError when there is no server.
+    """
+    if found := NAME.fullmatch(uri):
+        return _registered(**found.groupdict())
+    folder = Path(uri)
+    if not (folder / MANIFEST).is_file():
+        raise PneumoError(
+            f"{uri}: is neither a registered ensemble, such as {CHAMPION}, nor a folder with a "
+            f"{MANIFEST}"
+        )
+    package = Package(folder)
+    package.check()
+    return Model(str(folder), 0, package, {})
+
+
+def _registered(name: str, version: str | None, alias: str | None) -> Model:
+    from pneumo import registry
+    from pneumo.tracking import client
+
+    server = client()
+    if server is None:
+        raise ServiceError(
+            "MLFLOW_TRACKING_URI names no server; run `pneumo up`, then `. .pneumo/env`"
+        )
+    if name != registry.ENSEMBLE:
+        raise PneumoError(f"{name}: is no ensemble; give models:/{registry.ENSEMBLE}/VERSION")
+    found = registry.version_of(server, version) if version else _at(server, alias or "")
+    digest = found.tags.get(registry.SUM, "")
+    where = f"{name} version {found.version}"
+
+    def fetch(aside: Path) -> None:
+        registry.fetch_ensemble(server, found, aside).folder.rename(aside / "package")
+
+    def holds(path: Path) -> bool:
+        try:
+            Package(path / "package", where, digest).check()
+        except RegistryError:
+            return False
+        return True
+
+    folder = cache.kept("ensembles", digest or where, fetch, holds) / "package"
+    package = Package(folder, where, digest)
+    agreement = json.loads(found.tags.get("pneumo.agreement", "{}"))
+    return Model(f"models:/{name}/{found.version}", int(found.version), package, agreement)
+
+
+def _at(server: Any, alias: str) -> "ModelVersion":
+    from pneumo import registry
+
+    found = registry.version_at(server, alias)
+    if found is None:
+        raise RegistryError(
+            f"{registry.ENSEMBLE} has no {alias} yet; run `airflow dags trigger pneumonia_train`"
+        )
+    return found

@@ -1,0 +1,165 @@
+"""Finished parts on disk: rows and pictures of some contents, there whole or not at all.
+
+A part is a folder ``shards/ENGINE/KEY`` of the results. It is written aside, flushed and renamed;
+``part.json`` holds the sum of its rows and the sizes of its pictures. Contents that several parts
+hold have equal rows, so it does not matter which one is read.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pneumo.files import sha256, sha256_of
+
+ROWS, ABOUT = "rows.parquet", "part.json"
+OverlayName = Literal["none", "positive", "all"]
+OVERLAYS: tuple[str, ...] = get_args(OverlayName)
+SCHEMA = pa.schema(
+    [
+        ("content", pa.string()),
+        ("reason", pa.string()),
+        ("message", pa.string()),
+        ("rows", pa.int32()),
+        ("columns", pa.int32()),
+        ("view", pa.string()),
+        ("spacing_mm", pa.float64()),
+        ("instance_uid", pa.string()),
+        ("probability", pa.float64()),
+        ("boxes", pa.string()),
+        ("overlay", pa.string()),
+        ("seconds", pa.float64()),
+    ]
+)
+"""One row per content. ``boxes`` is JSON in original pixels; ``reason`` is blank when scored."""
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """What rows depend on beside the content: model, engine and how it is asked."""
+
+    model: str
+    version: int
+    digest: str
+    engine: str
+    precision: str
+    flip: bool
+
+    @cached_property
+    def key(self) -> str:
+        """A name for the folder of its parts; the number of a version does not matter."""
+        facts = [self.digest, self.engine, self.precision, self.flip]
+        return sha256_of(facts)[:32]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One finished part: where it is, and by whom it was scored."""
+
+    folder: Path
+    scorer: Scorer
+    overlays: str
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Its rows, as ``SCHEMA`` says."""
+        return pq.read_table(self.folder / ROWS).to_pylist()
+
+
+class Store:
+    """The finished parts below a folder of results."""
+
+    def __init__(self, out: Path) -> None:
+        self.folder = out / "shards"
+
+    def parts(self) -> Iterator[Part]:
+        """Every part whose sums hold, newest version of the model first; the rest is removed."""
+        found = []
+        for about in self.folder.glob(f"*/*/{ABOUT}"):
+            if part := _read(about.parent):
+                found.append(part)
+            else:
+                shutil.rmtree(about.parent, ignore_errors=True)
+        yield from sorted(found, key=lambda part: (-part.scorer.version, str(part.folder)))
+
+    def done(self, scorer: Scorer | None, overlays: str) -> set[str]:
+        """The contents that ``scorer`` (None: anyone) has finished, with the pictures wanted."""
+        enough = OVERLAYS[OVERLAYS.index(overlays) :]
+        return {
+            row["content"]
+            for part in self.parts()
+            if (scorer is None or part.scorer.key == scorer.key) and part.overlays in enough
+            for row in part.rows()
+        }
+
+    def path(self, scorer: Scorer, contents: Sequence[str], overlays: str) -> Path:
+        """Where the part of these contents is, or will be."""
+        return self.folder / scorer.key / sha256_of([overlays, *contents])[:32]
+
+    @contextmanager
+    def claimed(self, path: Path, *, wait: bool = False) -> Iterator[bool]:
+        """Whether this process alone works on the part ``path``; another may do so already."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_name(f".{path.name}.lock")
+        with lock.open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                yield False
+                return
+            yield True
+
+
+def write_part(
+    path: Path, scorer: Scorer, overlays: str, rows: Sequence[Mapping[str, Any]], pictures: Path
+) -> None:
+    """Add rows and sums to the folder ``pictures`` and give it its name ``path``.
+
+    A part that is there already, of another process, stays.
+    """
+    pq.write_table(pa.Table.from_pylist(list(rows), SCHEMA), pictures / ROWS)
+    about = {
+        "rows": sha256(pictures / ROWS),
+        "pictures": {p.name: p.stat().st_size for p in sorted(pictures.glob("*.png"))},
+        "scorer": asdict(scorer),
+        "overlays": overlays,
+    }
+    (pictures / ABOUT).write_text(json.dumps(about, sort_keys=True), encoding="utf-8")
+    for name in (ROWS, ABOUT):
+        _flush(pictures / name)
+    try:
+        pictures.rename(path)
+    except OSError:
+        if not _read(path):
+            shutil.rmtree(path)
+            pictures.rename(path)
+        else:
+            shutil.rmtree(pictures)
+    _flush(path.parent)
+
+
+def _read(folder: Path) -> Part | None:
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        sizes = {p.name: p.stat().st_size for p in folder.glob("*.png")}
+        if sha256(folder / ROWS) != about["rows"] or sizes != about["pictures"]:
+            return None
+        return Part(folder, Scorer(**about["scorer"]), about["overlays"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

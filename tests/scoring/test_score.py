@@ -1,0 +1,192 @@
+import json
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from pneumo.boxes import Frame
+from pneumo.dicom import read_square
+from pneumo.engines.choose import open_engine
+from pneumo.engines.package import Package
+from pneumo.ensemble import image_level
+from pneumo.errors import DataError, PneumoError
+from pneumo.rsna import read_submission
+from pneumo.stages.score import score
+
+pytestmark = pytest.mark.usefixtures("cache")
+
+
+@pytest.fixture(scope="module")
+def predictions(undisturbed) -> pd.DataFrame:
+    return pd.read_parquet(undisturbed / "predictions.parquet")
+
+
+def test_every_file_has_one_row_and_the_counts_add_up(undisturbed, predictions, inbox):
+    summary = json.loads((undisturbed / "summary.json").read_text())
+    assert (summary["scored"], summary["rejected"]) == (inbox.good, inbox.bad)
+    assert summary["files"] == inbox.good + inbox.bad == len(predictions)
+    assert predictions["file"].is_unique
+    assert (predictions["status"] == "scored").sum() == inbox.good
+    assert 5 < summary["positive"] < inbox.good - 5
+
+
+def test_what_is_not_read_is_rejected_with_its_reason(undisturbed, inbox):
+    rejected = pd.read_csv(undisturbed / "rejected.csv")
+    names = rejected["file"].str.removeprefix(f"{inbox.folder}/")
+    assert dict(zip(names, rejected["reason"], strict=True)) == {
+        "broken.zip": "bad_archive",
+        "empty.dcm": "empty_file",
+        "outside.dcm": "link_outside",
+        "study.zip/../../escaped.dcm": "bad_member",
+        "study.zip/notes.txt": "not_dicom",
+        "torn.dcm": rejected["reason"].iloc[-1],
+    }
+    assert not rejected["message"].str.contains(str(inbox.folder), regex=False).any()
+
+
+def test_a_row_holds_what_the_networks_give_for_the_radiograph(predictions, balanced_package):
+    package = Package(balanced_package)
+    engine = open_engine(package, "tensorflow")
+    for row in predictions[predictions["status"] == "scored"].iloc[:3].itertuples():
+        square = read_square(Path(row.file), 32)
+        size = square.rows, square.columns
+        assert (row.rows, row.columns, row.view) == (*size, square.facts.view)
+        (probability,) = engine.probabilities(square.pixels[None])
+        assert row.probability == pytest.approx(float(image_level(probability)), abs=1e-5)
+        boxes = package.ensemble.boxes(probability, Frame(*size, 32))
+        assert len(json.loads(row.boxes)) == len(boxes)
+
+
+def test_boxes_in_millimetres_are_those_in_pixels_times_the_spacing(predictions):
+    rows = predictions[(predictions["boxes"].str.len() > 2) & predictions["spacing_mm"].notna()]
+    assert len(rows) > 5
+    for row in rows.itertuples():
+        for pixels, mm in zip(json.loads(row.boxes), json.loads(row.boxes_mm), strict=True):
+            assert mm["width"] == pytest.approx(pixels["width"] * row.spacing_mm, abs=0.01)
+
+
+def test_a_picture_without_spacing_has_no_millimetres(predictions):
+    (row,) = predictions[predictions["file"].str.endswith("/grey.jpg")].itertuples()
+    assert pd.isna(row.boxes_mm)
+    assert row.instance_uid == ""
+
+
+def test_copies_are_counted_and_get_the_row_of_the_first(predictions, undisturbed):
+    copies = predictions[predictions["duplicate_of"] != ""]
+    assert len(copies) == 5  # two copies, another's content, and two members of the archive
+    known = predictions.set_index("file")
+    for row in copies.itertuples():
+        assert row.probability == known.loc[row.duplicate_of, "probability"]
+    summary = json.loads((undisturbed / "summary.json").read_text())
+    assert summary["duplicate_files"] == 5
+    assert summary["duplicate_uids"] == 4  # one of the copies is a PNG
+
+
+def test_another_radiograph_of_a_known_name_has_a_line_of_its_own(undisturbed, predictions):
+    found = read_submission(undisturbed / "submission.csv")
+    twice = [name for name in found if name.endswith("~2")]
+    assert len(twice) == 2  # and grey.jpg beside grey.png
+    assert set(found) == set(predictions.loc[predictions["status"] == "scored", "image_id"])
+
+
+def test_no_cell_is_a_formula(undisturbed):
+    for name in ("predictions.csv", "rejected.csv", "submission.csv"):
+        table = pd.read_csv(undisturbed / name, dtype=str, keep_default_na=False)
+        for column in table.columns:
+            assert not table[column].str.startswith(("=", "+", "-", "@")).any(), (name, column)
+    assert "'=cmd(" in (undisturbed / "submission.csv").read_text()
+
+
+def test_csv_and_parquet_hold_the_same_rows(undisturbed, predictions):
+    table = pd.read_csv(undisturbed / "predictions.csv")
+    assert table["content"].fillna("").tolist() == predictions["content"].tolist()
+    assert table["probability"].dropna().to_numpy() == pytest.approx(
+        predictions["probability"].dropna().to_numpy()
+    )
+
+
+def test_those_with_opacities_have_a_picture_that_shows_their_boxes(undisturbed, predictions):
+    positive = predictions[(predictions["status"] == "scored") & (predictions["boxes"] != "[]")]
+    drawn = {path.name for path in (undisturbed / "overlays").iterdir()}
+    assert drawn == set(positive["overlay"])
+    for row in positive.itertuples():
+        with Image.open(undisturbed / "overlays" / row.overlay) as picture:
+            assert max(picture.size) == 512
+            assert picture.mode == "RGB"
+            colours = {colour: count for count, colour in picture.getcolors(512 * 512)}
+            assert colours[(255, 220, 0)] > 50
+
+
+def test_a_second_run_scores_nothing_and_gives_the_same_bytes(
+    undisturbed, inbox, balanced_package, score_settings, monkeypatch
+):
+    before = {p.name: p.read_bytes() for p in undisturbed.iterdir() if p.is_file()}
+    monkeypatch.setattr("pneumo.stages.score.open_engine", lambda *a, **k: pytest.fail("scored"))
+    score([inbox.folder], undisturbed, str(balanced_package), score=score_settings)
+    assert {p.name: p.read_bytes() for p in undisturbed.iterdir() if p.is_file()} == before
+
+
+def test_the_size_of_batches_and_parts_changes_no_byte_of_the_submission(
+    undisturbed, inbox, balanced_package, score_settings, tmp_path
+):
+    other = score_settings.model_copy(
+        update={"part_images": 5, "batch_size": 3, "overlays": "none"}
+    )
+    score([inbox.folder], tmp_path / "out", str(balanced_package), score=other)
+    submission = (tmp_path / "out/submission.csv").read_bytes()
+    assert submission == (undisturbed / "submission.csv").read_bytes()
+    assert list((tmp_path / "out/overlays").iterdir()) == []
+
+
+def test_a_part_that_was_damaged_is_scored_again(
+    inbox, balanced_package, score_settings, undisturbed, tmp_path
+):
+    out = tmp_path / "out"
+    score([inbox.folder], out, str(balanced_package), score=score_settings)
+    rows, _, _, picture, *_ = sorted(out.glob("shards/*/*/*.p*"), key=lambda p: p.suffix)[::-1]
+    rows = next(out.glob("shards/*/*/rows.parquet"))
+    rows.write_bytes(rows.read_bytes()[:-9])
+    picture.write_bytes(b"")
+    score([inbox.folder], out, str(balanced_package), score=score_settings)
+    assert (out / "submission.csv").read_bytes() == (undisturbed / "submission.csv").read_bytes()
+    assert all(path.stat().st_size for path in (out / "overlays").iterdir())
+
+
+def test_mirrored_pictures_are_averaged_in(inbox, balanced_package, score_settings, tmp_path):
+    flip = score_settings.model_copy(update={"flip": True, "overlays": "none"})
+    file = sorted(inbox.folder.glob("*.dcm"))[3]
+    score([file], tmp_path / "out", str(balanced_package), score=flip)
+    (row,) = pq.read_table(tmp_path / "out/predictions.parquet").to_pylist()
+    engine = open_engine(Package(balanced_package), "openvino")
+    square = read_square(file, 32).pixels
+    plain = engine.probabilities(square[None])
+    mirrored = engine.probabilities(square[None, :, ::-1])
+    expected = float(image_level((plain + mirrored[:, :, ::-1]) / 2)[0])
+    assert row["probability"] == pytest.approx(expected, abs=1e-6)
+    assert abs(float(image_level(plain)[0]) - expected) > 1e-6
+
+
+def test_bfloat16_scores_only_where_its_agreement_was_measured(
+    inbox, balanced_package, score_settings, tmp_path, capsys
+):
+    wanted = score_settings.model_copy(update={"precision": "bfloat16", "overlays": "none"})
+    file = sorted(inbox.folder.glob("*.dcm"))[3]
+    summary = score([file], tmp_path / "out", str(balanced_package), score=wanted)
+    assert summary["precisions"] == {"openvino float32": 1}
+    assert "scoring in float32" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["nowhere", "empty"])
+def test_inputs_that_hold_nothing_are_a_users_mistake(
+    tmp_path, balanced_package, score_settings, name
+):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=f"{name}: (holds no file|there is no such)"):
+        score([tmp_path / name], tmp_path / "out", str(balanced_package), score=score_settings)
+
+
+def test_a_model_that_is_none_is_a_users_mistake(tmp_path, inbox, score_settings):
+    with pytest.raises(PneumoError, match="is neither a registered ensemble"):
+        score([inbox.folder], tmp_path / "out", str(tmp_path), score=score_settings)
