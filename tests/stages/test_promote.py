@@ -289,7 +289,7 @@ def test_a_registered_ensemble_comes_back_byte_for_byte(results, tmp_path):
     for name in results.settings.models:
         source = results.paths["models"] / name / "model.keras"
         assert sha256(package.folder / f"{name}.keras") == sha256(source)
-    assert json.loads((package / "ensemble.json").read_text())["threshold"] == 0.5
+    assert json.loads((package.folder / "ensemble.json").read_text())["threshold"] == 0.5
 
 
 def test_results_that_are_missing_or_disagree_say_what_to_run(results):
