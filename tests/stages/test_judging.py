@@ -151,3 +151,41 @@ def test_maps_of_another_size_are_refused(choice, prepared_folder, settings, tmp
     options = {"models": settings.models, "evaluate": settings.evaluate}
     with pytest.raises(DataError, match=r"\(20, 64, 64\), but the prepared data need \(20, 32, 32"):
         evaluate(prepared_folder, tmp_path, choice, tmp_path / "out", **options)
+
+
+@pytest.mark.parametrize("positives", [True, False])
+def test_an_ensemble_that_calls_nothing_and_a_test_set_of_healthy_people_are_reported(
+    positives, choice, prepared_folder, networks_folder, settings, tmp_path
+):
+    silent = json.loads(choice.read_text())
+    for one in silent.values():
+        one["gate"] = 1.0
+    (tmp_path / "silent.json").write_text(json.dumps(silent))
+    prepared = copytree(prepared_folder, tmp_path / "prepared")
+    if not positives:
+        index, boxes = (
+            pd.read_parquet(prepared / f"{name}.parquet") for name in ("index", "boxes")
+        )
+        test = index["split"] == "test"
+        index.loc[test, ["target", "class"]] = [0, "Normal"]
+        index.to_parquet(prepared / "index.parquet")
+        kept = ~boxes["patientId"].isin(index.loc[test, "patientId"])
+        boxes[kept].to_parquet(prepared / "boxes.parquet")
+    options = {"models": settings.models, "evaluate": settings.evaluate}
+    evaluate(prepared, networks_folder, tmp_path / "silent.json", tmp_path / "out", **options)
+    metrics = json.loads((tmp_path / "out/metrics.json").read_text())
+    assert metrics["ensemble"]["map"] == 0
+    assert ("auroc" in metrics["ensemble"]) == positives
+    page = (tmp_path / "out/report.html").read_text()
+    assert "Not shown to be better than boxes that never look" in page
+
+
+def test_a_choice_that_is_none_is_refused(prepared_folder, networks_folder, settings, tmp_path):
+    options = {"models": settings.models, "evaluate": settings.evaluate}
+    for text, words in (("[]", "no choice of `pneumo tune`"), ("{", "run `pneumo tune`")):
+        (tmp_path / "ensemble.json").write_text(text)
+        with pytest.raises(DataError, match=words):
+            evaluate(
+                prepared_folder, networks_folder, tmp_path / "ensemble.json", tmp_path / "out",
+                **options,
+            )  # fmt: skip
