@@ -18,7 +18,6 @@ from pneumo.dicom.header import Header, named
 from pneumo.dicom.native import native, rle
 from pneumo.dicom.refusal import Refused, refuse
 from pneumo.dicom.syntaxes import ENCAPSULATED, JPEG_2000, JPEG_LS, NATIVE, RLE
-from pneumo.safe import printable
 
 HARMLESS = "Invalid SOS parameters"  # a wrong spectral range, ignored in sequential JPEG
 
@@ -44,6 +43,10 @@ def encoded(header: Header, layout: Layout) -> Encoded:
     """Take pixel data out of the header and check what they say of themselves."""
     data, syntax = header.raw(PIXEL_DATA), header.syntax
     if syntax in NATIVE:
+        if header.is_undefined(PIXEL_DATA):
+            refuse("bad_fragments", f"{named(PIXEL_DATA)} is in fragments, but of no compression")
+        if not header.little_endian and layout.allocated == 8 and header.is_words(PIXEL_DATA):
+            data = np.frombuffer(data, "u2", len(data) // 2).byteswap().tobytes()  # PS3.5 8.2
         return Encoded(data, layout, syntax, header.little_endian)
     if syntax not in ENCAPSULATED:
         said = f"(0002,0010) Transfer Syntax UID is {_name(syntax)}"
@@ -102,7 +105,10 @@ def jpeg_8_bit(data: bytes, **scale: int) -> np.ndarray:
 def _name(syntax: str) -> str:
     from pydicom.uid import UID  # slow to import, and seldom needed
 
-    return UID(syntax).name if UID(syntax).is_transfer_syntax else printable(syntax)
+    if UID(syntax).is_transfer_syntax:
+        return str(UID(syntax).name)
+    is_number = len(syntax) <= 64 and not syntax.strip("0123456789.")
+    return syntax if is_number else f"a text of {len(syntax)} characters"
 
 
 def _checked(data: bytes, layout: Layout, syntax: str) -> streams.Shape:
@@ -119,9 +125,7 @@ def _decoder(pixels: Encoded) -> Callable[[bytes], np.ndarray]:
         return imagecodecs.jpeg2k_decode
     if pixels.syntax in JPEG_LS and process == streams.JPEG_LS:
         return imagecodecs.jpegls_decode
-    if process == streams.LOSSLESS:
-        return imagecodecs.jpegsof3_decode
-    if process in streams.BASELINE:
+    if process == streams.LOSSLESS or process in streams.BASELINE:
         return jpeg_8_bit if pixels.is_8_bit_jpeg else imagecodecs.jpeg8_decode
     refuse("unsupported_syntax", f"the codestream's process is SOF {process:#x}; it is not read")
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from pneumo.dicom.guards import PHOTOMETRIC_INTERPRETATION, REPRESENTATION
+from pneumo.dicom.guards import ALLOCATED, PHOTOMETRIC_INTERPRETATION, REPRESENTATION, STORED
 from pneumo.dicom.header import Header, named
 from pneumo.dicom.refusal import refuse
 from pneumo.safe import code
@@ -56,20 +56,28 @@ def display(header: Header) -> Display:
 
     Raises Refused: ``bad_rescale``, ``bad_window``, ``bad_lut``, ``bad_header``.
     """
+    signed = header.integer(REPRESENTATION, 0) == 1  # pydicom decodes it with a sequence
     modality = next(iter(header.items(MODALITY_LUT)), None)
     slope, intercept = header.decimal(SLOPE, 1.0), header.decimal(INTERCEPT, 0.0)
     if modality is None:
         _check_rescale(slope, intercept)
     voi = next(iter(header.items(VOI_LUT)), None)
-    signed = header.integer(REPRESENTATION, 0) == 1
+    below_0 = modality is None and _lowest(header, slope, intercept, signed=signed) < 0
     return Display(
         slope=slope,
         intercept=intercept,
         modality=None if modality is None else _lut(modality, signed=signed),
-        voi=_window(header) if voi is None else _lut(voi, signed=signed or intercept < 0),
+        voi=_window(header) if voi is None else _lut(voi, signed=below_0),
         inverted=_is_inverted(header),
         padding=_padding(header, signed=signed),
     )
+
+
+def _lowest(header: Header, slope: float, intercept: float, *, signed: bool) -> float:
+    """The lowest value that a pixel can have after its rescale."""
+    bits = header.integer(STORED) or header.integer(ALLOCATED) or 16
+    first = -(1 << (bits - 1)) if signed else 0
+    return intercept + min(slope * first, slope * (first + (1 << bits) - 1))
 
 
 def _check_rescale(slope: float, intercept: float) -> None:

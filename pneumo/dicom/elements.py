@@ -26,10 +26,11 @@ UNDEFINED, ITEM, END = 0xFFFFFFFF, b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0\0\0\0
 
 
 class Element(NamedTuple):
-    """A value as it is stored, and its representation."""
+    """A value as it is stored, its representation, and the length that it says."""
 
     VR: str
     value: bytes
+    length: int
 
 
 class Elements(dict[int, Element]):
@@ -85,7 +86,7 @@ def _element(data: bytes, at: int, tag: int) -> tuple[Element, int] | None:
         end = after = start + length
     if not start <= end <= len(data):
         return None
-    return Element(representation.decode(), data[start:end]), after
+    return Element(representation.decode(), data[start:end], length), after
 
 
 def _end_of_items(data: bytes, at: int) -> int:

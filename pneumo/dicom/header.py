@@ -8,7 +8,7 @@ are stored.
 import math
 from typing import TYPE_CHECKING, Literal, NoReturn
 
-from pneumo.dicom.elements import Element, Elements
+from pneumo.dicom.elements import UNDEFINED, Element, Elements
 from pneumo.dicom.refusal import refuse
 
 if TYPE_CHECKING:
@@ -94,6 +94,14 @@ class Header:
         """Whether an element's VR is that of signed numbers."""
         return self._vr(tag) in ("SS", "SL")
 
+    def is_words(self, tag: int) -> bool:
+        """Whether an element says that it holds 16-bit words."""
+        return self._vr(tag) == "OW"
+
+    def is_undefined(self, tag: int) -> bool:
+        """Whether an element has no length of its own, as encapsulated pixel data have none."""
+        return getattr(self._element(tag), "length", 0) == UNDEFINED
+
     def _element(self, tag: int) -> "RawDataElement | DataElement | Element | None":
         try:
             return self._dataset.get_item(tag)
@@ -103,7 +111,7 @@ class Header:
     def _vr(self, tag: int) -> str:
         element = self._element(tag)
         declared = getattr(element, "VR", None)
-        return declared or IMPLICIT.get(tag, "US")
+        return IMPLICIT.get(tag, "US") if declared in (None, "UN") else declared
 
     def _order(self, tag: int) -> Literal["little", "big"]:
         return "little" if getattr(self._element(tag), "is_little_endian", True) else "big"

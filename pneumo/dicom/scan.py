@@ -25,6 +25,7 @@ INSTANCE_UID = 0x00080018
 SPACING, IMAGER_SPACING = 0x00280030, 0x00181164
 UID = re.compile(r"[0-9.]{1,64}")  # PS3.5 9.1
 GREY_LEVELS = np.arange(256, dtype=np.uint8)
+LONGEST_AGE = 6  # digits
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,8 @@ def age_years(text: str) -> float | None:
     """Years from an Age String such as 045Y or 018M (PS3.5 6.2), or a bare number."""
     units = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
     digits, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "Y")
-    return int(digits) * units[unit] if digits.isascii() and digits.isdigit() else None
+    known = digits.isascii() and digits.isdigit() and len(digits) <= LONGEST_AGE
+    return int(digits) * units[unit] if known else None
 
 
 def _code(text: str) -> str:

@@ -1,6 +1,7 @@
 """DICOM files made for tests, compressed by encoders that the reader does not decode with."""
 
 import io
+import struct
 
 import imagecodecs
 import numpy as np
@@ -83,6 +84,37 @@ def encode(codes, data, syntax):
     stream = io.BytesIO()
     Image.fromarray(codes.astype(np.uint8)).save(stream, "JPEG", quality=95)
     return stream.getvalue()
+
+
+def lossless_jpeg(stored, bits, *, every=0, shift=0):
+    """ISO 10918-1 annex H, first predictor: restarts ``every`` so many rows, point transform."""
+    rows, columns = stored.shape
+    bands = [stored[at : at + (every or rows)] >> shift for at in range(0, rows, every or rows)]
+    segments = [
+        b"\xc3" + struct.pack(">HBHHB3B", 11, bits, rows, columns, 1, 1, 0x11, 0),
+        b"\xc4" + struct.pack(">HB16B", 36, 0, *[0] * 4, 17, *[0] * 11) + bytes(range(17)),
+        b"\xdd" + struct.pack(">HH", 4, every * columns),
+        b"\xda" + struct.pack(">HB5B", 8, 1, 1, 0, 1, 0, shift),
+    ]
+    scan = b"".join(
+        (b"\xff" + bytes([0xD0 + (number - 1) % 8]) if number else b"")
+        + _differences(band, bits - shift)
+        for number, band in enumerate(bands)
+    )
+    return b"\xff\xd8" + b"".join(b"\xff" + part for part in segments) + scan + b"\xff\xd9"
+
+
+def _differences(band, bits):
+    left = np.roll(band, 1, axis=1)
+    left[1:, 0], left[0, 0] = band[:-1, 0], 1 << (bits - 1)
+    text = ""
+    for value in (band - left).ravel().tolist():
+        size = abs(value).bit_length()
+        text += f"{size:05b}"
+        if size:
+            text += f"{value if value > 0 else value + (1 << size) - 1:0{size}b}"
+    text += "1" * (-len(text) % 8)
+    return int(text, 2).to_bytes(len(text) // 8, "big").replace(b"\xff", b"\xff\0")
 
 
 def write(path, data):

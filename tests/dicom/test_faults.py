@@ -103,6 +103,28 @@ def test_inflation_and_run_length_bombs_are_stopped(tmp_path):
     assert reason_of(write(path, data)) == "size_differs"
 
 
+def test_fragments_in_a_syntax_without_compression_are_no_pixels(tmp_path):
+    data = dataset(values(8), bits=8, allocated=8, syntax=uid.RLELossless)
+    data.PixelData = encapsulate([values(8).astype(np.uint8).tobytes() + b"\0"])
+    path = write(tmp_path / "a.dcm", data)
+    named = path.read_bytes().replace(b"1.2.840.10008.1.2.5\0", b"1.2.840.10008.1.2.1\0")
+    path.write_bytes(named)
+    assert reason_of(path) == "bad_fragments"
+
+
+def test_an_absurd_age_is_unknown_and_stops_nothing(tmp_path):
+    data = dataset(values(12))
+    data.add_new(0x00101010, "LO", "9" * 1000)
+    assert read_radiograph(write(tmp_path / "a.dcm", data)).age is None
+
+
+def test_a_name_in_place_of_a_transfer_syntax_is_not_repeated(tmp_path):
+    path = write(tmp_path / "a.dcm", dataset(values(12)))
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"1.2.840.10008.1.2.1\0", b"CANARY.CANARY.CANARY"))
+    assert reason_of(path) == "unsupported_syntax"
+
+
 @pytest.mark.parametrize("share", [0.01, 0.05, 0.2, 0.5, 0.9])
 def test_a_file_that_ends_early_is_truncated(tmp_path, share):
     path = write(tmp_path / "a.dcm", dataset(values(12)))

@@ -18,6 +18,7 @@ from tests.dicom.files import (
     UNCOMPRESSED,
     dataset,
     encode,
+    lossless_jpeg,
     reference,
     values,
     write,
@@ -81,6 +82,26 @@ def test_a_frame_may_be_cut_into_fragments(tmp_path):
     assert (
         read_radiograph(write(tmp_path / "a.dcm", data)).pixels == reference(values(12), 12)
     ).all()
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_bytes_in_big_endian_words_are_exchanged(tmp_path, signed):
+    stored = values(8, signed, shape=(97, 83))
+    data = dataset(stored, bits=8, allocated=8, signed=signed, syntax=uid.ExplicitVRBigEndian)
+    data["PixelData"].VR = "OW"
+    data.PixelData = np.frombuffer(data.PixelData, "<u2").astype(">u2").tobytes()
+    read = read_radiograph(write(tmp_path / "a.dcm", data)).pixels
+    assert (read == reference(stored, 8)).all()
+
+
+@pytest.mark.parametrize(("every", "shift"), [(1, 0), (8, 0), (0, 2), (8, 2)])
+def test_lossless_jpeg_may_restart_and_shift_its_samples(tmp_path, every, shift):
+    stored = values(12) >> shift << shift
+    data = dataset(stored, syntax=uid.JPEGLossless, WindowCenter=[2048], WindowWidth=[4096])
+    stream = lossless_jpeg(stored, 12, every=every, shift=shift)
+    data.PixelData = encapsulate([stream])
+    read = read_radiograph(write(tmp_path / "a.dcm", data)).pixels
+    assert (read == np.rint(((stored - 2047.5) / 4095 + 0.5).clip(0, 1) * 255)).all()
 
 
 @pytest.mark.parametrize("name", [

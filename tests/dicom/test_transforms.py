@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from pneumo.dicom import read_radiograph
 from pneumo.dicom.display import Display, Lut, Window
@@ -125,3 +126,23 @@ def test_padding_is_no_part_of_the_range(tmp_path, signed, tags, padding):
     picture = pixels[20:]
     assert (picture.min(), picture.max()) == (0, 255)
     assert set(np.unique(pixels[:20])) == {255 if padding > 1500 else 0}
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian])
+@pytest.mark.parametrize(("modality", "first"), [(False, -1500), (True, 40_000)])
+def test_the_first_value_of_a_voi_table_has_the_sign_of_what_it_maps(
+    tmp_path, syntax, modality, first
+):
+    stored = values(12, signed=True)
+    data = dataset(stored, signed=True, syntax=syntax)
+    voi, item = Dataset(), Dataset()
+    voi.add_new(0x00283002, "US", [1024, first & 0xFFFF, 8])
+    voi.add_new(0x00283006, "OW", (np.arange(1024) // 4).astype("<u2").tobytes())
+    if modality:
+        item.add_new(0x00283002, "SS", [4096, -2048, 16])
+        item.add_new(0x00283006, "OW", np.arange(38_000, 42_096).astype("<u2").tobytes())
+        data.ModalityLUTSequence = [item]
+    data.VOILUTSequence = [voi]
+    read = read_radiograph(write(tmp_path / "a.dcm", data)).pixels
+    shown = stored + 40_048 if modality else stored
+    assert (read == (shown - first).clip(0, 1023) // 4).all()
