@@ -31,9 +31,15 @@ class Header:
         return len(self._dataset)
 
     def raw(self, tag: int) -> bytes:
-        """The bytes of an element as they are stored; none where it is missing or a sequence."""
+        """The bytes of an element as they are stored; none where it is missing or a sequence.
+
+        Raises Refused, ``truncated``, where fewer follow than it says: pydicom takes what there is.
+        """
         element = self._element(tag)
         value = None if element is None else element.value
+        said = getattr(element, "length", 0)
+        if isinstance(value, bytes) and said != UNDEFINED and len(value) < said:
+            refuse("truncated", f"{named(tag)} says {said:,} bytes; {len(value):,} follow")
         return bytes(value) if isinstance(value, bytes | bytearray) else b""
 
     def has_value(self, tag: int) -> bool:
@@ -62,11 +68,14 @@ class Header:
     def decimals(self, tag: int) -> list[float]:
         """Decimal strings, which may be NaN or infinite; none where they are missing or blank.
 
-        Raises Refused, ``bad_header``, when there is something else.
+        A blank first value beside others is something else, since it would shift them. Raises
+        Refused, ``bad_header``, when there is something else.
         """
         try:
             texts = self.text(tag).split("\\") if self.has_value(tag) else []
-            return [float(text) for text in texts if text.strip(" \0")]
+            if any("_" in text for text in texts):  # to Python 5_00 is 500
+                return self._strange(tag)
+            return [float(text) for n, text in enumerate(texts) if not n or text.strip(" \0")]
         except ValueError:
             return self._strange(tag)
 

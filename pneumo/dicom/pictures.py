@@ -48,7 +48,7 @@ class Picture:
 
 def is_picture(data: bytes) -> bool:
     """Whether a file begins as PNG or JPEG pictures do."""
-    return data.startswith((PNG, JPEG))
+    return data.startswith((PNG, JPEG)) and data[128:132] != b"DICM"  # a preamble may be anything
 
 
 def open_picture(data: bytes) -> Picture:

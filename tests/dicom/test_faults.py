@@ -47,6 +47,7 @@ def reason_of(path) -> str:
     ({"WindowCenter": 100, "WindowWidth": 0.5}, "bad_window"),
     ({"WindowCenter": 100, "WindowWidth": -5}, "bad_window"),
     ({"WindowCenter": 100}, "bad_window"),
+    ({"WindowCenter": ["", 500], "WindowWidth": [100, 800]}, "bad_header"),
     ({"WindowCenter": 1, "WindowWidth": 2, "VOILUTFunction": "CUBIC"}, "bad_window"),
     ({"PixelData": b""}, "empty_pixels"),
     ({"PixelData": b"\0" * 64}, "truncated"),
@@ -110,6 +111,25 @@ def test_fragments_in_a_syntax_without_compression_are_no_pixels(tmp_path):
     named = path.read_bytes().replace(b"1.2.840.10008.1.2.5\0", b"1.2.840.10008.1.2.1\0")
     path.write_bytes(named)
     assert reason_of(path) == "bad_fragments"
+
+
+def test_pixel_data_shorter_than_they_say_are_truncated(tmp_path):
+    path = write(tmp_path / "a.dcm", dataset(values(12)))
+    head, pixels = path.read_bytes().split(b"\xe0\x7f\x10\0OW\0\0")
+    path.write_bytes(head + b"\xe0\x7f\x10\0OW\0\0\xf0\xff\xff\xff" + pixels[4:])
+    assert reason_of(path) == "truncated"
+
+
+def test_a_preamble_that_looks_like_a_picture_is_a_preamble(tmp_path):
+    path = write(tmp_path / "a.dcm", dataset(values(12)))
+    path.write_bytes(b"\xff\xd8\xff\xe0" + path.read_bytes()[4:])
+    assert read_radiograph(path).frame_size == (97, 83)
+
+
+def test_a_number_is_written_as_dicom_writes_it(tmp_path):
+    path = write(tmp_path / "a.dcm", dataset(values(12), WindowCenter="5100", WindowWidth="800"))
+    path.write_bytes(path.read_bytes().replace(b"5100", b"5_00"))
+    assert reason_of(path) == "bad_header"
 
 
 def test_an_absurd_age_is_unknown_and_stops_nothing(tmp_path):
