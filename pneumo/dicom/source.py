@@ -41,14 +41,16 @@ def file_bytes(path: Path) -> bytes:
 def files_below(folder: Path) -> Iterator[Path]:
     """Every entry below ``folder`` that is no folder, in a fixed order; links are not followed.
 
-    Names that begin with a dot are passed over.
+    Names that begin with a dot are passed over. A folder that cannot be listed is an entry, last.
     """
-    for root, folders, names in os.walk(folder):
+    closed: list[OSError] = []
+    for root, folders, names in os.walk(folder, onerror=closed.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         linked = [name for name in folders if (Path(root) / name).is_symlink()]
         for name in sorted([*names, *linked]):
             if not name.startswith("."):
                 yield Path(root) / name
+    yield from sorted(Path(error.filename) for error in closed)
 
 
 def leaves(path: Path, folder: Path) -> bool:

@@ -10,6 +10,7 @@ from pydicom import uid
 from pydicom.encaps import encapsulate
 
 from pneumo.dicom import read_radiograph
+from pneumo.dicom.source import files_below
 from pneumo.errors import RadiographError
 from pneumo.safe import cell, printable
 from tests.dicom.files import dataset, encode, values, write
@@ -187,3 +188,19 @@ def test_text_from_outside_is_one_line_and_no_formula():
     assert printable("a\nb\x1b[31m\u202e") == "a?b?[31m?"
     assert [cell(text) for text in ("=1+1", " @x", "-2", "a=b")] == ["'=1+1", "' @x", "'-2", "a=b"]
     assert len(printable("x" * 10_000)) <= 300
+
+
+def test_a_folder_that_cannot_be_listed_is_not_passed_over(tmp_path, monkeypatch):
+    for name in ("a", "closed"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.dcm").touch()
+    listed = os.scandir
+
+    def scandir(path):
+        if os.fspath(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert list(files_below(tmp_path)) == [tmp_path / "a" / "1.dcm", tmp_path / "closed"]
+    assert reason_of(tmp_path / "closed") == "not_a_file"
