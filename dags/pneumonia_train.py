@@ -3,9 +3,12 @@
 Every task is one shell line in the workspace: mostly a stage of `dvc.yaml`, which does nothing
 when its inputs are unchanged, so a second run takes seconds. The parameter `recipe` installs one
 of the files in `recipes/` as `params.yaml`; `params.yaml` keeps what is there. The networks train
-in the pool `gpu`, one slot per GPU. Own data in place of the demo's: set `data.root`.
+in the pool `gpu`, one slot per GPU. Own data in place of the demo's: set `data.root`. With
+`promotion.approval: required` the run waits on the page "Required Actions" for a person, who says
+yes or no and why; both are recorded as tags of the version.
 """
 
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -34,6 +37,45 @@ def train(model: str) -> XComArg:
     return shell(f"train_{model}", line, hours=48, pool=workflow.GPU_POOL, retries=1)
 
 
+def asked() -> list[Any]:
+    """The tasks that let a person decide; they are skipped when the gate has decided already."""
+    from airflow.providers.standard.operators.hitl import HITLOperator
+
+    said = "ti.xcom_pull(task_ids='approval')"
+    verdict = "ti.xcom_pull(task_ids='waiting')"
+    return [
+        shell(
+            "waiting",
+            workflow.waiting(WORKSPACE),
+            hours=0.1,
+            env={"VERDICT": "{{ ti.xcom_pull(task_ids='promote') }}"},
+            append_env=True,
+            output_processor=json.loads,
+        ),
+        HITLOperator(
+            task_id="approval",
+            subject=f"Shall version {{{{ {verdict}['version'] }}}} become champion?",
+            body=f"{{% for rule in {verdict}['reasons'] %}}- {{{{ rule }}}}\n{{% endfor %}}",
+            options=["promote", "reject"],
+            params={"because": Param("", type="string", title="Why", description="Recorded")},
+            response_timeout=timedelta(days=7),
+        ),
+        shell(
+            "answer",
+            workflow.answer(),
+            hours=1,
+            retries=1,
+            env={
+                "ANSWER": f"{{{{ {said}['chosen_options'][0] }}}}",
+                "VERSION": f"{{{{ {verdict}['version'] }}}}",
+                "WHY": f"{{{{ {said}['params_input']['because'] }}}}",
+                "WHO": f"{{{{ {said}['responded_by_user']['name'] }}}}",
+            },
+            append_env=True,
+        ),
+    ]
+
+
 @dag(
     dag_id="pneumonia_train",
     schedule=None,
@@ -46,6 +88,10 @@ def train(model: str) -> XComArg:
 )
 def pneumonia_train() -> None:
     """Order, pool, retries and limits; the work itself is in `dvc.yaml` and `pneumo`."""
+    asks = workflow.must_approve(WORKSPACE)
+    answered = "ti.xcom_pull(task_ids='promote')"
+    if asks:
+        answered = f"ti.xcom_pull(task_ids='answer') or {answered}"
     chain(
         shell("settings", workflow.use_recipe("{{ params.recipe }}"), hours=0.1),
         shell("demo", workflow.demo_data()),
@@ -55,11 +101,13 @@ def pneumonia_train() -> None:
         shell("tune", workflow.stage("tune")),
         shell("evaluate", workflow.stage("evaluate")),
         shell("promote", 'verdict=$(pneumo promote) && echo "$verdict"', hours=1, retries=1),
+        *(asked() if asks else []),
         shell(
             "champion",
             '[ "$VERDICT" = promoted ] || exit 99',
             hours=0.1,
-            env={"VERDICT": "{{ ti.xcom_pull(task_ids='promote') }}"},
+            trigger_rule="none_failed" if asks else "all_success",
+            env={"VERDICT": f"{{{{ {answered} }}}}"},
             append_env=True,
             outlets=[Asset(workflow.CHAMPION)],
         ),

@@ -39,6 +39,22 @@ def use_recipe(name: str) -> str:
     return f'[ "{name}" = params.yaml ] || pneumo recipe "{name}"'
 
 
+def must_approve(workspace: Path = Path()) -> bool:
+    """Whether a person must agree before the champion changes (``promotion.approval``)."""
+    return _read(workspace / "params.yaml")["promotion"]["approval"] == "required"
+
+
+def waiting(workspace: Path = Path()) -> str:
+    """Shell line that prints the verdict as one line of JSON, or skips when nobody is asked."""
+    verdict = paths(workspace)["reports"].relative_to(workspace) / "promotion.json"
+    return f"""[ "$VERDICT" = waiting ] || exit 99; tr -d '\\n' < {verdict}"""
+
+
+def answer() -> str:
+    """Shell line that does what a person answered; what they wrote is data, never shell code."""
+    return 'pneumo registry "$ANSWER" "$VERSION" --because="$WHY" --by="$WHO"'
+
+
 def models(workspace: Path = Path()) -> list[str]:
     """The networks of the ensemble, as ``params.yaml`` in ``workspace`` lists them."""
     return list(_read(workspace / "params.yaml")["models"])
