@@ -68,6 +68,8 @@ def crown(
 
 def settle(server: "MlflowClient") -> "ModelVersion | None":
     """Put the other aliases right after a promotion that was killed; return the champion."""
+    if (holder := _holder(server)) and is_dead(holder):
+        registry.drop_name(server, _lock_name())
     champion = registry.version_at(server, registry.CHAMPION)
     if champion is None:
         return None

@@ -4,6 +4,7 @@
 nobody, and ``probabilities``, float32 of the same shape: what Keras gave at registration, blended.
 """
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ TOLERANCE = 1e-3
 """Largest difference of a probability that rounding explains, also on another processor."""
 
 
+@cache
 def phantoms(size_px: int) -> np.ndarray:
     """The golden images, uint8 ``(4, size_px, size_px)``; the same for everybody."""
     drawn = [draw(case)[0] for case in plan(COUNT, SEED)]

@@ -171,10 +171,11 @@ def _uploaded(
         if found.status == LoggedModelStatus.READY:
             return found.model_uri, found.model_id
         server.delete_logged_model(found.model_id)
-    logged = Model.log(
-        artifact_path=None, name=name, run_id=run_id, tags={registry.SUM: digest}, **model
+    begun = server.create_logged_model(
+        experiment_id(server), name, source_run_id=run_id, tags={registry.SUM: digest}
     )
-    return logged.model_uri, logged.model_id
+    Model.log(artifact_path=None, name=name, run_id=run_id, model_id=begun.model_id, **model)
+    return begun.model_uri, begun.model_id
 
 
 def _create_version(

@@ -69,14 +69,14 @@ def write_prepared(folder: Path, seed: int) -> Path:
 
 
 def save_network(path: Path, level: float) -> None:
-    """A real network of one convolution: opacity where a pixel is brighter than ``level``."""
+    """A real network of one layer: opacity where a pixel is brighter than ``level``."""
     import keras
 
     picture = keras.Input((SIZE_PX, SIZE_PX, 1), dtype="uint8")
-    layer = keras.layers.Conv2D(2, 1, activation="softmax")
+    layer = keras.layers.Dense(2, activation="softmax")
     network = keras.Model(picture, layer(keras.layers.Rescaling(1 / 255)(picture)))
     bias = SHARPNESS * level / 255
-    kernel = np.array([[[[-SHARPNESS, SHARPNESS]]]], np.float32)
+    kernel = np.array([[-SHARPNESS, SHARPNESS]], np.float32)
     layer.set_weights([kernel, np.array([bias, -bias], np.float32)])
     network.save(path)
 

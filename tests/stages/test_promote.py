@@ -1,4 +1,4 @@
-"""Registering and promoting, with real networks of one convolution in a real MLflow store."""
+"""Registering and promoting, with real networks of one layer in a real MLflow store."""
 
 import json
 import time

@@ -1,0 +1,81 @@
+"""The promotion's lock: who is dead, and what a second one is told."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from pneumo import champion, registry
+from pneumo.champion import OvertakenError, crown, is_dead
+from pneumo.tracking import client
+
+US = champion._process()
+
+
+@pytest.mark.parametrize(
+    ("holder", "dead"),
+    [
+        (US, False),
+        (US | {"born": "0"}, True),  # its number was given to another process
+        (US | {"host": "elsewhere"}, False),
+        (US | {"host": "elsewhere", "taken": str(time.time() - 121)}, True),
+        ({}, True),
+        (US | {"process": "none"}, True),
+    ],
+)
+def test_a_holder_is_dead_when_its_process_is_gone_or_elsewhere_after_the_lease(holder, dead):
+    assert is_dead(holder) is dead
+
+
+def test_a_holder_that_ended_on_this_machine_is_dead_at_once():
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    assert is_dead(US | {"process": str(ended.pid)})
+
+
+@pytest.fixture
+def two(mlflow_store, monkeypatch):
+    monkeypatch.setattr(registry, "ENSEMBLE", f"ensemble-{os.urandom(4).hex()}")
+    server = client()
+    server.create_registered_model(registry.ENSEMBLE)
+    return server, [server.create_model_version(registry.ENSEMBLE, "x") for _ in range(2)]
+
+
+def test_whoever_judged_against_an_older_champion_is_told(two):
+    server, (first, second) = two
+    crown(server, first, None, "Ada", "first")
+    with pytest.raises(OvertakenError, match="became champion meanwhile"):
+        crown(server, second, None, "Eve", "first too")
+    assert registry.aliases(server) == {"champion": "1"}
+    crown(server, second, first, "Eve", "better")
+    assert registry.aliases(server) == {"champion": "2", "previous": "1"}
+
+
+def test_while_one_promotes_the_other_is_told_by_whom(two):
+    server, (first, _) = two
+    lock = f"{registry.ENSEMBLE}.lock"
+    registry.make_name(server, lock, US | {"token": "t", "who": "Ada"})
+    with pytest.raises(OvertakenError, match=r"Ada promotes on .* right now"):
+        crown(server, first, None, "Eve", "mine")
+    assert registry.aliases(server) == {}
+    registry.drop_name(server, lock)
+    registry.make_name(server, lock, US | {"token": "t", "who": "Ada", "born": "0"})
+    crown(server, first, None, "Eve", "she is gone")
+    assert registry.aliases(server) == {"champion": "1"}
+    assert registry.tags_of_name(server, lock) == {}
+
+
+def test_a_lock_that_was_taken_away_stops_the_promotion(two, monkeypatch):
+    server, (first, _) = two
+    tagged = registry.tag
+
+    def steal(*words):
+        tagged(*words)
+        registry.drop_name(server, f"{registry.ENSEMBLE}.lock")
+
+    monkeypatch.setattr(registry, "tag", steal)
+    with pytest.raises(OvertakenError, match="nothing was changed"):
+        crown(server, first, None, "Ada", "slow")
+    assert registry.aliases(server) == {}
