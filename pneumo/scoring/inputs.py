@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from pneumo.archive import LARGEST_BYTES, MOST_MEMBERS, fault_of, require_space, unpack_one
+from pneumo.archive import LARGEST_BYTES, MOST_MEMBERS, fault_of, unpack_one
 from pneumo.dicom.folder import list_folder
 from pneumo.dicom.source import LARGEST_FILE_BYTES, leaves
 from pneumo.errors import DataError
 from pneumo.files import sha256, whole
 from pneumo.safe import printable
+from pneumo.scoring.room import is_full
 
 HIDDEN = re.compile(r"\.(?!\.?$)|__MACOSX$")
 ZIP = b"PK\x03\x04"
@@ -82,10 +83,11 @@ def _members(path: Path, unpacked: Path) -> Iterator[Item]:
             _check(path, members)
             folder = unpacked / sha256(path)
             if not folder.exists():
-                require_space(unpacked, sum(member.file_size for member in members))
                 _unpack(archive, members, folder)
             yield from _unpacked(path, members, folder)
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        if is_full(error):
+            raise
         yield _item(str(path), path, "bad_archive", f"cannot be unpacked ({type(error).__name__})")
 
 
@@ -105,7 +107,9 @@ def _unpack(archive: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo], folder
             if not _fault(member):
                 try:
                     unpack_one(archive, member, aside / str(number))
-                except DataError:
+                except DataError as error:
+                    if is_full(cause := error.__context__) and cause:
+                        raise cause from None
                     (aside / str(number)).unlink(missing_ok=True)
 
 

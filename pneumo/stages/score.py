@@ -4,7 +4,6 @@
 ``score_part`` does one task of it, ``publish_scores`` writes the tables of all.
 """
 
-import errno
 import fcntl
 import shutil
 import sys
@@ -22,13 +21,13 @@ from pneumo.scoring.model import Model, open_model
 from pneumo.scoring.parts import Scorer, Store
 from pneumo.scoring.plan import Plan, left_of, load_plan, make_plan
 from pneumo.scoring.publish import publish
+from pneumo.scoring.room import is_full
 from pneumo.scoring.run import Work, score_parts
 
 if TYPE_CHECKING:
     from pneumo.settings import ScoreSettings
 
 MOST_TASKS = 500
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def score(
@@ -166,7 +165,7 @@ def _writing(out: Path, *, clean: bool = False) -> Iterator[None]:
             if clean and try_lock(file):
                 shutil.rmtree(_unpacked(out), ignore_errors=True)
     except OSError as error:
-        if error.errno in FULL:
+        if is_full(error):
             raise DataError(
                 f"{printable(out)}: there is no room left; make room and run the same again: "
                 "what is finished is kept"
