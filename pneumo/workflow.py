@@ -13,8 +13,20 @@ CHAMPION = "pneumonia-champion"
 VALID_DATA = "pneumonia-valid-data"
 """Asset that changes when data passed validation; its events carry their hash and counts."""
 
+SCORED = "pneumonia-scored"
+"""Asset that changes when radiographs were scored; its events carry their place and counts."""
+
+CHAMPION_MODEL = "models:/pneumonia-ensemble@champion"
+"""What MLflow's tools call the promoted ensemble."""
+
+MODEL_PATTERN = r"^models:/[A-Za-z0-9_.-]+(/[0-9]+|@[A-Za-z0-9_.-]+)$"
+"""What a registered version's name looks like: JSON Schema's regular expression."""
+
 GPU_POOL = "gpu"
 """Airflow pool with one slot per network that may train at a time."""
+
+SCORING_POOL = "scoring"
+"""Airflow pool with one slot per scoring process; each uses all cores, or the GPU."""
 
 RECIPES = ("demo", "seed", "rsna")
 """Names of the complete settings files in ``recipes/``."""

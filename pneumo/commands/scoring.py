@@ -8,9 +8,9 @@ import typer
 
 from pneumo.commands.options import AsJson
 from pneumo.engines.choose import EngineName
-from pneumo.scoring.model import CHAMPION
 from pneumo.scoring.parts import OverlayName
 from pneumo.settings import ScoreSettings, load_settings
+from pneumo.workflow import CHAMPION_MODEL
 
 Inputs = Annotated[
     list[Path], typer.Argument(help="Files, folders, zip archives: DICOM, PNG, JPEG.")
@@ -26,7 +26,7 @@ EngineOption = Annotated[EngineName | None, typer.Option(help="Blank: as the set
 def score(
     inputs: Inputs,
     out: Out,
-    model: ModelOption = CHAMPION,
+    model: ModelOption = CHAMPION_MODEL,
     overlays: Overlays = None,
     engine: EngineOption = None,
     as_json: AsJson = False,
@@ -46,7 +46,7 @@ def score(
 def score_plan(
     inputs: Inputs,
     out: Out,
-    model: ModelOption = CHAMPION,
+    model: ModelOption = CHAMPION_MODEL,
     rescore: Annotated[
         bool, typer.Option("--rescore", help="Also what an earlier version has scored.")
     ] = False,

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from pneumo.engines import cache
 from pneumo.engines.package import MANIFEST, Package
 from pneumo.errors import PneumoError, RegistryError, ServiceError
+from pneumo.workflow import CHAMPION_MODEL
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 NAME = re.compile(r"models:/(?P<name>[\w.-]+)(?:/(?P<version>\d+)|@(?P<alias>[\w.-]+))")
-CHAMPION = "models:/pneumonia-ensemble@champion"
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ def open_model(uri: str) -> Model:
     folder = Path(uri)
     if not (folder / MANIFEST).is_file():
         raise PneumoError(
-            f"{uri}: is neither a registered ensemble, such as {CHAMPION}, nor a folder with a "
-            f"{MANIFEST}"
+            f"{uri}: is neither a registered ensemble, such as {CHAMPION_MODEL}, nor a folder "
+            f"with a {MANIFEST}"
         )
     package = Package(folder)
     package.check()

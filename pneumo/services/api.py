@@ -7,8 +7,12 @@ import httpx
 
 from pneumo.devices import list_gpus
 from pneumo.errors import ServiceError
-from pneumo.workflow import GPU_POOL
+from pneumo.workflow import GPU_POOL, SCORING_POOL
 
+POOLS = {
+    GPU_POOL: "networks that train at a time",
+    SCORING_POOL: "processes that score at a time",
+}
 UNFINISHED = {"state": ["running", "queued"]}
 PATIENCE = 5
 """How often a question is put again, a second apart, to a server that is busy."""
@@ -75,11 +79,12 @@ class Airflow:
 
 
 def ensure_pools(airflow: Airflow) -> None:
-    """Create the pool of the trainings, one slot per GPU; a pool that is there stays as it is."""
-    if airflow.find(f"/pools/{GPU_POOL}") is None:
-        about = "networks that train at a time"
-        body = {"name": GPU_POOL, "slots": len(list_gpus()) or 1, "description": about}
-        airflow.post("/pools", {**body, "include_deferred": False})
+    """Create the pools of trainings and of scoring, one slot per GPU; those there stay."""
+    slots = len(list_gpus()) or 1
+    for name, about in POOLS.items():
+        if airflow.find(f"/pools/{name}") is None:
+            body = {"name": name, "slots": slots, "description": about}
+            airflow.post("/pools", {**body, "include_deferred": False})
 
 
 def fail_unfinished_runs(airflow: Airflow) -> list[str]:
