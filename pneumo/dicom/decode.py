@@ -19,6 +19,7 @@ from pneumo.dicom.native import native, rle
 from pneumo.dicom.refusal import Refused, refuse
 from pneumo.dicom.syntaxes import ENCAPSULATED, JPEG_2000, JPEG_LS, NATIVE, RLE
 
+FILLER = b"\x55" * 64
 HARMLESS = "Invalid SOS parameters"  # a wrong spectral range, ignored in sequential JPEG
 
 
@@ -102,6 +103,19 @@ def jpeg_8_bit(data: bytes, **scale: int) -> np.ndarray:
     return simplejpeg.decode_jpeg(data, "gray", strict=False, **scale)[..., 0]
 
 
+def deep_jpeg(data: bytes) -> np.ndarray:
+    """Decode a lossless or 12-bit JPEG; Refused where its scan ends before the picture does.
+
+    The decoder fills up what is missing and only warns. It takes bytes before the end marker for
+    the rest of the picture, if there is one; a whole scan is not changed by them.
+    """
+    values, end = imagecodecs.jpeg8_decode(data), data.rindex(streams.EOI)
+    longer = data[:end] + FILLER + data[end:]
+    if not np.array_equal(values, imagecodecs.jpeg8_decode(longer)):
+        refuse("truncated", f"{named(PIXEL_DATA)}: the JPEG's scan ends before the picture does")
+    return values
+
+
 def _name(syntax: str) -> str:
     from pydicom.uid import UID  # slow to import, and seldom needed
 
@@ -126,7 +140,7 @@ def _decoder(pixels: Encoded) -> Callable[[bytes], np.ndarray]:
     if pixels.syntax in JPEG_LS and process == streams.JPEG_LS:
         return imagecodecs.jpegls_decode
     if process == streams.LOSSLESS or process in streams.BASELINE:
-        return jpeg_8_bit if pixels.is_8_bit_jpeg else imagecodecs.jpeg8_decode
+        return jpeg_8_bit if pixels.is_8_bit_jpeg else deep_jpeg
     refuse("unsupported_syntax", f"the codestream's process is SOF {process:#x}; it is not read")
 
 

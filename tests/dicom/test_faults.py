@@ -3,6 +3,7 @@ import struct
 import zlib
 from io import BytesIO
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
@@ -10,6 +11,8 @@ from pydicom import uid
 from pydicom.encaps import encapsulate
 
 from pneumo.dicom import read_radiograph
+from pneumo.dicom.decode import deep_jpeg
+from pneumo.dicom.refusal import Refused
 from pneumo.dicom.source import files_below
 from pneumo.errors import RadiographError
 from pneumo.safe import cell, printable
@@ -204,3 +207,13 @@ def test_a_folder_that_cannot_be_listed_is_not_passed_over(tmp_path, monkeypatch
     monkeypatch.setattr(os, "scandir", scandir)
     assert list(files_below(tmp_path)) == [tmp_path / "a" / "1.dcm", tmp_path / "closed"]
     assert reason_of(tmp_path / "closed") == "not_a_file"
+
+
+@pytest.mark.parametrize("share", [0.3, 0.98])
+@pytest.mark.parametrize("lossless", [True, False])
+def test_a_deep_jpeg_whose_scan_ends_early_is_truncated_though_it_has_an_end(lossless, share):
+    codes = (np.random.default_rng(0).random((64, 80)) * 4095).astype(np.uint16)
+    whole = imagecodecs.jpeg8_encode(codes, level=95, lossless=lossless, bitspersample=12)
+    assert deep_jpeg(whole).shape == codes.shape
+    with pytest.raises(Refused, match="scan ends before the picture does"):
+        deep_jpeg(whole[: int(len(whole) * share)].rstrip(b"\xff") + b"\xff\xd9")
