@@ -1,10 +1,15 @@
 """Commands around the registered models."""
 
+import json
 import os
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
+from pneumo.commands.options import AsJson
 from pneumo.settings import load_settings
 
 if TYPE_CHECKING:
@@ -32,3 +37,27 @@ def print_outcome(outcome: "Outcome") -> None:
     for reason in outcome.verdict.reasons:
         print(f"{outcome.version.name} version {outcome.version.version}: {reason}")
     print(outcome.word)
+
+
+def models(as_json: AsJson = False) -> None:
+    """List the networks of `params.yaml`: parameters, cost of an image, input, taps, papers.
+
+    Example: `pneumo models`
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from pneumo.nets.facts import facts_of
+
+    settings = load_settings()
+    size_px, train = settings.data.size_px, settings.train
+    found = [
+        facts_of(name, size_px, train.encoder, image_head=train.image_head)
+        for name in settings.models
+    ]
+    if as_json:
+        print(json.dumps([asdict(facts) for facts in found]))
+        return
+    table = Table("network", "parameters", "GFLOP", "input", "taps", "papers", box=None)
+    for facts in found:
+        size = (f"{facts.parameters:,}", f"{facts.gflop:.2f}", facts.input)
+        table.add_row(facts.name, *size, "\n".join(facts.taps), "\n".join(facts.papers))
+    Console(width=None if Console().is_terminal else 160).print(table)
