@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from shutil import copyfile
+from typing import Any
 
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as Registry
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as Tracking
@@ -56,7 +57,7 @@ class Nursery:
     def promote(self, level: int) -> str:
         return stage.promote(self.results[level].paths, self.results[level].settings).word
 
-    def fork(self, act: Callable[[], object]) -> object:
+    def fork(self, act: Callable[[], object]) -> Any:
         """What ``act`` returns in a process of its own; None when that was killed."""
         with tempfile.NamedTemporaryFile(dir=self.folder) as file:
             child = self.start(act, Path(file.name))
@@ -161,9 +162,8 @@ def killed(folder: Path, every: int) -> None:
             continue
         nursery.store(f"step{step}")
         died = nursery.fork(counted(lambda: nursery.promote(95), step)) is None
-        row = {"step": step, "died": died, "killed": nursery.fork(look)}
-        row["again"] = nursery.fork(lambda: [nursery.promote(95), look()])
-        print(json.dumps(row), flush=True)
+        before, *again = nursery.fork(lambda: [look(), nursery.promote(95), look()])
+        print(json.dumps({"step": step, "died": died, "killed": before, "again": again}))
 
 
 def raced(folder: Path, rounds: int) -> None:

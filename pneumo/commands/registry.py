@@ -39,7 +39,9 @@ def versions(as_json: AsJson = False) -> None:
     table = Table("version", "aliases", "mAP", "95 % interval", "test set", "verdict", "date",
                   box=None)  # fmt: skip
     for row in rows:
-        interval = f"{row['map_low']:.4f} to {row['map_high']:.4f}" if row["map_low"] else ""
+        interval = (
+            f"{row['map_low']:.4f} to {row['map_high']:.4f}" if row["map_low"] is not None else ""
+        )
         figures = (f"{row['map']:.4f}", interval, row["test_set"][:12])
         aliases = ", ".join(row["aliases"])
         table.add_row(row["version"], aliases, *figures, row["verdict"], row["date"])
