@@ -264,6 +264,30 @@ def test_the_champion_scores_radiographs_and_rejects_what_is_none(checkout):
     assert float(checkout.run(f"pneumo metric {labels} results/submission.csv")) >= 0
 
 
+def test_an_inbox_is_scored_in_mapped_tasks_and_never_twice(checkout):
+    inbox, out = checkout.folder / "data/inbox", checkout.folder / "data/scored"
+    shutil.copytree(checkout.folder / "data/demo/stage_2_train_images", inbox)
+    (inbox / "torn.dcm").write_bytes(b"torn")
+    before = (checkout.folder / "params.yaml").read_text()
+    checkout.change({"score": {"part_images": 5, "task_images": 10}})
+    state, tasks, logs = checkout.run_dag("pneumonia_score")
+    assert (state, set(tasks.values())) == ("success", {"success"}), tasks
+    assert len(list((logs / "task_id=score").glob("map_index=*"))) == 5
+    summary = json.loads((out / "summary.json").read_text())
+    assert (summary["files"], summary["scored"], summary["rejected"]) == (41, 40, 1)
+    with checkout.airflow() as client:
+        events = client.get("/assets/events", order_by="-timestamp")["asset_events"]
+    facts = next(event["extra"] for event in events if event["name"] == workflow.SCORED)
+    assert (facts["out"], facts["scored"]) == ("data/scored", 40)
+    parts = {path: path.stat().st_mtime_ns for path in out.glob("shards/*/*/rows.parquet")}
+    state, tasks, _ = checkout.run_dag("pneumonia_score")
+    (checkout.folder / "params.yaml").write_text(before)
+    assert state == "success"
+    assert tasks["score"] == "skipped"
+    assert {path: path.stat().st_mtime_ns for path in out.glob("shards/*/*/rows.parquet")} == parts
+    assert json.loads((out / "summary.json").read_text()) == summary
+
+
 def test_a_champion_whose_file_was_changed_is_refused(checkout):
     (network,) = checkout.folder.glob(".pneumo/mlflow/artifacts/**/ensemble/unet_vgg19.keras")
     content = network.read_bytes()
