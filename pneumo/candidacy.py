@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pneumo import registry
+from pneumo import agreement, registry
 from pneumo.cases import COLUMNS
 from pneumo.errors import DataError, PneumoError, RegistryError
 from pneumo.gate import Measured, Verdict, decide
@@ -90,6 +90,17 @@ def measure(server: "MlflowClient", version: "ModelVersion", data: Prepared) -> 
 
         blended = KerasEngine(package).probabilities(np.asarray(data.images[data.rows("test")]))
         return judge(data, "test", blended, package.ensemble)[1]
+
+
+def measure_agreement(
+    server: "MlflowClient", version: "ModelVersion", data: Prepared
+) -> dict[str, dict[str, Any]]:
+    """What faster precisions call beside Keras on the test images: see ``agreement``."""
+    rows = data.rows("test")
+    with tempfile.TemporaryDirectory() as folder:
+        package = registry.fetch_ensemble(server, version, Path(folder))
+        images = np.asarray(data.images[rows])
+        return agreement.measure(package.folder, images, data.truth(rows), data.frames(rows))
 
 
 def test_data(prepared: Path, version: "ModelVersion", test_set: str) -> Prepared:

@@ -68,15 +68,17 @@ def write_prepared(folder: Path, seed: int) -> Path:
     return folder
 
 
-def save_network(path: Path, level: float) -> None:
+def save_network(path: Path, level: float, *, convolves: bool = False) -> None:
     """A real network of one layer: opacity where a pixel is brighter than ``level``."""
     import keras
 
     picture = keras.Input((SIZE_PX, SIZE_PX, 1), dtype="uint8")
-    layer = keras.layers.Dense(2, activation="softmax")
-    network = keras.Model(picture, layer(keras.layers.Rescaling(1 / 255)(picture)))
+    layer = keras.layers.Conv2D(2, 1) if convolves else keras.layers.Dense(2)
+    found = layer(keras.layers.Rescaling(1 / 255)(picture))
+    network = keras.Model(picture, keras.layers.Activation("softmax")(found))
     bias = SHARPNESS * level / 255
     kernel = np.array([[-SHARPNESS, SHARPNESS]], np.float32)
+    kernel = kernel.reshape(layer.kernel.shape)
     layer.set_weights([kernel, np.array([bias, -bias], np.float32)])
     network.save(path)
 

@@ -1,4 +1,7 @@
-"""A real ensemble of two small networks at 32 px, as the registry keeps one."""
+"""A real ensemble of two small networks at 32 px, as the registry keeps one.
+
+One of them has an image head and answers with the mean over mirror images.
+"""
 
 import json
 from pathlib import Path
@@ -36,15 +39,21 @@ def write_package(folder: Path, networks=NETWORKS, settings=ENSEMBLE) -> Path:
     from pneumo.engines.keras import KerasEngine
     from pneumo.engines.package import Package
     from pneumo.nets.archive import save_network
-    from pneumo.nets.build import build
+    from pneumo.nets.build import build, flip_averaged
 
     folder.mkdir(parents=True)
     for number, name in enumerate(networks):
         keras.utils.set_random_seed(number)
+        rich = name == "unet_vgg19"
         network = build(
-            name, SIZE_PX, encoder="small", encoder_weights="none", batch_norm_momentum=0.9
+            name,
+            SIZE_PX,
+            encoder="small",
+            encoder_weights="none",
+            batch_norm_momentum=0.9,
+            image_head=rich,
         )
-        save_network(network, folder / f"{name}.keras")
+        save_network(flip_averaged(network) if rich else network, folder / f"{name}.keras")
     write_json(folder / "ensemble.json", dict(settings))
     sum_up(folder)
     golden = pictures(3)

@@ -3,7 +3,7 @@ import pytest
 
 from pneumo.agreement import compare, measure, same_boxes
 from pneumo.boxes import Box, Frame
-from tests.ensembles import pictures
+from tests.packages import pictures
 
 HERE, NEAR, FAR = Box(0, 0, 100, 100), Box(0, 0, 100, 95), Box(50, 0, 100, 100)
 

@@ -13,8 +13,12 @@ from keras.src.backend.openvino.core import OpenVINOKerasTensor
 
 from pneumo.errors import PneumoError
 
-PLAIN = {"Activation", "Add", "Conv2D", "Multiply", "ReLU", "Softmax"}
-SPATIAL = {"AveragePooling2D", "GlobalAveragePooling2D", "MaxPooling2D", "ZeroPadding2D"}
+PLAIN = {"Activation", "Add", "Average", "Conv2D", "Multiply", "ReLU", "Softmax"}
+SPATIAL = {
+    "AveragePooling2D", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "MaxPooling2D",
+    "ZeroPadding2D",
+}  # fmt: skip
+TURNED_AXES = {1: 2, 2: 3, 3: 1}
 WITH_AXIS = {"BatchNormalization", "Concatenate", "Max", "Mean"}
 
 
@@ -65,7 +69,12 @@ def _turn(layer: dict[str, Any]) -> None:
         layer["class_name"] = layer["registered_name"] = "Softmax"
         config["axis"] = 1
         del config["activation"]
-    elif kind not in PLAIN | SPATIAL:
+    elif kind == "Functional":
+        for inner in config["layers"]:
+            _turn(inner)
+    elif kind == "Flip":
+        config["axis"] = TURNED_AXES[config["axis"]]
+    elif kind not in PLAIN | SPATIAL or config.get("activation") == "softmax":
         raise PneumoError(f"layer {layer['name']}: {kind} is unknown to the conversion to OpenVINO")
 
 

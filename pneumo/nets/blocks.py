@@ -72,11 +72,14 @@ def gated(found: keras.KerasTensor, bridge: keras.KerasTensor, *, name: str) -> 
 
     ``found`` is ``(batch, height, width, 2)``, as ``head`` gives it, and so is what is returned;
     ``bridge``, the encoder's last map, is pooled by mean and by maximum to that one probability,
-    layer ``name``, float32 ``(batch, 1)``.
+    layer ``name``, float32 ``(batch, 1, 1, 1)``.
     """
-    mean = layers.GlobalAveragePooling2D(name=f"{name}_mean")(bridge)
-    peak = layers.GlobalMaxPooling2D(name=f"{name}_peak")(bridge)
+    mean = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_mean")(bridge)
+    peak = layers.GlobalMaxPooling2D(keepdims=True, name=f"{name}_peak")(bridge)
     pooled = layers.Concatenate(name=f"{name}_pooled")([mean, peak])
-    present = layers.Dense(1, activation="sigmoid", dtype="float32", name=name)(pooled)
-    opacity = found[..., 1:] * ops.reshape(present, (-1, 1, 1, 1))
-    return layers.Concatenate(dtype="float32", name=f"{name}_gated")([1.0 - opacity, opacity])
+    present = layers.Conv2D(1, 1, activation="sigmoid", dtype="float32", name=name)(pooled)
+    absent = layers.Rescaling(-1.0, 1.0, dtype="float32", name=f"{name}_absent")(present)
+    nothing = layers.Rescaling(0.0, dtype="float32", name=f"{name}_nothing")(absent)
+    rest = layers.Concatenate(dtype="float32", name=f"{name}_rest")([absent, nothing])
+    shown = layers.Multiply(dtype="float32", name=f"{name}_shown")([found, present])
+    return layers.Add(dtype="float32", name=f"{name}_gated")([shown, rest])

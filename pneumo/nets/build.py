@@ -24,7 +24,7 @@ class Network(NamedTuple):
 
 
 IMAGE_HEAD = "image_head"
-"""Name of the layer that gives the probability of any opacity, ``(batch, 1)``."""
+"""Name of the layer that gives the probability of any opacity, ``(batch, 1, 1, 1)``."""
 
 UNET_FILTERS = {"full": (256, 128, 64, 32, 16), "small": (64, 48, 32, 16, 8)}
 
@@ -71,7 +71,6 @@ def build(
 def flip_averaged(network: keras.Model) -> keras.Model:
     """The mean of what ``network`` finds on an image and, turned back, on its mirror image."""
     pixels = keras.Input(network.input.shape[1:], dtype="uint8", name="pixels")
-    mirrored = network(ops.flip(pixels, axis=2))
-    return keras.Model(
-        pixels, (network(pixels) + ops.flip(mirrored, axis=2)) / 2, name=network.name
-    )
+    mirrored = ops.flip(network(ops.flip(pixels, axis=2)), axis=2)
+    both = keras.layers.Average(dtype="float32", name="mirror_mean")([network(pixels), mirrored])
+    return keras.Model(pixels, both, name=network.name)

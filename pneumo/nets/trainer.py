@@ -50,7 +50,7 @@ class Trainer(keras.Model):
         loss = self._loss(y_pred["truth"], y_pred["found"])
         if "image" in y_pred:
             any_opacity = ops.max(ops.cast(y_pred["truth"][..., 1], "float32"), axis=(1, 2))
-            found = ops.cast(y_pred["image"], "float32")
+            found = ops.reshape(ops.cast(y_pred["image"], "float32"), (-1, 1))
             entropy = keras.losses.binary_crossentropy(any_opacity[:, None], found)
             loss = loss + self._head_weight * ops.mean(entropy)
         return loss

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pneumo import registry
-from pneumo.candidacy import Seat, figures_of, stand
+from pneumo.agreement import TAG
+from pneumo.candidacy import Seat, figures_of, measure_agreement, stand
 from pneumo.cases import read_cases
 from pneumo.champion import VERDICT, crown, settle
 from pneumo.engines.package import MANIFEST
@@ -216,6 +217,9 @@ def _register(
         registry.save_cases(server, version, test_set, results.cases)
     if version.tags.get("pneumo.test_set") != test_set:
         registry.tag(server, version, tags)
+    if settings.score.precision != "float32" and TAG not in version.tags:
+        found = measure_agreement(server, version, load_prepared(paths["prepared"]))
+        registry.tag(server, version, {TAG: json.dumps(found)})
     return server.get_model_version(registry.ENSEMBLE, version.version)
 
 

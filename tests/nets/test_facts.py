@@ -9,8 +9,8 @@ from pneumo.nets.facts import TAPS, facts_of, flops
 def test_the_cost_of_layers_by_hand():
     x = keras.Input((8, 8, 3))
     y = keras.layers.Conv2D(5, 3, padding="same", strides=2)(x)
-    network = keras.Model(x, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(y)))
-    assert flops(network) == 2 * (3 * 3 * 3 * 5 * 4 * 4) + 2 * 5 * 2
+    network = keras.Model(x, keras.layers.Conv2D(2, 1)(y))
+    assert flops(network) == 2 * (3 * 3 * 3 * 5) * (4 * 4) + 2 * (5 * 2) * (4 * 4)
 
 
 @pytest.mark.parametrize("model", MODELS)

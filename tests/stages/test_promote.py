@@ -17,7 +17,7 @@ from pneumo.golden import phantoms
 from pneumo.stages.promote import promote, promote_version, reject
 from pneumo.tracking import client
 from pneumo.verify import verify
-from tests.ensembles import Results, write_prepared
+from tests.ensembles import Results, save_network, write_prepared
 
 pytestmark = pytest.mark.usefixtures("mlflow_store")
 GOOD, FAIR, POOR, BAD = 95, 130, 160, 200
@@ -312,3 +312,18 @@ def test_without_a_server_it_says_how_to_start_one(results, monkeypatch):
     results.run(FAIR)
     with pytest.raises(ServiceError, match="pneumo up"):
         promote(results.paths, results.settings)
+
+
+def test_a_faster_precision_is_measured_when_it_is_wanted(results, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    wanted = results.settings.score.model_copy(update={"precision": "bfloat16"})
+    results.run(FAIR)
+    for number, name in enumerate(results.settings.models):
+        path = results.paths["models"] / name / "model.keras"
+        save_network(path, FAIR + number / 100, convolves=True)
+    settings = results.settings.model_copy(update={"score": wanted})
+    number = promote(results.paths, settings).number
+    found = json.loads(registry.version_of(client(), number).tags["pneumo.agreement"])
+    assert set(found) == {"float32", "bfloat16"}
+    assert found["float32"]["passed"], found
+    assert found["float32"]["boxes"] > 10
