@@ -44,6 +44,10 @@ bench-evaluate: $(READY)  ## Time of all figures with intervals, 3,000 test imag
 mutate: $(READY)  ## Read 10,000 damaged radiographs
 	@PNEUMO_MUTANTS=10000 pytest -q -s tests/dicom/test_mutants.py
 
+.PHONY: bench-score
+bench-score: $(READY)  ## Measure how fast radiographs are scored
+	@python bench/scoring.py
+
 .PHONY: kills
 kills: $(READY)  ## Kill scoring 50 times
 	@PNEUMO_KILLS=50 pytest -q -s tests/scoring/test_survival.py

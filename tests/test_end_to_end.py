@@ -258,7 +258,8 @@ def test_the_champion_scores_radiographs_and_rejects_what_is_none(checkout):
     (inbox / "torn.dcm").write_bytes(b"torn")
     said = json.loads(checkout.run("pneumo score inbox results --json 2>/dev/null", code=3))
     assert (said["files"], said["scored"], said["rejected"]) == (6, 5, 1)
-    assert len(pd.read_csv(checkout.folder / "results/predictions.csv")) == 5
+    status = pd.read_csv(checkout.folder / "results/predictions.csv")["status"]
+    assert status.tolist() == ["scored"] * 5 + ["rejected"]
     assert pd.read_csv(checkout.folder / "results/rejected.csv")["reason"].tolist() == ["not_dicom"]
     labels = "data/demo/stage_2_train_labels.csv"
     assert float(checkout.run(f"pneumo metric {labels} results/submission.csv")) >= 0

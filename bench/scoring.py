@@ -1,0 +1,273 @@
+"""Radiographs scored per second, from file to boxes, in five ways: ``make bench-score``.
+
+Each way runs in a process of its own, between two measurements of the machine's matrix-product
+rate, so that the floor of a busy machine is a busy machine's. On the RSNA-like files of
+PNEUMO_SHARED where there are any, else on radiographs of the demo; on the networks of ``--package``
+(a folder as it is registered), else on full networks with random weights, whose boxes mean nothing.
+"""
+
+import argparse
+import json
+import math
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from pneumo.dicom.process import usable_cores
+from pneumo.engines.package import Package
+from pneumo.files import sha256, write_json
+
+ROOT = Path(__file__).parents[1]
+SIZE_PX, BATCH = 128, 16
+WAYS = {
+    "a": ("(a) the seed's way: imread, resize, 4 x predict of one, skimage", 16),
+    "b": ("(b) Keras predict in batches of 16", 96),
+    "c": ("(c) ours on TensorFlow", 96),
+    "d": ("(d) ours on OpenVINO, float32", 512),
+    "e": ("(e) ours on OpenVINO, bfloat16", 512),
+}
+PRECISION = {"e": "bfloat16"}
+
+
+def main() -> None:
+    """Print the table, or as a child do one way and print its figures as JSON."""
+    options = _options()
+    if options.way:
+        print("RESULT", json.dumps(_run(options)))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        package = options.package or _random_package(Path(folder) / "package")
+        trained = "as registered" if options.package else "random weights: speed only"
+        found = {way: _child(way, package, options) for way in options.ways}
+        _print(found, _gigaflop(package), trained, len(_files(Path(folder))))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--package", type=Path, help="folder of a registered ensemble")
+    parser.add_argument("--ways", default="abcde")
+    parser.add_argument("--files", type=int, default=0, help="files of (d) and (e), else 512")
+    parser.add_argument("--way", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _child(way: str, package: Path, options: argparse.Namespace) -> dict[str, Any]:
+    command = [sys.executable, __file__, "--way", way, "--package", str(package)]
+    command += ["--files", str(options.files)]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    found = json.loads(done.stdout.rpartition("RESULT ")[2])
+    print(way, found, file=sys.stderr)
+    return found
+
+
+def _run(options: argparse.Namespace) -> dict[str, Any]:
+    """Files per second, CPU seconds a file, peak memory, and the machine's rate meanwhile."""
+    way, (_, count) = options.way, WAYS[options.way]
+    if way in "de" and options.files:
+        count = options.files
+    package = Package(options.package)
+    with tempfile.TemporaryDirectory() as folder:
+        files = list(islice(cycle(_files(Path(folder))), count))
+        score = _prepared(way, package, Path(folder))
+        score(files[:BATCH])
+        before = product_rate(PRECISION.get(way, "float32"))
+        began, used = time.perf_counter(), _cpu_seconds()
+        score(files)
+        seconds = time.perf_counter() - began
+        used = _cpu_seconds() - used
+        after = product_rate(PRECISION.get(way, "float32"))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    return {
+        "rate": count / seconds, "cpu_s": used / count, "peak_mib": peak,
+        "gflops": (before + after) / 2,
+    }  # fmt: skip
+
+
+def _cpu_seconds() -> float:
+    return sum(os.times()[:4])
+
+
+def _prepared(way: str, package: Package, folder: Path) -> Callable[[list[Path]], Any]:
+    """The function that scores files in this way, everything loaded."""
+    if way == "a":
+        return seeds_way(package)
+    if way == "b":
+        return batched(package)
+    from pneumo.engines.choose import open_engine
+
+    name = "tensorflow" if way == "c" else "openvino"
+    precision = PRECISION.get(way, "float32")
+    engine = open_engine(package, name, batch_size=BATCH, precision=precision)
+    return lambda files: ours(package, engine, files, folder)
+
+
+def seeds_way(package: Package) -> Callable[[list[Path]], Any]:
+    """One image at a time, as the published ``inference.py`` does it."""
+    import pydicom
+    from skimage.measure import label, regionprops
+    from skimage.transform import resize
+
+    from pneumo.engines.keras import load
+
+    networks = [(weight, load(package, name)) for name, weight in package.networks.items()]
+
+    def score(files: list[Path]) -> None:
+        for path in files:
+            pixels = pydicom.dcmread(path).pixel_array
+            small = resize(pixels, (SIZE_PX, SIZE_PX), preserve_range=True, anti_aliasing=True)
+            batch = small[None, ..., None].astype(np.uint8)
+            maps = [weight * net.predict(batch, verbose=0)[0, ..., 1] for weight, net in networks]
+            regionprops(label(sum(maps) > package.ensemble.threshold))
+
+    return score
+
+
+def batched(package: Package) -> Callable[[list[Path]], Any]:
+    """Our reader, then one ``predict`` of all pictures per network."""
+    from pneumo.boxes import Frame
+    from pneumo.dicom.workers import read_squares
+    from pneumo.engines.keras import load
+
+    networks = [(weight, load(package, name)) for name, weight in package.networks.items()]
+
+    def score(files: list[Path]) -> None:
+        squares = list(read_squares(files, SIZE_PX))
+        pictures = np.stack([square.pixels for square in squares])[..., None]
+        maps = [w * net.predict(pictures, batch_size=BATCH, verbose=0) for w, net in networks]
+        for square, found in zip(squares, sum(maps)[..., 1], strict=True):
+            package.ensemble.boxes(found, Frame(square.rows, square.columns, SIZE_PX))
+
+    return score
+
+
+def ours(package: Package, engine: Any, files: list[Path], folder: Path) -> None:
+    """``pneumo score`` without its overlays and tables; copies of a file are scored again."""
+    from pneumo.scoring.parts import Scorer, Store
+    from pneumo.scoring.run import Work, score_parts
+
+    paths = {f"{number:064d}": path for number, path in enumerate(files)}
+    with tempfile.TemporaryDirectory(dir=folder) as out:
+        scorer = Scorer("bench", 0, package.digest, engine.name, engine.precision, False)
+        work = Work(Store(Path(out)), scorer, engine, package.ensemble, paths, "none")
+        names = list(paths)
+        parts = [names[n : n + 256] for n in range(0, len(names), 256)]
+        score_parts(work, parts, 0, len(names))
+        assert sum(len(part.rows()) for part in Store(Path(out)).parts()) == len(files)
+
+
+def product_rate(precision: str) -> float:
+    """Billions of operations a second in products of large matrices, on all cores."""
+    from pneumo.engines import openvino as engine
+
+    ov, side = engine.openvino, 2048
+    op = ov.opset16
+    x = op.parameter([side, side], ov.Type.f32)
+    chance = np.random.default_rng(0)
+    y = x
+    for _ in range(4):
+        weights = chance.standard_normal((side, side), np.float32) / math.sqrt(side)
+        y = op.matmul(y, op.constant(weights), False, False)
+    options = {
+        engine.hint.inference_precision: engine.PRECISIONS[precision],
+        engine.properties.inference_num_threads: usable_cores(),
+    }
+    model = ov.Core().compile_model(ov.Model([op.result(y)], [x], "product"), "CPU", options)
+    data = chance.standard_normal((side, side), np.float32)
+    model([data])
+    rounds, began = 0, time.perf_counter()
+    while time.perf_counter() - began < 2:
+        model([data])
+        rounds += 1
+    return rounds * 4 * 2 * side**3 / (time.perf_counter() - began) / 1e9
+
+
+def _files(folder: Path) -> list[Path]:
+    shared = Path(os.environ.get("PNEUMO_SHARED", ROOT.parent / "shared"))
+    found = sorted((shared / "data/rsna-428/stage_2_train_images").glob("*.dcm"))
+    if not found:
+        from pneumo.settings import DemoSettings
+        from pneumo.stages.demo import demo
+
+        if not (folder / "demo").exists():
+            demo(folder / "demo", demo=DemoSettings(images=40, seed=1))
+        found = sorted((folder / "demo/stage_2_train_images").glob("*.dcm"))
+    return found
+
+
+def _random_package(folder: Path) -> Path:
+    """The four full networks, untrained."""
+    code = """
+import sys
+from pathlib import Path
+from pneumo.nets.archive import save_network
+from pneumo.nets.build import MODELS, build
+for name in MODELS:
+    network = build(name, 128, encoder="full", encoder_weights="none", batch_norm_momentum=0.9)
+    save_network(network, Path(sys.argv[1]) / f"{name}.keras")
+"""
+    folder.mkdir()
+    environment = {**os.environ, "KERAS_BACKEND": "numpy", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    subprocess.run([sys.executable, "-c", code, str(folder)], env=environment, check=True)
+    names = [path.stem for path in sorted(folder.glob("*.keras"))]
+    settings = {"threshold": 0.8, "gate": 0.0, "minimum_area_px": 0.0}
+    settings |= {"shrink_x": 0.0, "shrink_y": 0.0, "weights": dict.fromkeys(names, 0.25)}
+    write_json(folder / "ensemble.json", settings)
+    write_json(folder / "manifest.json", {p.name: sha256(p) for p in sorted(folder.iterdir())})
+    return folder
+
+
+def _gigaflop(package: Path) -> float:
+    """Operations of all convolutions for one picture, in billions."""
+    from pneumo.engines.openvino import graph, openvino
+
+    model = openvino.Core().read_model(graph(Package(package)))
+    return sum(map(_operations, _convolutions(model))) / model.inputs[0].shape[0] / 1e9
+
+
+def _convolutions(model: Any) -> Iterator[Any]:
+    return (node for node in model.get_ops() if node.get_type_name() == "Convolution")
+
+
+def _operations(node: Any) -> float:
+    _, inputs, rows, columns = node.input_value(1).shape
+    return 2.0 * math.prod(node.output(0).shape) * inputs * rows * columns
+
+
+def _print(found: dict[str, dict[str, Any]], gigaflop: float, trained: str, files: int) -> None:
+    table = Table("", "images/s", "of (a)", "floor", "of floor", "CPU s", "peak MiB")
+    first = found.get("a", {}).get("rate", math.nan)
+    for way, figures in found.items():
+        floor = figures["gflops"] / gigaflop
+        rate, cpu, peak = figures["rate"], figures["cpu_s"], figures["peak_mib"]
+        cells = f"{rate:.2f}", f"{rate / first:.1f} x", f"{floor:.1f}", f"{rate / floor:.0%}"
+        table.add_row(WAYS[way][0], *cells, f"{cpu:.3f}", f"{peak:.0f}")
+    console = Console(file=sys.stdout, width=120)
+    console.print(table)
+    console.print(
+        f"{_processor()}, {usable_cores()} cores, load {os.getloadavg()[0]:.1f}; {files} distinct "
+        f"files; networks: {trained}; {gigaflop:.1f} GFLOP a picture; floor: that over the rate of "
+        "matrix products just before and after. int8: not done."
+    )
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(": ")[2]
+    return "unknown processor"
+
+
+if __name__ == "__main__":
+    main()
