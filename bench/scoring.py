@@ -29,7 +29,7 @@ from pneumo.engines.package import Package
 from pneumo.files import sha256, write_json
 
 ROOT = Path(__file__).parents[1]
-SIZE_PX, BATCH = 128, 16
+SIZE_PX, BATCH = 128, 8
 WAYS = {
     "a": ("(a) the seed's way: imread, resize, 4 x predict of one, skimage", 16),
     "b": ("(b) Keras predict in batches of 16", 96),
@@ -145,7 +145,7 @@ def batched(package: Package) -> Callable[[list[Path]], Any]:
     def score(files: list[Path]) -> None:
         squares = list(read_squares(files, SIZE_PX))
         pictures = np.stack([square.pixels for square in squares])[..., None]
-        maps = [w * net.predict(pictures, batch_size=BATCH, verbose=0) for w, net in networks]
+        maps = [w * net.predict(pictures, batch_size=16, verbose=0) for w, net in networks]
         for square, found in zip(squares, sum(maps)[..., 1], strict=True):
             package.ensemble.boxes(found, Frame(square.rows, square.columns, SIZE_PX))
 

@@ -25,6 +25,9 @@ class Engine(ABC):
     streams: int = 1
     """Batches that are computed at a time."""
 
+    identity: str = ""
+    """Names all that its results depend on, where that is known: what was checked once holds."""
+
     def probabilities(self, pictures: np.ndarray) -> np.ndarray:
         """Opacity probability in [0, 1] per pixel, float32, of the shape of ``pictures``.
 

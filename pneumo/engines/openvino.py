@@ -41,9 +41,12 @@ class OpenVinoEngine(Engine):
             properties.inference_num_threads: usable_cores(),
         }
         core = openvino.Core()
-        model = core.read_model(graph(package))
+        path = graph(package)
+        model = core.read_model(path)
         self.size_px = int(model.inputs[0].shape[1])
         model.reshape([batch_size, self.size_px, self.size_px])
+        processor = core.get_property("CPU", "FULL_DEVICE_NAME")
+        self.identity = sha256_of([path.parent.name, precision, batch_size, processor])
         self._compiled = core.compile_model(model, "CPU", options)
         self._requests: SimpleQueue[openvino.InferRequest] = SimpleQueue()
         for _ in range(self.streams):
