@@ -15,18 +15,22 @@ US = champion._process()
 
 
 @pytest.mark.parametrize(
-    ("holder", "dead"),
+    ("other", "age_s", "dead"),
     [
-        (US, False),
-        (US | {"born": "0"}, True),  # its number was given to another process
-        (US | {"host": "elsewhere"}, False),
-        (US | {"host": "elsewhere", "taken": str(time.time() - 121)}, True),
-        ({}, True),
-        (US | {"process": "none"}, True),
+        ({}, 0, False),
+        ({"born": "0"}, 0, True),  # its number was given to another process
+        ({"host": "elsewhere"}, 0, False),
+        ({"host": "elsewhere"}, 121, True),
+        ({"process": "none"}, 0, True),
     ],
 )
-def test_a_holder_is_dead_when_its_process_is_gone_or_elsewhere_after_the_lease(holder, dead):
+def test_a_holder_is_dead_when_its_process_is_gone_or_elsewhere_after_the_lease(other, age_s, dead):
+    holder = champion._process() | {"taken": str(time.time() - age_s)} | other
     assert is_dead(holder) is dead
+
+
+def test_a_lock_without_a_holder_is_dead():
+    assert is_dead({})
 
 
 def test_a_holder_that_ended_on_this_machine_is_dead_at_once():
