@@ -3,6 +3,7 @@
 import json
 import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pneumo.commands.options import AsJson
+from pneumo.errors import PneumoError
 from pneumo.settings import load_settings
 
 if TYPE_CHECKING:
@@ -61,3 +63,33 @@ def models(as_json: AsJson = False) -> None:
         size = (f"{facts.parameters:,}", f"{facts.gflop:.2f}", facts.input)
         table.add_row(facts.name, *size, "\n".join(facts.taps), "\n".join(facts.papers))
     Console(width=None if Console().is_terminal else 160).print(table)
+
+
+def crossval(
+    out: Path,
+    recipe: Annotated[list[str], typer.Option(help="A recipe, or a settings file; several.")],
+    change: Annotated[
+        list[str], typer.Option("--set", help="A setting in all of them, as train.epochs=5.")
+    ] = [],  # noqa: B006
+    folds: Annotated[int, typer.Option(min=3, max=20, help="Folds, by person.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of folds and intervals.")] = 1,
+) -> None:
+    """Compare recipes by cross-validation on `data.root`; every image is tested once.
+
+    What is finished in OUT is kept. The last lines printed are the table.
+    Example: `pneumo crossval out --recipe seed --recipe rsna --set train.epochs=10`
+    """
+    import yaml
+
+    from pneumo.recipes import FOLDER
+    from pneumo.stages.crossval import crossval as stage
+
+    pairs = [item.partition("=") for item in change]
+    if wrong := [key for key, sign, _ in pairs if not sign]:
+        raise PneumoError(f"--set {wrong[0]}: write it as setting=value")
+    files = {Path(n).stem: Path(n) if n.endswith(".yaml") else FOLDER / f"{n}.yaml" for n in recipe}
+    root = str(Path(load_settings().data.root).resolve())
+    found = stage(out, files, root, {k: yaml.safe_load(v) for k, _, v in pairs}, folds, seed)
+    print((out / "crossval.md").read_text())
+    for name, gain in found["gains"].items():
+        print(f"mAP of {name}: {gain['value']:+.4f} ({gain['low']:+.4f} to {gain['high']:+.4f})")

@@ -56,7 +56,7 @@ def evaluate(
     histories = read_histories(networks, models)
     blended = {name: blend(maps, choice.weights) for name, choice in choices.items()}
     judged = {name: judge(data, "test", blended[name], choice) for name, choice in choices.items()}
-    people = data.index["person"].iloc[data.rows("test")].tolist()
+    people = judged[ENSEMBLE][1]["person"].to_numpy()  # numbered as the gate and registry do
     test = held_out(data, with_all(draw_people(people, evaluate.resamples, evaluate.seed)))
     choice, ours, (found, cases) = choices[ENSEMBLE], blended[ENSEMBLE], judged[ENSEMBLE]
     pairs = zip(test.truth, ours, test.frames, strict=True)

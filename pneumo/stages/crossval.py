@@ -1,0 +1,140 @@
+"""Train recipes on every fold of the data by the pipeline's commands, and put them side by side.
+
+Each fold has a folder with a ``params.yaml`` of its own. What is finished there is kept, so a run
+that was stopped goes on, and a training goes on from its last epoch.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from pneumo.crossval import figures, gain, table
+from pneumo.ensemble import Ensemble, blend
+from pneumo.errors import ServiceError, SettingsError
+from pneumo.files import write_json, write_text
+from pneumo.folds import folds, write_fold
+from pneumo.judge import judge
+from pneumo.prepared import load_prepared, load_probabilities
+from pneumo.settings import Settings, load_settings
+
+ENSEMBLE = "ensemble"
+ALL = {
+    "data.train_images": None,
+    "data.validation_images": 1,
+    "data.test_images": 1,
+    "data.reserved_test": None,
+}
+"""Every image is prepared; the folds say where it goes."""
+
+
+def crossval(
+    out: Path, recipes: Mapping[str, Path], root: str, changes: Mapping[str, Any], count: int,
+    seed: int,
+) -> dict[str, Any]:  # fmt: skip
+    """Cross-validate each recipe (name -> settings file) on the data set ``root``.
+
+    ``changes`` (such as ``train.epochs`` -> 5) are made in every recipe. Writes ``crossval.json``
+    and ``crossval.md`` to ``out`` and returns the first. Raises SettingsError for recipes that
+    cannot be used, ServiceError when a command fails.
+    """
+    judged = {}
+    for name, path in recipes.items():
+        folder = out / name
+        settings = write_settings(
+            path, {**ALL, **changes, "data.root": root}, folder / "params.yaml"
+        )
+        _run(folder, ["prepare", "prepared"], folder / "prepared")
+        data = load_prepared(folder / "prepared")
+        fold_of = folds(data.index, count, seed)
+        for fold in range(count):
+            _train_fold(folder, settings, fold, fold_of)
+        judged[name] = _judged(folder, settings, count)
+    found = {
+        recipe: {network: figures(cases, seed) for network, cases in tables.items()}
+        for recipe, tables in judged.items()
+    }
+    first = next(iter(judged))
+    gains = {
+        f"{name} less {first}": gain(tables[ENSEMBLE], judged[first][ENSEMBLE], seed)
+        for name, tables in judged.items()
+        if name != first
+    }
+    result = {
+        "recipes": found,
+        "gains": gains,
+        "folds": count,
+        "seed": seed,
+        "changes": dict(changes),
+    }
+    write_json(out / "crossval.json", result)
+    write_text(out / "crossval.md", table(found))
+    return result
+
+
+def write_settings(source: Path, changes: Mapping[str, Any], target: Path) -> Settings:
+    """Write a recipe with changed settings, checked; SettingsError names what is unknown."""
+    try:
+        raw = yaml.safe_load(source.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(str(source), [f"cannot be read: {error.strerror}"]) from None
+    for key, value in changes.items():
+        section, _, name = key.partition(".")
+        if name:
+            raw.setdefault(section, {})[name] = value
+        else:
+            raw[section] = value
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_text(target, yaml.safe_dump(raw, sort_keys=False))
+    return load_settings(target)
+
+
+def _train_fold(folder: Path, settings: Settings, fold: int, fold_of: np.ndarray) -> None:
+    here = folder / f"fold{fold}"
+    here.mkdir(exist_ok=True)
+    write_text(here / "params.yaml", (folder / "params.yaml").read_text())
+    if not (here / "prepared").exists():
+        write_fold(load_prepared(folder / "prepared"), fold_of, fold, here / "prepared")
+    for model in settings.models:
+        _run(here, ["train", model, "prepared", f"models/{model}"], here / "models" / model)
+    _run(
+        here, ["tune", "prepared", "models", "ensemble.json", "tuning.json"], here / "ensemble.json"
+    )
+
+
+def _run(folder: Path, words: Sequence[str], made: Path) -> None:
+    """Run a command of ours in ``folder``, unless what it makes is there."""
+    if made.exists():
+        return
+    print(f"{folder}: pneumo {' '.join(words)}", file=sys.stderr, flush=True)
+    command = [str(Path(sys.executable).with_name("pneumo")), *words]
+    environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
+    if subprocess.run(command, cwd=folder, env=environment, check=False).returncode:
+        raise ServiceError(f"{folder}: `pneumo {' '.join(words)}` failed; its lines are above")
+
+
+def _judged(folder: Path, settings: Settings, count: int) -> dict[str, pd.DataFrame]:
+    """Network and ensemble -> the cases of all folds, one row per image."""
+    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in [*settings.models, ENSEMBLE]}
+    for fold in range(count):
+        here = folder / f"fold{fold}"
+        data = load_prepared(here / "prepared")
+        chosen = yaml.safe_load((here / "ensemble.json").read_text())
+        skip = len(data.rows("validation"))
+        shape = (len(data.rows("validation", "test")), data.size_px, data.size_px)
+        maps: dict[str, np.ndarray] = {
+            name: load_probabilities(here / "models", name, shape)[skip:]
+            for name in settings.models
+        }
+        people = data.index["person"].iloc[data.rows("test")].to_numpy()
+        for name, tables in parts.items():
+            way = Ensemble(**{k: v for k, v in chosen[name].items() if k != "validation_map"})
+            cases = judge(data, "test", blend(maps, way.weights), way)[1]
+            tables.append(cases.assign(person=people))
+    return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}

@@ -1,0 +1,45 @@
+"""Two recipes on three folds of real commands; small networks, one epoch."""
+
+import json
+
+import pytest
+import yaml
+
+from pneumo.errors import SettingsError
+from pneumo.stages.crossval import crossval, write_settings
+from tests.test_end_to_end import ROOT
+
+CHANGES = {
+    "models": ["unet_vgg19"],
+    "data.size_px": 32,
+    "train.epochs": 1,
+    "train.encoder": "small",
+    "train.encoder_weights": "none",
+    "ensemble.candidates": 0,
+}
+
+
+def test_an_unknown_setting_is_refused_before_anything_is_trained(tmp_path):
+    with pytest.raises(SettingsError, match=r"train\.epoch: unknown"):
+        write_settings(ROOT / "recipes/demo.yaml", {"train.epoch": 3}, tmp_path / "params.yaml")
+
+
+@pytest.mark.slow
+def test_recipes_are_compared_on_the_same_images_and_a_second_run_only_reads(demo_root, tmp_path):
+    recipes = {name: ROOT / f"recipes/{name}.yaml" for name in ("seed", "demo")}
+    found = crossval(tmp_path, recipes, str(demo_root), CHANGES, 3, 1)
+    assert set(found["recipes"]) == {"seed", "demo"}
+    for networks in found["recipes"].values():
+        assert set(networks) == {"unet_vgg19", "ensemble"}
+        assert networks["unet_vgg19"]["map"] == networks["ensemble"]["map"]  # it is alone
+        assert 0 <= networks["ensemble"]["auroc"]["value"] <= 1
+    gain = found["gains"]["demo less seed"]
+    assert gain["low"] <= gain["value"] <= gain["high"]
+    assert (tmp_path / "crossval.md").read_text().count("| ") > 20
+    trained = tmp_path / "demo/fold2/models/unet_vgg19/model.keras"
+    before = trained.stat().st_mtime_ns
+    assert crossval(tmp_path, recipes, str(demo_root), CHANGES, 3, 1) == found
+    assert trained.stat().st_mtime_ns == before
+    assert json.loads((tmp_path / "crossval.json").read_text()) == found
+    settings = yaml.safe_load((tmp_path / "seed/fold0/params.yaml").read_text())
+    assert settings["train"]["overlap_channels"] == "both"
