@@ -1,50 +1,94 @@
-"""The ensemble for MLflow's own serving tools: a base64 DICOM file in, boxes out.
+"""The ensemble for MLflow's own serving tools: a base64 DICOM, PNG or JPEG file in, boxes out.
 
 MLflow runs this file when somebody serves the registered ensemble; ``pneumo score`` does not.
 """
 
 import base64
+import binascii
 import json
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
+from mlflow.protos.databricks_pb2 import BAD_REQUEST
 from mlflow.pyfunc import PythonModel, PythonModelContext
+
+if TYPE_CHECKING:
+    from pneumo.dicom import Square
+
+COLUMN = "dicom_base64"
+MOST = 64
+"""Radiographs of one request."""
 
 
 class PneumoniaModel(PythonModel):
     """Finds opacities on the radiographs of a table with the column ``dicom_base64``."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Load the networks that were registered."""
-        from pneumo.engines.keras import KerasEngine
+        """Check every file that was registered and open the engine that fits the machine."""
+        from pneumo.engines.choose import open_engine
         from pneumo.engines.package import Package
 
         package = Package(Path(context.artifacts["ensemble"]))
-        self.engine, self.ensemble = KerasEngine(package, batch_size=1), package.ensemble
+        package.check()
+        self.engine, self.ensemble = open_engine(package, batch_size=1), package.ensemble
 
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: Any = None
     ) -> pd.DataFrame:
-        """One row per radiograph: the highest ``probability``, and ``boxes`` as JSON."""
-        return pd.DataFrame([self._find(text) for text in model_input["dicom_base64"]])
+        """One row per radiograph: the image-level ``probability``, and ``boxes`` as JSON.
 
-    def _find(self, text: str) -> dict[str, Any]:
+        Raises MlflowException, which becomes status 400 with its message, for a row that is no
+        radiograph.
+        """
+        if not 0 < len(model_input) <= MOST:
+            raise refusal(
+                f"a request takes 1 to {MOST} radiographs; this one has {len(model_input)}"
+            )
+        return pd.DataFrame([self._find(square) for square in self._read(model_input[COLUMN])])
+
+    def _read(self, texts: "pd.Series[str]") -> "list[Square]":
+        """Radiographs read in a worker process with limits, as files that nobody vouches for."""
+        from pneumo.dicom import Square
+        from pneumo.dicom.workers import read_squares
+
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [Path(folder) / f"row {number}" for number in range(len(texts))]
+            for path, text in zip(paths, texts, strict=True):
+                path.write_bytes(decoded(text, path.name))
+            answers = list(read_squares(paths, self.engine.size_px, workers=1))
+        squares = [answer for answer in answers if isinstance(answer, Square)]
+        for path, answer in zip(paths, answers, strict=True):
+            if not isinstance(answer, Square):
+                said = answer.message.replace(f"{path}", path.name)
+                raise refusal(f"{said} ({answer.reason})")
+        return squares
+
+    def _find(self, square: "Square") -> dict[str, Any]:
         from pneumo.boxes import Frame
-        from pneumo.dicom import fit, read_radiograph
+        from pneumo.ensemble import image_level
 
-        with tempfile.NamedTemporaryFile(suffix=".dcm") as file:
-            file.write(base64.b64decode(text))
-            file.flush()
-            pixels = read_radiograph(Path(file.name)).pixels
-        size_px = self.engine.size_px
-        probability = self.engine.probabilities(fit(pixels, size_px)[None])[0]
-        frame = Frame(pixels.shape[0], pixels.shape[1], size_px)
+        (probability,) = self.engine.probabilities(square.pixels[None])
+        frame = Frame(square.rows, square.columns, self.engine.size_px)
         boxes = [asdict(box) for box in self.ensemble.boxes(probability, frame)]
-        return {"probability": float(probability.max()), "boxes": json.dumps(boxes)}
+        return {"probability": float(image_level(probability)), "boxes": json.dumps(boxes)}
+
+
+def decoded(text: str, where: str) -> bytes:
+    """The bytes of a base64 text."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError, TypeError) as error:
+        raise refusal(f"{where}: {COLUMN} is not base64 ({error})") from None
+
+
+def refusal(message: str) -> MlflowException:
+    """What MLflow's server answers with status 400 and ``message``."""
+    return MlflowException(message, error_code=BAD_REQUEST)
 
 
 set_model(PneumoniaModel())
