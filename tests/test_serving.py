@@ -19,6 +19,7 @@ from pneumo.dicom import read_square
 from pneumo.engines.choose import open_engine
 from pneumo.engines.package import Package
 from pneumo.ensemble import image_level
+from pneumo.registration import register_ensemble
 from pneumo.tracking import client, start_run
 
 ROOT = Path(__file__).parents[1]
@@ -33,7 +34,7 @@ def server(package_folder, cache, tmp_path):
     line = re.search(r"^    (mlflow models serve .*)$", README, re.M)[1]
     files = {p.name: p for p in package_folder.iterdir() if p.name != "manifest.json"}
     run_id = start_run(client(), "ensemble", {}, {})
-    version = registry.register_ensemble(client(), files, {}, run_id)
+    version = register_ensemble(client(), files, {}, run_id)
     registry.move_alias(client(), registry.CHAMPION, version.version)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
