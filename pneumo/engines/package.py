@@ -49,6 +49,7 @@ class Package:
         try:
             found = Ensemble(**self._json(ENSEMBLE))
             numbers = [*found.weights.values(), found.threshold, found.gate, found.minimum_area_px]
+            numbers += [found.shrink_x, found.shrink_y]
             if not all(map(math.isfinite, numbers)) or max(found.weights.values()) <= 0:
                 raise ValueError("its numbers are no weights and thresholds")
         except (TypeError, ValueError, AttributeError) as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pneumo.engines import cache
 from pneumo.engines.package import MANIFEST, Package
-from pneumo.errors import PneumoError, RegistryError, ServiceError
+from pneumo.errors import PneumoError, RegistryError
 from pneumo.workflow import CHAMPION_MODEL
 
 if TYPE_CHECKING:
@@ -56,13 +56,8 @@ def open_model(uri: str) -> Model:
 
 def _registered(name: str, version: str | None, alias: str | None) -> Model:
     from pneumo import registry
-    from pneumo.tracking import client
 
-    server = client()
-    if server is None:
-        raise ServiceError(
-            "MLFLOW_TRACKING_URI names no server; run `pneumo up`, then `. .pneumo/env`"
-        )
+    server = registry.connect()
     if name != registry.ENSEMBLE:
         raise PneumoError(f"{name}: is no ensemble; give models:/{registry.ENSEMBLE}/VERSION")
     found = registry.version_of(server, version) if version else _at(server, alias or "")

@@ -123,8 +123,7 @@ def _publish(
     parts = list(Store(out).parts())
     own = [part for part in parts if part.scorer.key == scorer.key]
     others = [part for part in parts if part.scorer.key != scorer.key]
-    found = publish(out, plan, own + others if keep_older else own, overlays)
-    return found
+    return publish(out, plan, own + others if keep_older else own, overlays)
 
 
 def _scorer(model: Model, settings: "ScoreSettings") -> Scorer:
