@@ -33,7 +33,7 @@ def measure(
 ) -> dict[str, dict[str, Any]]:
     """Compare OpenVINO in each precision with Keras, on the test radiographs.
 
-    ``package`` is the folder to be registered, with its manifest; ``pictures`` is uint8
+    ``package`` is the folder of a registered ensemble; ``pictures`` is uint8
     ``(n, size_px, size_px)``; ``truth`` (ID -> boxes in original pixels) and ``frames`` are in the
     order of the pictures. Returns per precision ``matched`` (share of boxes), ``boxes``, ``map``,
     ``map_difference`` and ``passed``; ``refused`` where the engine fails the golden pictures.

@@ -2,8 +2,8 @@
 
 Moving the alias ``champion`` is the only commit point. Before it, the new champion's tag
 ``pneumo.replaces`` says whom it will replace; after it, ``settle`` derives all the rest from there,
-so a process that was killed at any step leaves a whole champion, and the next command that looks at
-the registry puts ``previous`` right.
+so a process that was killed at any step leaves a whole champion, and the next promotion or rollback
+puts ``previous`` right.
 
 MLflow has no compare-and-set, but making a registered model of a given name succeeds for one caller
 alone: that name is the lock. The champion is read again under it.

@@ -15,7 +15,7 @@ Cases = Mapping[str, pd.DataFrame]
 
 
 def figures(cases: pd.DataFrame, seed: int) -> dict[str, dict[str, Any]]:
-    """mAP, sensitivity, and AUROC in all, within AP and within PA; ``value, low, high`` each."""
+    """mAP, sensitivity, specificity, AUROC in all, within AP and PA; ``value, low, high`` each."""
     draws = with_all(draw_people(cases["person"].to_numpy(), RESAMPLES, seed))
     score = cases["probability"].to_numpy()
     target = (cases["truth_boxes"] > 0).to_numpy()

@@ -4,7 +4,8 @@
 ``intervals``                  the same names: ``[low, high]``, 95 %, over people
 ``precision_by_threshold``     with ``precision_intervals`` of the ensemble
 ``froc``, ``calibration``, ``groups``, ``worst``, ``healthy``, ``audit``, ``stability``
-``baselines``, ``test_set``, ``test_images``, ``test_people``, ``leaked_people``, ``leaked_images``
+``baselines``, ``test_set``, ``test_images``, ``test_people``, ``test_positives``, ``resamples``,
+``leaked_people``, ``leaked_images``
 """
 
 from collections.abc import Mapping, Sequence

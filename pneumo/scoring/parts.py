@@ -1,6 +1,6 @@
 """Finished parts on disk: rows and pictures of some contents, there whole or not at all.
 
-A part is a folder ``shards/ENGINE/KEY`` of the results. It is written aside, flushed and renamed;
+A part is a folder ``shards/SCORER/KEY`` of the results. It is written aside, flushed and renamed;
 ``part.json`` holds the sum of its rows and the sizes of its pictures. Contents that several parts
 hold have equal rows, so it does not matter which one is read.
 """
