@@ -29,7 +29,9 @@ def figures(cases: pd.DataFrame, seed: int) -> dict[str, dict[str, Any]]:
     }
     for name in ("AP", "PA"):
         mask = view == name
-        found[f"auroc_{name}"] = auroc(score[mask], target[mask], draws[:, mask])
+        none = np.full(len(draws), np.nan)
+        measured = auroc(score[mask], target[mask], draws[:, mask]) if mask.any() else none
+        found[f"auroc_{name}"] = measured
     return {name: estimate(rows) for name, rows in found.items()}
 
 

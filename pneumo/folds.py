@@ -7,6 +7,7 @@ import pandas as pd
 
 from pneumo.files import sha256, sha256_of, whole, write_json
 from pneumo.prepared import SPLITS, Prepared
+from pneumo.splits import leaked_people
 
 
 def folds(index: pd.DataFrame, count: int, seed: int) -> np.ndarray:
@@ -42,7 +43,10 @@ def write_fold(data: Prepared, fold_of: np.ndarray, fold: int, folder: Path) -> 
         sums = {path.name: sha256(path) for path in sorted(aside.glob("*.[np]*"))}
         facts = {
             "sha256": sums,
-            "leaked_people": 0,
-            "test_set": sha256_of(test["patientId"].tolist()),
+            "images": index["split"].value_counts().to_dict(),
+            "positive": index[index["target"] == 1]["split"].value_counts().to_dict(),
+            "people": index.groupby("split")["person"].nunique().to_dict(),
+            "leaked_people": leaked_people(index),
+            "test_set": sha256_of(test[["patientId", "person"]].astype(str).values.tolist()),
         }
         write_json(aside / "profile.json", {**data.profile, **facts})

@@ -88,6 +88,10 @@ def crossval(
     if wrong := [key for key, sign, _ in pairs if not sign]:
         raise PneumoError(f"--set {wrong[0]}: write it as setting=value")
     files = {Path(n).stem: Path(n) if n.endswith(".yaml") else FOLDER / f"{n}.yaml" for n in recipe}
+    if missing := [str(path) for path in files.values() if not path.is_file()]:
+        raise PneumoError(f"{missing[0]}: no such recipe")
+    if len(files) < len(recipe):
+        raise PneumoError("--recipe: two have the same name")
     root = str(Path(load_settings().data.root).resolve())
     found = stage(out, files, root, {k: yaml.safe_load(v) for k, _, v in pairs}, folds, seed)
     print((out / "crossval.md").read_text())

@@ -4,6 +4,7 @@ Each fold has a folder with a ``params.yaml`` of its own. What is finished there
 that was stopped goes on, and a training goes on from its last epoch.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -17,8 +18,8 @@ import yaml
 
 from pneumo.crossval import figures, gain, table
 from pneumo.ensemble import Ensemble, blend
-from pneumo.errors import ServiceError, SettingsError
-from pneumo.files import write_json, write_text
+from pneumo.errors import DataError, ServiceError, SettingsError
+from pneumo.files import sha256, write_json, write_text
 from pneumo.folds import folds, write_fold
 from pneumo.judge import judge
 from pneumo.prepared import load_prepared, load_probabilities
@@ -44,6 +45,8 @@ def crossval(
     and ``crossval.md`` to ``out`` and returns the first. Raises SettingsError for recipes that
     cannot be used, ServiceError when a command fails.
     """
+    plan = {"folds": count, "seed": seed, "root": root, "changes": dict(changes)}
+    _same_plan(out, {**plan, "recipes": {name: sha256(path) for name, path in recipes.items()}})
     judged = {}
     for name, path in recipes.items():
         folder = out / name
@@ -76,6 +79,14 @@ def crossval(
     write_json(out / "crossval.json", result)
     write_text(out / "crossval.md", table(found))
     return result
+
+
+def _same_plan(out: Path, plan: Mapping[str, Any]) -> None:
+    """Note the plan in ``out``; DataError when another one is on its way there."""
+    path = out / "plan.json"
+    if path.exists() and json.loads(path.read_text()) != json.loads(json.dumps(plan)):
+        raise DataError(f"{out}: holds another comparison; name another folder, or remove it")
+    write_json(path, plan)
 
 
 def write_settings(source: Path, changes: Mapping[str, Any], target: Path) -> Settings:

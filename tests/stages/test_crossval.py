@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from pneumo.errors import SettingsError
+from pneumo.errors import DataError, SettingsError
 from pneumo.stages.crossval import crossval, write_settings
 from tests.test_end_to_end import ROOT
 
@@ -36,6 +36,8 @@ def test_recipes_are_compared_on_the_same_images_and_a_second_run_only_reads(dem
     gain = found["gains"]["demo less seed"]
     assert gain["low"] <= gain["value"] <= gain["high"]
     assert (tmp_path / "crossval.md").read_text().count("| ") > 20
+    with pytest.raises(DataError, match="holds another comparison"):
+        crossval(tmp_path, recipes, str(demo_root), {**CHANGES, "train.epochs": 2}, 3, 1)
     trained = tmp_path / "demo/fold2/models/unet_vgg19/model.keras"
     before = trained.stat().st_mtime_ns
     assert crossval(tmp_path, recipes, str(demo_root), CHANGES, 3, 1) == found
