@@ -53,8 +53,9 @@ kills: $(READY)  ## Kill scoring 50 times
 	@PNEUMO_KILLS=50 pytest -q -s tests/scoring/test_survival.py
 
 .PHONY: bench
-bench: $(READY)  ## Measure how fast radiographs are read
+bench: $(READY)  ## Measure how fast radiographs are read, and how fast `tune` searches
 	@python bench/reading.py
+	@python bench/tuning.py
 
 .PHONY: bench-tune
 bench-tune: $(READY)  ## Measure the metric and the search of `tune`
