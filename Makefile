@@ -49,8 +49,10 @@ bench-score: $(READY)  ## Measure how fast radiographs are scored
 	@python bench/scoring.py
 
 .PHONY: kills
-kills: $(READY)  ## Kill scoring 50 times
+kills: $(READY)  ## Kill scoring 50 times, a training 20 times, a promotion at every step
 	@PNEUMO_KILLS=50 pytest -q -s tests/scoring/test_survival.py
+	@PNEUMO_KILLS=20 pytest -q tests/stages/test_train_again.py
+	@PNEUMO_KILL_EVERY=1 pytest -q tests/stages/test_promote_kills.py
 
 .PHONY: bench
 bench: $(READY)  ## Measure how fast radiographs are read, and how fast `tune` searches

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-EVERY = os.environ.get("PNEUMO_KILLS", "5")
+EVERY = os.environ.get("PNEUMO_KILL_EVERY", "5")
 """1: killed before every call of the store; 5 minutes on two cores."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 def experiments(what: str, folder: Path, times: str) -> list[dict]:
