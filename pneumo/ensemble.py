@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,8 +27,16 @@ class Ensemble:
     shrink_y: float
 
     def to_json(self) -> dict:
-        """A plain dict that ``Ensemble(**value)`` takes back."""
+        """A plain dict that ``from_json`` takes back."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Ensemble":
+        """The ensemble that ``tune`` wrote, which may stand beside other figures.
+
+        Raises KeyError for a field that is missing.
+        """
+        return cls(**{field.name: value[field.name] for field in fields(cls)})
 
     def boxes(self, probability: np.ndarray, frame: Frame) -> list[Box]:
         """Boxes in original pixels from one blended map ``(size_px, size_px)`` in [0, 1].

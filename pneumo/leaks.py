@@ -2,13 +2,14 @@
 
 import numpy as np
 
+from pneumo import splits
 from pneumo.duplicates import same_pictures, shrink
 from pneumo.prepared import Prepared
 
 
 def leaked_people(data: Prepared) -> int:
     """Number of people with images in more than one split."""
-    return int((data.index.groupby("person")["split"].nunique() > 1).sum())
+    return splits.leaked_people(data.index)
 
 
 def leaked_images(data: Prepared) -> int:

@@ -10,6 +10,7 @@ of a network cover the validation and test rows in this order.
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -77,6 +78,20 @@ def load_prepared(folder: Path) -> Prepared:
         )
     except (OSError, ValueError) as error:
         raise DataError(f"{folder}: no prepared data ({error}); run `pneumo prepare`") from None
+
+
+def load_maps(
+    data: Prepared, models: Path, names: Iterable[str], split: Split
+) -> dict[str, np.ndarray]:
+    """What each network says to ``validation`` or ``test``: float32 ``(n, size_px, size_px)``.
+
+    ``models`` holds a folder per network. Raises DataError as ``load_probabilities``.
+    """
+    held_out = data.rows("validation", "test")
+    wanted = np.isin(held_out, data.rows(split))
+    shape = (len(held_out), data.size_px, data.size_px)
+    part = slice(int(wanted.argmax()), int(wanted.argmax()) + int(wanted.sum()))
+    return {name: load_probabilities(models, name, shape)[part] for name in names}
 
 
 def load_probabilities(models: Path, model: str, expected: tuple[int, ...]) -> np.ndarray:

@@ -67,7 +67,10 @@ def augment(pixels: Any, masks: Any, rows: Any) -> tuple[Any, Any]:
     truth = ops.image.affine_transform(
         ops.cast(masks, "float32"), matrix, interpolation="nearest", fill_mode="constant"
     )
-    contrast, brightness, blur, jpeg = (rows[:, n, None, None, None] for n in range(6, 10))
+    contrast, brightness, blur, jpeg = (
+        rows[:, COLUMNS.index(name), None, None, None]
+        for name in ("contrast", "brightness", "blur", "jpeg")
+    )
     x = (x - 127.5) * contrast + 127.5 + brightness
     kernel = ops.convert_to_tensor(BLUR[:, :, None, None], "float32")
     x = x + blur * (ops.conv(x, kernel, padding="same") - x)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pneumo.agreement import TAG
 from pneumo.engines import cache
 from pneumo.engines.package import MANIFEST, Package
 from pneumo.errors import PneumoError, RegistryError
@@ -76,7 +77,7 @@ def _registered(name: str, version: str | None, alias: str | None) -> Model:
 
     folder = cache.kept("ensembles", digest or where, fetch, holds) / "package"
     package = Package(folder, where, digest)
-    agreement = json.loads(found.tags.get("pneumo.agreement", "{}"))
+    agreement = json.loads(found.tags.get(TAG, "{}"))
     return Model(f"models:/{name}/{found.version}", int(found.version), package, agreement)
 
 

@@ -22,7 +22,7 @@ from pneumo.errors import DataError, ServiceError, SettingsError
 from pneumo.files import sha256, write_json, write_text
 from pneumo.folds import folds, write_fold
 from pneumo.judge import judge
-from pneumo.prepared import load_prepared, load_probabilities
+from pneumo.prepared import load_maps, load_prepared
 from pneumo.settings import Settings, load_settings
 
 ENSEMBLE = "ensemble"
@@ -137,15 +137,10 @@ def _judged(folder: Path, settings: Settings, count: int) -> dict[str, pd.DataFr
         here = folder / f"fold{fold}"
         data = load_prepared(here / "prepared")
         chosen = yaml.safe_load((here / "ensemble.json").read_text())
-        skip = len(data.rows("validation"))
-        shape = (len(data.rows("validation", "test")), data.size_px, data.size_px)
-        maps: dict[str, np.ndarray] = {
-            name: load_probabilities(here / "models", name, shape)[skip:]
-            for name in settings.models
-        }
+        maps = load_maps(data, here / "models", settings.models, "test")
         people = data.index["person"].iloc[data.rows("test")].to_numpy()
         for name, tables in parts.items():
-            way = Ensemble(**{k: v for k, v in chosen[name].items() if k != "validation_map"})
+            way = Ensemble.from_json(chosen[name])
             cases = judge(data, "test", blend(maps, way.weights), way)[1]
             tables.append(cases.assign(person=people))
     return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}

@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from pneumo.gallery import gallery
 from pneumo.judge import candidates, judge
 from pneumo.origin import origin
 from pneumo.perturbations import sample
-from pneumo.prepared import Prepared, load_prepared, load_probabilities
+from pneumo.prepared import Prepared, load_maps, load_prepared
 from pneumo.report import render_card, render_report
 from pneumo.stability import load_perturbed, stability
 from pneumo.verdict import headline
@@ -52,7 +51,7 @@ def evaluate(
     data = load_prepared(prepared)
     choices = read_tuned(tuned)
     told = read_json(tuning) if tuning else None
-    maps, changed = _test_maps(data, networks, models), _perturbed(data, networks, models)
+    maps, changed = load_maps(data, networks, models, "test"), _perturbed(data, networks, models)
     histories = read_histories(networks, models)
     blended = {name: blend(maps, choice.weights) for name, choice in choices.items()}
     judged = {name: judge(data, "test", blended[name], choice) for name, choice in choices.items()}
@@ -87,10 +86,7 @@ def evaluate(
 def read_tuned(path: Path) -> dict[str, Ensemble]:
     """Read what ``tune`` chose: for ``ensemble`` and for each network alone."""
     try:
-        return {
-            name: Ensemble(**{field.name: choice[field.name] for field in fields(Ensemble)})
-            for name, choice in read_json(path).items()
-        }
+        return {name: Ensemble.from_json(choice) for name, choice in read_json(path).items()}
     except (AttributeError, KeyError, TypeError) as error:
         raise DataError(f"{path}: no choice of `pneumo tune` ({error!r})") from None
 
@@ -101,13 +97,6 @@ def read_json(path: Path) -> dict[str, Any]:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: {error}; run `pneumo tune`") from None
-
-
-def _test_maps(data: Prepared, networks: Path, models: list[str]) -> dict[str, np.ndarray]:
-    rows = data.rows("validation", "test")
-    skip = len(data.rows("validation"))
-    shape = (len(rows), data.size_px, data.size_px)
-    return {name: load_probabilities(networks, name, shape)[skip:] for name in models}
 
 
 def _perturbed(

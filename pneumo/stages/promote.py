@@ -4,7 +4,7 @@ import getpass
 import json
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfile
 from typing import TYPE_CHECKING, Any
@@ -187,7 +187,7 @@ def _read_results(paths: Mapping[str, Path]) -> Results:
             f"{reports / 'evaluation'}: cases.csv gives mAP {mean_precision(cases):.6f}, but "
             f"metrics.json {evaluation['ensemble']['map']:.6f}; run `dvc repro evaluate`"
         )
-    tuned = {field.name: chosen[field.name] for field in fields(Ensemble)}
+    tuned = Ensemble.from_json(chosen).to_json()
     return Results(evaluation, tuned, cases, load_prepared(paths["prepared"]).profile)
 
 

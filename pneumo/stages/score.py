@@ -178,18 +178,16 @@ def _writing(out: Path, *, clean: bool = False) -> Iterator[None]:
 def _alone_with(out: Path, plan: Plan) -> Iterator[None]:
     """Several runs of one plan may share ``out``; DataError when another plan is on its way."""
     with (out / ".scoring" / "running").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if try_lock(file):
+            file.truncate(0)
+            file.write(plan.key)
+            file.flush()
+        else:
             file.seek(0)
             if file.read().strip() != plan.key:
                 raise DataError(
                     f"{printable(out)}: another run scores other files into it; wait for its "
                     "end, or name another folder"
-                ) from None
-        else:
-            file.truncate(0)
-            file.write(plan.key)
-            file.flush()
+                )
         fcntl.flock(file, fcntl.LOCK_SH)
         yield

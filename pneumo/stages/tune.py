@@ -11,7 +11,7 @@ from pneumo.choice import choose, plain_way
 from pneumo.ensemble import Ensemble, blend, weightings
 from pneumo.files import write_json
 from pneumo.ledger import gains, losses, score
-from pneumo.prepared import Prepared, load_prepared, load_probabilities
+from pneumo.prepared import load_maps, load_prepared
 from pneumo.progress import bar
 from pneumo.search import Cases
 
@@ -35,9 +35,8 @@ def tune(
     """
     data = load_prepared(prepared)
     rows = data.rows("validation")
-    cases = Cases(
-        _validation_maps(data, networks, models), data.frames(rows), list(data.truth(rows).values())
-    )
+    maps = load_maps(data, networks, models, "validation")
+    cases = Cases(maps, data.frames(rows), list(data.truth(rows).values()))
     people = data.index["person"].iloc[rows].tolist()
     tried = list(weightings(models, ensemble))
     way, nested = _best(cases, people, tried, ensemble, boxes)
@@ -56,13 +55,6 @@ def tune(
     write_json(report, told)
     write_json(out, chosen)
     _tell(chosen["ensemble"], told)
-
-
-def _validation_maps(data: Prepared, networks: Path, models: list[str]) -> dict[str, np.ndarray]:
-    held_out = data.rows("validation", "test")
-    count = len(data.rows("validation"))
-    shape = (len(held_out), data.size_px, data.size_px)
-    return {name: load_probabilities(networks, name, shape)[:count] for name in models}
 
 
 def _best(
