@@ -48,7 +48,7 @@ class TrainSettings(Section):
     """How each network is built and trained."""
 
     encoder: Literal["full", "small"] = Field(description="Published encoder, or one for a CPU")
-    encoder_weights: str = Field(description="imagenet, none, or a path to a .weights.h5 file")
+    encoder_weights: str = Field(description="imagenet, none, or a path: from `pneumo pretrain`")
     batch_size: int = Field(ge=1, description="Images per training step")
     validation_batch_size: int = Field(ge=1, description="Images per inference step")
     epochs: int = Field(ge=1, description="Most passes over the training images")

@@ -65,6 +65,24 @@ class Shards:
             yield first, _load(path)[0]
             first += len(part)
 
+    def write(self, path: Path, positions: np.ndarray) -> None:
+        """Write the squares of the files at ``positions`` to an array ``path``, shard by shard.
+
+        uint8, ``(len(positions), size_px, size_px)``: row n is the file at ``positions[n]``.
+        """
+        row_of = np.full(sum(map(len, self.parts)), -1)
+        row_of[positions] = np.arange(len(positions))
+        create(path, (len(positions), self.size_px, self.size_px))
+        for first, pixels in self.pixels():
+            rows = row_of[first : first + len(pixels)]
+            array = np.load(path, mmap_mode="r+")  # mapped anew, so that pages do not stay
+            array[rows[rows >= 0]] = pixels[rows >= 0]
+
+
+def create(path: Path, shape: tuple[int, int, int]) -> None:
+    """An array of zeros on disk that takes no memory: uint8."""
+    np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+
 
 @contextmanager
 def shards_beside(out: Path, paths: Sequence[Path], size_px: int) -> Iterator[Shards]:

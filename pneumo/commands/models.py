@@ -4,15 +4,16 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from pneumo.commands.options import AsJson
+from pneumo.devices import leased_gpu
 from pneumo.errors import PneumoError
-from pneumo.settings import load_settings
+from pneumo.settings import Network, load_settings
 
 if TYPE_CHECKING:
     from pneumo.stages.promote import Outcome
@@ -65,6 +66,101 @@ def models(as_json: AsJson = False) -> None:
     Console(width=None if Console().is_terminal else 160).print(table)
 
 
+def pretrain(
+    source: Path,
+    out: Path,
+    labels: Annotated[
+        Path | None, typer.Option(help="Table; else labels.csv in SOURCE, or RSNA's classes.")
+    ] = None,
+    file_column: Annotated[str, typer.Option(help="Its column of files.")] = "file",
+    label_column: Annotated[str, typer.Option(help="Its column of labels.")] = "label",
+    person_column: Annotated[
+        str | None, typer.Option(help="Its column of people; else person, if there.")
+    ] = None,
+    where: Annotated[
+        list[str], typer.Option(help="Only rows with this, as source=nih; several.")
+    ] = [],  # noqa: B006
+    network: Annotated[
+        list[str], typer.Option(help="Whose encoder; several. Else those of params.yaml.")
+    ] = [],  # noqa: B006
+    encoder: Annotated[
+        str | None, typer.Option(help="full or small; else train.encoder.", show_default=False)
+    ] = None,
+    size_px: Annotated[
+        int | None, typer.Option(min=32, max=1024, help="Side; else data.size_px.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the images.")] = 20,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images per step.")] = 32,
+    learning_rate: Annotated[
+        float, typer.Option(min=1e-8, max=1, help="Adam's highest step size.")
+    ] = 0.0005,
+    start: Annotated[str, typer.Option(help="First weights: none, imagenet, or a path.")] = "none",
+    held_out: Annotated[
+        float, typer.Option(min=0.05, max=0.5, help="Share of the people that is held out.")
+    ] = 0.15,
+    balance: Annotated[bool, typer.Option(help="Let rare labels weigh more.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all that is drawn.")] = 1,
+) -> None:
+    """Teach the encoders on a folder of radiographs with a label each, before they segment.
+
+    Then `train.encoder_weights: OUT` begins with what they have learnt. Precision, and how images
+    are changed, are as `params.yaml` says. Example: `pneumo pretrain data/chests data/encoders`
+    """
+    from pneumo.labelled import Columns, read_labelled
+
+    settings = load_settings()
+    models = network or list(settings.models)
+    if unknown := set(models) - set(get_args(Network)):
+        raise PneumoError(f"--network {min(unknown)}: there are {', '.join(get_args(Network))}")
+    encoder = encoder or settings.train.encoder
+    if encoder not in ("full", "small"):
+        raise PneumoError(f"--encoder {encoder}: must be full or small")
+    size_px = size_px or settings.data.size_px
+    if size_px % 32:
+        raise PneumoError(f"--size-px {size_px}: must be a multiple of 32")
+    train = settings.train.model_copy(
+        update={
+            "encoder": encoder,
+            "encoder_weights": start,
+            "batch_size": batch_size,
+            "epochs": epochs,
+            "patience": epochs,
+            "learning_rate": learning_rate,
+            "schedule": "cosine",
+            "warmup_epochs": min(1.0, epochs / 4),
+            "average": 0.0,
+            "batch_norm_momentum": 0.9,
+            "seed": seed,
+        }
+    )
+    rows = read_labelled(
+        source, labels, Columns(file_column, label_column, person_column), _pairs("--where", where)
+    )
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with leased_gpu():
+        from pneumo.nets.pretraining import encoders_of  # after the lease: it loads Keras
+        from pneumo.stages.pretrain import pretrain as stage
+
+        stage(
+            rows,
+            out,
+            encoders_of(models),
+            size_px=size_px,
+            held_out=held_out,
+            balance=balance,
+            train=train,
+            augment=settings.augment,
+        )
+
+
+def _pairs(option: str, words: list[str]) -> dict[str, str]:
+    """``name=value`` words as a dict; PneumoError names one that is none."""
+    pairs = [word.partition("=") for word in words]
+    if wrong := [name for name, sign, _ in pairs if not sign]:
+        raise PneumoError(f"{option} {wrong[0]}: write it as name=value")
+    return {name: value for name, _, value in pairs}
+
+
 def crossval(
     out: Path,
     recipe: Annotated[list[str], typer.Option(help="A recipe, or a settings file; several.")],
@@ -84,16 +180,14 @@ def crossval(
     from pneumo.recipes import FOLDER
     from pneumo.stages.crossval import crossval as stage
 
-    pairs = [item.partition("=") for item in change]
-    if wrong := [key for key, sign, _ in pairs if not sign]:
-        raise PneumoError(f"--set {wrong[0]}: write it as setting=value")
+    changes = _pairs("--set", change)
     files = {Path(n).stem: Path(n) if n.endswith(".yaml") else FOLDER / f"{n}.yaml" for n in recipe}
     if missing := [str(path) for path in files.values() if not path.is_file()]:
         raise PneumoError(f"{missing[0]}: no such recipe")
     if len(files) < len(recipe):
         raise PneumoError("--recipe: two have the same name")
     root = str(Path(load_settings().data.root).resolve())
-    found = stage(out, files, root, {k: yaml.safe_load(v) for k, _, v in pairs}, folds, seed)
+    found = stage(out, files, root, {k: yaml.safe_load(v) for k, v in changes.items()}, folds, seed)
     print((out / "crossval.md").read_text())
     for name, gain in found["gains"].items():
         print(f"mAP of {name}: {gain['value']:+.4f} ({gain['low']:+.4f} to {gain['high']:+.4f})")

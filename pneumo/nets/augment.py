@@ -61,12 +61,15 @@ def augment(pixels: Any, masks: Any, rows: Any) -> tuple[Any, Any]:
 
     What comes into view from beyond the edge is black, and no opacity.
     """
-    zeros = ops.zeros_like(rows[:, :2])
-    matrix = ops.concatenate([rows[:, :6], zeros], axis=1)
-    x = ops.image.affine_transform(ops.cast(pixels, "float32"), matrix, fill_mode="constant")
     truth = ops.image.affine_transform(
-        ops.cast(masks, "float32"), matrix, interpolation="nearest", fill_mode="constant"
+        ops.cast(masks, "float32"), _matrix(rows), interpolation="nearest", fill_mode="constant"
     )
+    return augment_pixels(pixels, rows), ops.cast(truth > 0.5, "uint8")
+
+
+def augment_pixels(pixels: Any, rows: Any) -> Any:
+    """Apply ``rows`` to images alone, as ``augment`` does."""
+    x = ops.image.affine_transform(ops.cast(pixels, "float32"), _matrix(rows), fill_mode="constant")
     contrast, brightness, blur, jpeg = (
         rows[:, COLUMNS.index(name), None, None, None]
         for name in ("contrast", "brightness", "blur", "jpeg")
@@ -75,7 +78,11 @@ def augment(pixels: Any, masks: Any, rows: Any) -> tuple[Any, Any]:
     kernel = ops.convert_to_tensor(BLUR[:, :, None, None], "float32")
     x = x + blur * (ops.conv(x, kernel, padding="same") - x)
     x = _requantised(ops.clip(x, 0, 255), jpeg)
-    return ops.cast(ops.round(ops.clip(x, 0, 255)), "uint8"), ops.cast(truth > 0.5, "uint8")
+    return ops.cast(ops.round(ops.clip(x, 0, 255)), "uint8")
+
+
+def _matrix(rows: Any) -> Any:
+    return ops.concatenate([rows[:, :6], ops.zeros_like(rows[:, :2])], axis=1)
 
 
 def _requantised(x: Any, share: Any) -> Any:

@@ -5,6 +5,7 @@ Order and augmentation follow from seed and epoch alone, so that a training whic
 the weights of an undisturbed one. A torn checkpoint is passed over for the one before.
 """
 
+import hashlib
 import json
 import zipfile
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from pneumo.files import whole
+from pneumo.files import sha256, sha256_of, whole
 
 Figures = dict[str, float]
 KEPT = 2
@@ -79,6 +80,16 @@ def averaged(trainer: keras.Model) -> list[Any]:
     means = optimizer._model_variables_moving_average  # as keras.callbacks.SwapEMAWeights reads it
     mean_of = {id(v): m for v, m in zip(trainer.trainable_variables, means, strict=True)}
     return [mean_of.get(id(variable), variable) for variable in trainer.network.variables]
+
+
+def key_of(network: keras.Model, *decides: Any) -> str:
+    """The sum of what decides a training: first weights, ``decides`` (as JSON), and the code."""
+    first = hashlib.sha256()
+    for variable in network.variables:
+        first.update(np.asarray(variable).tobytes())
+    code = sorted(sha256(path) for path in Path(__file__).parent.glob("*.py"))
+    versions = [keras.__version__, keras.backend.backend()]
+    return sha256_of([first.hexdigest(), *decides, code, versions])
 
 
 class KeepGoing(keras.callbacks.Callback):

@@ -62,6 +62,12 @@ def make_trainer(
         train.overlap_weight, train.overlap_channels, overlap=train.overlap, focus=train.focus
     )
     trainer = Trainer(network, loss, augmented=augmented, head_weight=train.image_head_weight)
+    compile_for(trainer, train, steps)
+    return trainer
+
+
+def compile_for(trainer: keras.Model, train: "TrainSettings", steps: int) -> None:
+    """Give a trainer its optimizer and its precision; ``steps`` are those of an epoch."""
     adam = keras.optimizers.Adam(
         learning_rate(train, steps),
         use_ema=train.average > 0,
@@ -72,7 +78,6 @@ def make_trainer(
         optimizer=keras.optimizers.LossScaleOptimizer(adam) if scaled else adam,
         jit_compile="auto" if train.jit_compile == "auto" else train.jit_compile == "on",
     )
-    return trainer
 
 
 def learning_rate(
@@ -94,7 +99,7 @@ def learning_rate(
 
 
 def fit(
-    trainer: Trainer,
+    trainer: keras.Model,
     shown: Batches,
     held_out: Batches,
     train: "TrainSettings",
@@ -138,7 +143,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def _too_large(trainer: Trainer, shown: Batches, size: int) -> str:
+def _too_large(trainer: keras.Model, shown: Batches, size: int) -> str:
     """What to set, after trying halves of a batch."""
     whole, fits = shown[0][0], size // 2
     while fits:

@@ -17,12 +17,20 @@ Figures = dict[str, float]
 class Watch(keras.callbacks.Callback):
     """Keeps and shows the figures of every epoch, and hands them to ``send(number, figures)``.
 
-    ``history`` has a row per epoch, without the seconds, so that the same training gives the same
-    history; ``send`` gets the seconds too. Raises PneumoError when a figure is not finite.
+    ``measure`` is the figure that is shown beside the loss. ``history`` has a row per epoch,
+    without the seconds, so that the same training gives the same history; ``send`` gets the seconds
+    too. Raises PneumoError when a figure is not finite.
     """
 
-    def __init__(self, name: str, epochs: int, send: Callable[[int, Figures], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        epochs: int,
+        send: Callable[[int, Figures], None],
+        measure: str = "iou",
+    ) -> None:
         super().__init__()
+        self._measure = measure
         self.history: list[Figures] = []
         self._name, self._epochs, self._send = name, epochs, send
         self._began = time.monotonic()
@@ -66,7 +74,7 @@ class Watch(keras.callbacks.Callback):
         if logs:
             self._finite("loss", float(logs["loss"]), f"batch {batch + 1} of epoch {self._number}")
         if not self._bar.disable and logs:
-            figures = f"loss {float(logs['loss']):.3f} iou {float(logs['iou']):.3f}"
+            figures = " ".join(f"{k} {float(logs[k]):.3f}" for k in ("loss", self._measure))
             self._bar.update(self._task, advance=1, figures=figures)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -90,7 +98,8 @@ class Watch(keras.callbacks.Callback):
             )
 
     def _line(self, number: int, figures: Figures, seconds: float) -> str:
-        shown = " ".join(f"{key} {figures[key]:.3f}" for key in ("loss", "val_loss", "val_iou"))
+        keys = ("loss", "val_loss", f"val_{self._measure}")
+        shown = " ".join(f"{key} {figures[key]:.3f}" for key in keys)
         return f"{self._name} epoch {number}/{self._epochs} {shown} {seconds:.1f} s"
 
     def _learning_rate(self) -> float:

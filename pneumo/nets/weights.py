@@ -5,23 +5,40 @@ from pathlib import Path
 import keras
 
 from pneumo.errors import PneumoError
+from pneumo.files import sha256
 
 PUBLISHED = {"resnet152": "ResNet152", "densenet121": "DenseNet121", "vgg19": "VGG19"}
 """Encoder -> its builder in ``keras.applications``."""
 
+ENDING = ".weights.h5"
 INSTEAD = "set train.encoder_weights to none, or to a .weights.h5 file of this encoder"
 
 
 def load_encoder_weights(encoder: keras.Model, weights: str) -> None:
-    """Give ``encoder`` its first weights: ``imagenet``, ``none``, or a ``.weights.h5`` file.
+    """Give ``encoder`` its first weights: ``imagenet``, ``none``, or a path.
 
-    The file is one that ``save_weights`` wrote for the same encoder of the same size. Raises
+    The path is a ``.weights.h5`` file that ``save_weights`` wrote for the same encoder of the same
+    size, or a folder with such a file of each encoder, ``densenet121.weights.h5`` and so on. Raises
     PneumoError when the weights cannot be had or do not fit.
     """
     if weights == "imagenet":
         _copy_imagenet(encoder)
-    elif weights != "none":
-        _load_file(encoder, Path(weights))
+    elif path := weights_file(encoder.name, weights):
+        _load_file(encoder, path)
+
+
+def weights_file(encoder: str, weights: str) -> Path | None:
+    """The file that ``train.encoder_weights`` means for an encoder; None: it means no file."""
+    if weights in ("imagenet", "none"):
+        return None
+    path = Path(weights)
+    return path / f"{encoder}{ENDING}" if path.is_dir() else path
+
+
+def weights_sum(encoder: str, weights: str) -> dict[str, str]:
+    """``encoder_weights_sha256`` of the file that is meant; empty where there is none."""
+    path = weights_file(encoder, weights)
+    return {"encoder_weights_sha256": sha256(path)} if path and path.is_file() else {}
 
 
 def _copy_imagenet(encoder: keras.Model) -> None:
@@ -54,13 +71,16 @@ def copy_by_name(published: keras.Model, encoder: keras.Model) -> None:
 
 def _load_file(encoder: keras.Model, path: Path) -> None:
     if not path.is_file():
-        raise PneumoError(f"{path}: no such file of encoder weights; {INSTEAD}")
-    if not path.name.endswith(".weights.h5"):
-        raise PneumoError(f"{path}: encoder weights must end in .weights.h5; {INSTEAD}")
+        raise PneumoError(
+            f"{path}: no such file of encoder weights; `pneumo pretrain` makes it, or {INSTEAD}"
+        )
+    if not path.name.endswith(ENDING):
+        raise PneumoError(f"{path}: encoder weights must end in {ENDING}; {INSTEAD}")
     try:
         encoder.load_weights(path)
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).splitlines()[0][:200]
         raise PneumoError(
-            f"{path}: does not fit this {encoder.name} ({reason}); {INSTEAD}"
+            f"{path}: does not fit this {encoder.name} ({reason}); it is of another encoder, or of "
+            f"another size than train.encoder; {INSTEAD}"
         ) from None

@@ -13,7 +13,7 @@ from pneumo.errors import DataError
 from pneumo.files import sha256, sha256_of, whole, write_json
 from pneumo.manifest import check_manifest
 from pneumo.prepared import COLUMNS, SPLITS
-from pneumo.shards import Shards, shards_beside
+from pneumo.shards import Shards, create, shards_beside
 from pneumo.splits import UNUSED, leaked_people, split_images
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _write(
 ) -> None:
     boxes = boxes[boxes["patientId"].isin(index["patientId"])]
     shape = (len(index), data.size_px, data.size_px)
-    _write_images(folder / "images.npy", shape, index["position"].to_numpy(), shards)
+    shards.write(folder / "images.npy", index["position"].to_numpy())
     _write_masks(folder / "masks.npy", shape, index, boxes)
     index[list(COLUMNS)].to_parquet(folder / "index.parquet", index=False)
     boxes.to_parquet(folder / "boxes.parquet", index=False)
@@ -106,19 +106,6 @@ def _truth_rows(test: pd.DataFrame, boxes: pd.DataFrame) -> Iterator[tuple]:
     yield from known.itertuples(index=False, name=None)
 
 
-def _write_images(
-    path: Path, shape: tuple[int, int, int], positions: np.ndarray, shards: Shards
-) -> None:
-    """Row n of the array is the square at ``positions[n]``; written shard by shard."""
-    row_of = np.full(sum(map(len, shards.parts)), -1)
-    row_of[positions] = np.arange(len(positions))
-    _create(path, shape)
-    for first, pixels in shards.pixels():
-        rows = row_of[first : first + len(pixels)]
-        array = np.load(path, mmap_mode="r+")  # mapped anew, so that pages do not stay in memory
-        array[rows[rows >= 0]] = pixels[rows >= 0]
-
-
 def _write_masks(
     path: Path, shape: tuple[int, int, int], index: pd.DataFrame, boxes: pd.DataFrame
 ) -> None:
@@ -127,17 +114,12 @@ def _write_masks(
         for name, rows in boxes.groupby("patientId")
     }
     sizes = index[["patientId", "rows", "columns"]].to_numpy()
-    _create(path, shape)
+    create(path, shape)
     for first in range(0, len(sizes), MASKS_AT_ONCE):
         array = np.load(path, mmap_mode="r+")
         for row, (name, height, width) in enumerate(sizes[first : first + MASKS_AT_ONCE], first):
             frame = Frame(height, width, shape[1])
             array[row] = mask_from_boxes(by_image.get(name, []), frame)
-
-
-def _create(path: Path, shape: tuple[int, int, int]) -> None:
-    """An array of zeros on disk that takes no memory."""
-    np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
 
 
 def _summary(index: pd.DataFrame, rejected: int) -> str:

@@ -1,24 +1,24 @@
 """Train one network, and keep what it says about the validation and test images."""
 
-import hashlib
 import shutil
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 import pandas as pd
 
-import pneumo.nets
 from pneumo import tracking
-from pneumo.files import sha256, sha256_of, whole
+from pneumo.files import sha256, whole
 from pneumo.locks import newest_holds
 from pneumo.nets.archive import save_network
 from pneumo.nets.batches import Batches
-from pneumo.nets.checkpoints import Checkpoints, best_row
+from pneumo.nets.build import MODELS
+from pneumo.nets.checkpoints import Checkpoints, best_row, key_of
 from pneumo.nets.fitting import finished, fit, make_repeatable, make_trainer
 from pneumo.nets.watch import Watch
+from pneumo.nets.weights import weights_sum
 from pneumo.perturbations import PERTURBATIONS, sample
 from pneumo.prepared import Prepared, load_prepared
 
@@ -50,6 +50,7 @@ def train(
     settings = {
         **train.model_dump(),
         **{f"augment_{k}": v for k, v in augment.model_dump().items()},
+        **weights_sum(MODELS[model].encoder, train.encoder_weights),
     }
     kept = out.parent / f".{out.name}.resume"
     with (
@@ -57,7 +58,7 @@ def train(
         tracking.network_run(model, data.profile, settings) as run,
     ):
         watch = Watch(model, train.epochs, run.epoch)
-        checkpoints = Checkpoints(kept, _key(trainer.network, data, settings))
+        checkpoints = Checkpoints(kept, key_of(trainer.network, data.profile["sha256"], settings))
         fit(trainer, shown, held_out, train, watch, checkpoints)
         network = finished(trainer, model, data.size_px, train, plain)
         with whole(out) as folder:
@@ -93,16 +94,6 @@ def _batches(
         data.images, data.masks, data.rows("validation"), train.validation_batch_size
     )
     return shown, held_out, Batches(data.images, data.masks, rows, size, seed=train.seed)
-
-
-def _key(network: keras.Model, data: Prepared, settings: dict[str, Any]) -> str:
-    """The sum of what decides a training: first weights, data, settings, and the code."""
-    first = hashlib.sha256()
-    for variable in network.variables:
-        first.update(np.asarray(variable).tobytes())
-    code = sorted(sha256(path) for path in Path(pneumo.nets.__file__).parent.glob("*.py"))
-    versions = [keras.__version__, keras.backend.backend()]
-    return sha256_of([first.hexdigest(), data.profile["sha256"], settings, code, versions])
 
 
 def probabilities(

@@ -1,0 +1,87 @@
+"""Radiographs of which one word each is known: any folder, and a table that names its files."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from pneumo.dataset import CLASS_INFO, open_tables
+from pneumo.dicom.source import files_below
+from pneumo.errors import DataError
+from pneumo.tables import read_table
+
+TABLE = "labels.csv"
+PERSON = "person"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What the columns of a table of labels are called; ``person`` None: ``person`` if it is there.
+
+    Without a column of people every image counts as a person of its own.
+    """
+
+    file: str = "file"
+    label: str = "label"
+    person: str | None = None
+
+
+def read_labelled(
+    source: Path, table: Path | None, columns: Columns, where: Mapping[str, str]
+) -> pd.DataFrame:
+    """One row per image of the folder ``source``: ``file, label, person, path, reason``.
+
+    ``table`` defaults to ``labels.csv`` in the folder, or to RSNA's tables where it has those
+    alone. Rows whose columns are not as ``where`` says are left out. ``reason`` is a code where the
+    row cannot be used (``no_label``, ``no_person``, ``two_labels``, ``no_file``), else empty.
+    DataError for a table or a column that is missing.
+    """
+    if not source.is_dir():
+        raise DataError(f"{source}: no such folder; it must hold radiographs")
+    if table is None and not (source / TABLE).exists() and (source / CLASS_INFO).exists():
+        rows = _rsna(source)
+    else:
+        rows = _rows(table or source / TABLE, columns, where)
+    rows = rows.drop_duplicates(ignore_index=True).assign(reason="")
+    rows.loc[rows["person"] == "", "reason"] = "no_person"
+    rows.loc[rows["label"] == "", "reason"] = "no_label"
+    rows.loc[rows["file"].duplicated(keep=False), "reason"] = "two_labels"
+    rows = rows.drop_duplicates("file", ignore_index=True).sort_values("file", ignore_index=True)
+    rows["path"] = _paths(source, rows["file"].tolist())
+    rows.loc[rows["path"] == "", "reason"] = "no_file"
+    return rows
+
+
+def _rsna(root: Path) -> pd.DataFrame:
+    images = open_tables(root).images()
+    rows = images[["patientId", "class", "person"]].fillna("").astype(str)
+    return rows.set_axis(["file", "label", "person"], axis=1)
+
+
+def _rows(path: Path, columns: Columns, where: Mapping[str, str]) -> pd.DataFrame:
+    wanted = [columns.file, columns.label, *([columns.person] if columns.person else []), *where]
+    table = read_table(path, wanted, text=True)
+    for name, value in where.items():
+        table = table[table[name].str.strip() == value]
+        if table.empty:
+            raise DataError(f"{path}: column {name}: no row has the value that is asked for")
+    person = columns.person or (PERSON if PERSON in table else columns.file)
+    found = {"file": table[columns.file], "label": table[columns.label], "person": table[person]}
+    return pd.DataFrame({name: cells.str.strip() for name, cells in found.items()})
+
+
+def _paths(source: Path, names: Sequence[str]) -> list[str]:
+    """The path of each name's file below ``source``: by its place there, else by name or stem.
+
+    Empty where there is none, or where several files are called so.
+    """
+    files = list(files_below(source))
+    by_place = {path.relative_to(source).as_posix(): path for path in files}
+    by_stem: dict[str, list[Path]] = {}
+    for path in files:
+        for known in {path.name, path.stem}:
+            by_stem.setdefault(known, []).append(path)
+    alone = {name: paths[0] for name, paths in by_stem.items() if len(paths) == 1}
+    places = (name.removeprefix("./") for name in names)
+    return [str(by_place.get(place, alone.get(place, ""))) for place in places]
