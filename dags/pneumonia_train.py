@@ -18,6 +18,11 @@ from airflow.sdk import Asset, Param, XComArg, chain, dag, task
 from pneumo import workflow
 
 WORKSPACE = Path(__file__).parents[1]
+TRAININGS = [f"train_{model}" for model in workflow.models(WORKSPACE)]
+STAGES = ["settings", "demo", "validate", "prepare", *TRAININGS, "tune", "evaluate"]
+HANDED = workflow.handing_on(STAGES)
+TRIES = HANDED.get("retries", 0)
+GIVEN = HANDED.get("env", {})
 
 
 def shell(task_id: str, line: str, hours: float = 6, **options: Any) -> XComArg:
@@ -34,7 +39,8 @@ def shell(task_id: str, line: str, hours: float = 6, **options: Any) -> XComArg:
 def train(model: str) -> XComArg:
     """The task of one network: long, on a GPU of its own, tried again after an accident."""
     line = workflow.stage(f"train@{model}")
-    return shell(f"train_{model}", line, hours=48, pool=workflow.GPU_POOL, retries=1)
+    options = {"pool": workflow.GPU_POOL, "queue": workflow.GPU_QUEUE, "retries": TRIES or 1}
+    return shell(f"train_{model}", line, hours=48, **options)
 
 
 def asked() -> list[Any]:
@@ -64,8 +70,9 @@ def asked() -> list[Any]:
             "answer",
             workflow.answer(),
             hours=1,
-            retries=1,
-            env={
+            retries=TRIES or 1,
+            env=GIVEN
+            | {
                 "ANSWER": f"{{{{ {said}['chosen_options'][0] }}}}",
                 "VERSION": f"{{{{ {verdict}['version'] }}}}",
                 "WHY": f"{{{{ {said}['params_input']['because'] }}}}",
@@ -82,7 +89,7 @@ def asked() -> list[Any]:
     catchup=False,
     max_active_runs=1,
     params={"recipe": Param("params.yaml", enum=["params.yaml", *workflow.RECIPES])},
-    default_args={"retries": 0, "retry_delay": timedelta(seconds=10)},
+    default_args={"retries": 0, "retry_delay": timedelta(seconds=10), **HANDED},
     doc_md=__doc__,
     tags=["pneumo"],
 )
@@ -92,6 +99,7 @@ def pneumonia_train() -> None:
     answered = "ti.xcom_pull(task_ids='promote')"
     if asks:
         answered = f"ti.xcom_pull(task_ids='answer') or {answered}"
+    again = {"hours": 1, "retries": 2 * TRIES or 1}
     chain(
         shell("settings", workflow.use_recipe("{{ params.recipe }}"), hours=0.1),
         shell("demo", workflow.demo_data()),
@@ -100,7 +108,8 @@ def pneumonia_train() -> None:
         [train(model) for model in workflow.models(WORKSPACE)],
         shell("tune", workflow.stage("tune")),
         shell("evaluate", workflow.stage("evaluate")),
-        shell("promote", 'verdict=$(pneumo promote) && echo "$verdict"', hours=1, retries=1),
+        *([shell("lock", workflow.finish(), hours=0.5)] if workflow.own_clones() else []),
+        shell("promote", f'verdict=$({workflow.command("promote")}) && echo "$verdict"', **again),
         *(asked() if asks else []),
         shell(
             "champion",

@@ -18,6 +18,7 @@ from pneumo import workflow
 
 WORKSPACE = Path(__file__).parents[1]
 VALID_DATA = Asset(workflow.VALID_DATA)
+HANDED = workflow.handing_on(["settings", "demo", "validate"])
 
 
 def shell(task_id: str, line: str, hours: float = 6, **options: Any) -> XComArg:
@@ -43,14 +44,16 @@ def valid_data(facts: Any, outlet_events: Any = None) -> str:
     schedule="@daily",
     catchup=False,
     max_active_runs=1,
-    default_args={"retries": 0},
+    default_args={"retries": 0, **HANDED},
     doc_md=__doc__,
     tags=["pneumo"],
 )
 def pneumonia_validate() -> None:
     """Order and limits; the work itself is in `dvc.yaml` and `pneumo`."""
-    published = shell("publish", "pneumo publish", hours=0.5)
+    published = shell("publish", workflow.command("publish"), hours=0.5)
+    begun = [shell("settings", workflow.use_recipe("params.yaml"), hours=0.1)] if HANDED else []
     chain(
+        *begun,
         shell("demo", workflow.demo_data()),
         shell("validate", workflow.stage("validate"), trigger_rule="none_failed"),
         published,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import typer
 
-from pneumo.commands import data, files, models, pipeline, registry, scoring, servers
+from pneumo.commands import data, files, models, pipeline, registry, scoring, servers, task
 from pneumo.errors import PneumoError
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ for panel, commands in PANELS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
 app.add_typer(registry.app, name="registry", rich_help_panel="Models")
+app.add_typer(task.app, name="task", rich_help_panel="Many machines")
 
 
 def main() -> None:

@@ -3,7 +3,10 @@
 Light on purpose: the standard library and PyYAML, since Airflow parses DAG files all the time.
 """
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -28,8 +31,36 @@ GPU_POOL = "gpu"
 SCORING_POOL = "scoring"
 """Airflow pool with one slot per scoring process; each uses all cores, or the GPU."""
 
+GPU_QUEUE = "gpu"
+"""Queue of the trainings, for Celery's workers; LocalExecutor knows no queues."""
+
+EXCHANGE = "PNEUMO_EXCHANGE"
+"""Environment variable: ``shared`` (or unset: one workspace), or ``clones`` (one per task)."""
+
+HANDED = "PNEUMO_HANDED"
+"""Environment variable of a task: what the tasks before it printed last, a JSON list."""
+
 RECIPES = ("demo", "seed", "rsna")
 """Names of the complete settings files in ``recipes/``."""
+
+
+def own_clones() -> bool:
+    """Whether every task works in a clone of its own. ValueError for a word that is unknown."""
+    word = os.environ.get(EXCHANGE) or "shared"
+    if word not in ("shared", "clones"):
+        raise ValueError(f"{EXCHANGE}: must be shared or clones (got {word!r})")
+    return word == "clones"
+
+
+def handing_on(before: Sequence[str]) -> dict[str, Any]:
+    """Options of shell tasks that take up what the tasks ``before`` printed; none in one workspace.
+
+    A machine that is lost costs a try, whatever ran on it.
+    """
+    if not own_clones():
+        return {}
+    pulled = f"{{{{ ti.xcom_pull(task_ids={list(before)!r}) | list | tojson }}}}"
+    return {"env": {HANDED: pulled}, "append_env": True, "retries": 3}
 
 
 def stage(name: str) -> str:
@@ -38,17 +69,33 @@ def stage(name: str) -> str:
     The flag before ``repro`` makes parallel stages wait for DVC's lock instead of failing;
     ``--single-item`` leaves the order to Airflow.
     """
+    if own_clones():
+        return f"pneumo task stage {name}"
     return f"dvc --wait-for-lock repro --single-item {name}"
 
 
 def demo_data(root: str = "data/demo") -> str:
     """Shell line that makes the demo's data, or skips (exit code 99) when they are not used."""
+    if own_clones():
+        return f"pneumo task stage --only-for {root} data/dvc.yaml:demo"
     return f'[ "$(pneumo settings data.root)" = {root} ] || exit 99; {stage("data/dvc.yaml:demo")}'
 
 
 def use_recipe(name: str) -> str:
     """Shell line that installs a recipe as ``params.yaml``; ``params.yaml`` keeps what is there."""
+    if own_clones():
+        return f'pneumo task start "{name}"'
     return f'[ "{name}" = params.yaml ] || pneumo recipe "{name}"'
+
+
+def command(words: str) -> str:
+    """Shell line of a ``pneumo`` command that reads what the stages have made."""
+    return f"pneumo task run -- {words}" if own_clones() else f"pneumo {words}"
+
+
+def finish() -> str:
+    """Shell line of the task that puts the lock entries of all stages together."""
+    return "pneumo task finish"
 
 
 def must_approve(workspace: Path = Path()) -> bool:
@@ -58,13 +105,15 @@ def must_approve(workspace: Path = Path()) -> bool:
 
 def waiting(workspace: Path = Path()) -> str:
     """Shell line that prints the verdict as one line of JSON, or skips when nobody is asked."""
+    if own_clones():
+        return '[ "$VERDICT" = waiting ] || exit 99; pneumo task waiting'
     verdict = paths(workspace)["reports"].relative_to(workspace) / "promotion.json"
     return f"""[ "$VERDICT" = waiting ] || exit 99; tr -d '\\n' < {verdict}"""
 
 
 def answer() -> str:
     """Shell line that does what a person answered; what they wrote is data, never shell code."""
-    return 'pneumo registry "$ANSWER" "$VERSION" --because="$WHY" --by="$WHO"'
+    return command('registry "$ANSWER" "$VERSION" --because="$WHY" --by="$WHO"')
 
 
 def models(workspace: Path = Path()) -> list[str]:

@@ -7,7 +7,7 @@ from shutil import copytree
 import pytest
 
 from pneumo.cli import app
-from pneumo.commands import registry
+from pneumo.commands import registry, task
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = {c.callback.__name__.replace("_", "-"): c.callback for c in app.registered_commands}
@@ -34,6 +34,12 @@ def test_every_command_has_help_with_an_example(command):
 def test_every_command_of_the_registry_has_help_with_an_example(command):
     (found,) = [c for c in registry.app.registered_commands if c.name == command]
     assert f"Example: `pneumo registry {command}" in found.callback.__doc__
+
+
+@pytest.mark.parametrize("command", task.COMMANDS)
+def test_every_command_of_a_task_has_help_with_an_example(command):
+    (found,) = [c for c in task.app.registered_commands if c.name == command]
+    assert f"Example: `pneumo task {command}" in found.callback.__doc__
 
 
 def test_a_setting_is_printed_bare(checkout):

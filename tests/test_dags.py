@@ -28,6 +28,8 @@ tasks = {
         "line": task.python_callable(),
         "cwd": task.cwd,
         "pool": task.pool,
+        "queue": task.queue,
+        "handed": (task.env or {}).get("PNEUMO_HANDED", ""),
         "retries": task.retries,
         "hours": task.execution_timeout.total_seconds() / 3600,
         "rule": task.trigger_rule.value,
@@ -60,9 +62,11 @@ print("RESULT", json.dumps({"errors": bag.import_errors, "tasks": tasks, "dag": 
 """
 
 
-def python(home: Path, program: str, *arguments: Path) -> str:
+def python(home: Path, program: str, *arguments: Path, **more: str) -> str:
     """What a fresh interpreter prints, with an Airflow home of its own."""
     variables = {
+        "PNEUMO_EXCHANGE": "",
+        **more,
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
@@ -232,6 +236,48 @@ def test_a_person_is_asked_only_when_the_gate_waits(approval, tmp_path, word, co
     )
     assert done.returncode == code
     assert code or json.loads(done.stdout.decode().splitlines()[-1]) == verdict
+
+
+@pytest.fixture(scope="module")
+def cloned(tmp_path_factory) -> dict:
+    """The DAGs of a cluster, where every task works in a clone of its own."""
+    home = tmp_path_factory.mktemp("cluster")
+    printed = python(home, DESCRIBE, ROOT / "dags", PNEUMO_EXCHANGE="clones")
+    return json.loads(printed.rpartition("RESULT ")[2])
+
+
+def test_in_a_cluster_every_stage_works_in_a_clone_and_takes_up_what_was_handed_on(cloned):
+    assert cloned["errors"] == {}
+    tasks = cloned["tasks"]
+    assert tasks["settings"]["line"] == 'pneumo task start "{{ params.recipe }}"'
+    stages = ["prepare", "tune", "evaluate", *(f"train@{m}" for m in workflow.models(ROOT))]
+    for stage in ("validate", *stages):
+        assert tasks[stage.replace("@", "_")]["line"] == f"pneumo task stage {stage}"
+    assert "pneumo task run -- promote" in tasks["promote"]["line"]
+    assert "dvc " not in " ".join(task["line"] for task in tasks.values())
+    made = {"settings", "demo", "validate", *(stage.replace("@", "_") for stage in stages)}
+    for name in (*made, "lock", "promote"):
+        assert made == set(re.findall(r"'(\w+)'", tasks[name]["handed"])), name
+
+
+def test_in_a_cluster_a_lost_machine_costs_a_try_of_any_task(cloned):
+    retries = {name: task["retries"] for name, task in cloned["tasks"].items()}
+    assert min(retries.values()) == 3
+    assert cloned["tasks"]["lock"]["after"] == ["evaluate"]
+    assert {task["retries"] for task in cloned["dag"]["daily"]["tasks"].values()} == {3}
+
+
+def test_trainings_have_a_queue_of_their_own_and_one_workspace_has_no_exchange(tasks):
+    queues = {name for name, task in tasks.items() if task["queue"] == workflow.GPU_QUEUE}
+    assert queues == {f"train_{model}" for model in workflow.models(ROOT)}
+    assert {task["handed"] for task in tasks.values()} == {""}
+    assert "pneumo task" not in " ".join(task["line"] for task in tasks.values())
+
+
+def test_a_word_for_the_exchange_that_is_unknown_is_refused(monkeypatch):
+    monkeypatch.setenv(workflow.EXCHANGE, "clone")
+    with pytest.raises(ValueError, match="must be shared or clones"):
+        workflow.stage("prepare")
 
 
 def test_every_dvc_stage_is_one_task_in_dvcs_order(tasks):

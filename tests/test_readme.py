@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from pneumo.cli import app
-from pneumo.commands import registry
+from pneumo.commands import registry, task
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = [c.callback.__name__.replace("_", "-") for c in app.registered_commands]
@@ -27,11 +27,14 @@ def test_every_command_is_in_its_table(command):
     assert f"`pneumo {command}`" in table or f"`{command}`" in table
 
 
-@pytest.mark.parametrize("command", registry.COMMANDS)
-def test_every_command_of_the_registry_is_in_its_table(command):
+@pytest.mark.parametrize(
+    ("group", "command"),
+    [("registry", c) for c in registry.COMMANDS] + [("task", c) for c in task.COMMANDS],
+)
+def test_every_command_of_a_group_is_in_its_table(group, command):
     table = README.split("## Commands")[1].split("## Settings")[0]
-    (row,) = [line for line in table.split("\n") if line.startswith("| `pneumo registry")]
-    assert f"`{command}`" in row.replace("`pneumo registry ", "`")
+    (row,) = [line for line in table.split("\n") if line.startswith(f"| `pneumo {group} ")]
+    assert f"`{command}`" in row.replace(f"`pneumo {group} ", "`")
 
 
 def test_every_picture_and_page_that_it_links_is_there():
