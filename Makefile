@@ -48,6 +48,10 @@ mutate: $(READY)  ## Read 10,000 damaged radiographs
 bench-score: $(READY)  ## Measure how fast radiographs are scored
 	@python bench/scoring.py
 
+.PHONY: bench-scale
+bench-scale: $(READY)  ## Plan and publish 100,000 files: time, memory, bytes
+	@python bench/scale.py
+
 .PHONY: kills
 kills: $(READY)  ## Kill scoring 50 times, a training 20 times, a promotion at every step
 	@PNEUMO_KILLS=50 pytest -q -s tests/scoring/test_survival.py

@@ -100,6 +100,16 @@ class Store:
             for row in part.rows()
         }
 
+    def holds(self, scorer: Scorer, contents: Sequence[str], overlays: str) -> bool:
+        """Whether the part of these contents is finished; one whose sums differ is removed.
+
+        ``done`` reads every part of the results, which each of hundreds of tasks cannot afford.
+        """
+        path = self.path(scorer, contents, overlays)
+        if path.exists() and not _read(path):
+            shutil.rmtree(path, ignore_errors=True)
+        return path.exists()
+
     def path(self, scorer: Scorer, contents: Sequence[str], overlays: str) -> Path:
         """Where the part of these contents is, or will be."""
         return self.folder / scorer.key / sha256_of([overlays, *contents])[:32]

@@ -74,13 +74,21 @@ def _in_mm(boxes: str, spacing_mm: float | None) -> str | None:
 
 
 def name_uniquely(rows: Sequence[dict[str, Any]]) -> None:
-    """Give different contents with one ``image_id`` different ones: the second gets ``~2``."""
-    names: dict[str, str] = {}
+    """Give different contents with one ``image_id`` different ones: the second gets ``~2``.
+
+    Scanners name the files of every study alike, so the numbers of a name are counted on.
+    """
+    holders: dict[str, str] = {}
+    given: dict[tuple[str, str], str] = {}
+    numbers: Counter[str] = Counter()
     for row in rows:
-        name, number = row["image_id"], 1
-        while names.setdefault(row["image_id"], row["content"]) != row["content"]:
-            number += 1
-            row["image_id"] = f"{name}~{number}"
+        image_id, content = asked = row["image_id"], row["content"]
+        while asked not in given:
+            numbers[image_id] += 1
+            name = image_id if numbers[image_id] == 1 else f"{image_id}~{numbers[image_id]}"
+            if holders.setdefault(name, content) == content:
+                given[asked] = name
+        row["image_id"] = given[asked]
 
 
 def write_tables(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:

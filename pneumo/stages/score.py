@@ -43,7 +43,9 @@ def score(
         plan = make_plan(list_inputs(inputs, _unpacked(out)), score.part_images)
         with _alone_with(out, plan):
             scorer = _scorer(chosen, score)
-            _score(out, plan, plan.parts, chosen, scorer, score)
+            done = Store(out).done(scorer, score.overlays)
+            left = list(left_of(plan.parts, done))
+            _score(out, plan, plan.parts, left, chosen, scorer, score)
             found = _publish(out, plan, scorer, score.overlays, keep_older=False)
     return found
 
@@ -75,8 +77,10 @@ def score_part(out: Path, number: int, *, score: "ScoreSettings") -> None:
     score = score.model_copy(update=about["score"])
     chosen = open_model(about["model"])
     with _writing(out):
-        mine = plan.parts[number :: about["tasks"]]
-        _score(out, plan, mine, chosen, _scorer(chosen, score), score)
+        mine, store = plan.parts[number :: about["tasks"]], Store(out)
+        scorer = _scorer(chosen, score)
+        left = [part for part in mine if not store.holds(scorer, part, score.overlays)]
+        _score(out, plan, mine, left, chosen, scorer, score)
 
 
 def publish_scores(out: Path, *, score: "ScoreSettings") -> dict[str, Any]:
@@ -97,13 +101,11 @@ def _score(
     out: Path,
     plan: Plan,
     parts: Sequence[Sequence[str]],
+    left: Sequence[Sequence[str]],
     model: Model,
     scorer: Scorer,
     settings: "ScoreSettings",
 ) -> None:
-    store = Store(out)
-    done = store.done(scorer, settings.overlays)
-    left = list(left_of(parts, done))
     if not left:
         return
     engine = open_engine(
@@ -112,7 +114,7 @@ def _score(
         batch_size=settings.batch_size,
         precision=scorer.precision,
     )
-    work = Work(store, scorer, engine, model.package.ensemble, plan.paths(), settings.overlays)
+    work = Work(Store(out), scorer, engine, model.package.ensemble, plan.paths(), settings.overlays)
     total = sum(map(len, parts))
     score_parts(work, left, total - sum(map(len, left)), total)
 
