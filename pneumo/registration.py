@@ -194,5 +194,13 @@ def _create_version(
         run_id=run_id,
         tags=dict(tags),
         model_id=model_id,
-        description=description or None,
+        description=_fitting(description) or None,
     )
+
+
+def _fitting(description: str) -> str:
+    """The lines of a description that every MLflow server takes, and where the rest is."""
+    if len(description) <= registry.LONGEST_DESCRIPTION:
+        return description
+    rest = "\n\nCut here. All of it is in the run's artifacts: `evaluation/model_card.md`\n"
+    return description[: registry.LONGEST_DESCRIPTION - len(rest)].rpartition("\n")[0] + rest

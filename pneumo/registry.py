@@ -33,6 +33,9 @@ CONTENT = "pneumo.content"
 LONGEST_TAG = 5_000
 """Characters that every MLflow server takes as the value of a version's tag."""
 
+LONGEST_DESCRIPTION = 5_000
+"""Characters of a version's description; PostgreSQL refuses what SQLite takes beyond them."""
+
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 MISSING = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")

