@@ -35,11 +35,29 @@ def figures(cases: pd.DataFrame, seed: int) -> dict[str, dict[str, Any]]:
     return {name: estimate(rows) for name, rows in found.items()}
 
 
-def gain(ours: pd.DataFrame, theirs: pd.DataFrame, seed: int) -> dict[str, Any]:
-    """mAP of ``ours`` less that of ``theirs`` on the same images, with the same draws of people."""
+def gain(ours: pd.DataFrame, theirs: pd.DataFrame, seed: int) -> dict[str, dict[str, Any]]:
+    """mAP and AUROC of ``ours`` less those of ``theirs``: same images, same draws of people."""
     draws = with_all(draw_people(ours["person"].to_numpy(), RESAMPLES, seed))
-    rows = [weighted_means(one["precision"].to_numpy(float), draws) for one in (ours, theirs)]
-    return estimate(np.subtract(*rows))
+    target = (ours["truth_boxes"] > 0).to_numpy()
+    means = [weighted_means(one["precision"].to_numpy(float), draws) for one in (ours, theirs)]
+    areas = [auroc(one["probability"].to_numpy(), target, draws) for one in (ours, theirs)]
+    return {
+        "map": estimate(np.subtract(*means)),
+        "auroc": estimate(np.subtract(*areas)),
+    }
+
+
+def gains(judged: Mapping[str, Cases], seed: int) -> dict[str, dict[str, Any]]:
+    """What each recipe gains over the first, for every network that both have."""
+    first, *others = judged
+    return {
+        f"{name} less {first}": {
+            network: gain(cases, judged[first][network], seed)
+            for network, cases in judged[name].items()
+            if network in judged[first]
+        }
+        for name in others
+    }
 
 
 def table(results: Mapping[str, Mapping[str, dict[str, Any]]]) -> str:
@@ -55,7 +73,17 @@ def table(results: Mapping[str, Mapping[str, dict[str, Any]]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cell(found: Mapping[str, Any]) -> str:
+def _cell(found: Mapping[str, Any], form: str = ".3f") -> str:
     if found["value"] is None:
         return ""
-    return f"{found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
+    return f"{found['value']:{form}} ({found['low']:{form}} to {found['high']:{form}})"
+
+
+def gains_table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+    """What ``gains`` gave as a table in Markdown."""
+    lines = ["| gain | network | mAP | AUROC |", f"|{'---|' * 4}"]
+    for name, networks in found.items():
+        for network, figures in networks.items():
+            cells = [_cell(figures[key], "+.3f") for key in ("map", "auroc")]
+            lines.append(f"| {name} | {network} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"

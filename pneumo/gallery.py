@@ -38,37 +38,55 @@ def kinds_of(cases: pd.DataFrame) -> dict[str, np.ndarray]:
 
 
 def gallery(
-    data: Prepared,
-    blended: np.ndarray,
-    found: Mapping[str, Sequence[Box]],
-    cases: pd.DataFrame,
-    choice: Ensemble,
-    count: int,
+    data: Prepared, blended: np.ndarray, cases: pd.DataFrame, choice: Ensemble, count: int
 ) -> list[dict[str, Any]]:
     """A section per kind with at most ``count`` pictures in all, and how many there are.
 
     Pictures name nobody: an image is known by its number in ``cases``.
     """
     rows = data.rows("test")
-    names, frames, truth = data.names(rows), data.frames(rows), data.truth(rows)
-    sections = []
     share = -(-count // len(KINDS))
-    for kind, places in kinds_of(cases).items():
-        pictures = [
-            {
-                "picture": jpeg_url(np.asarray(data.images[rows[place]])),
-                "truth": _rectangles(truth[names[place]], frames[place]),
-                "found": _rectangles(found[names[place]], frames[place]),
-                "outlines": _outlines(blended[place], choice.threshold),
-                "caption": _caption(cases.iloc[place]),
-                "image": int(place),
-            }
-            for place in places[:share]
-        ]
-        sections.append(
-            {"kind": kind, "title": KINDS[kind], "count": len(places), "pictures": pictures}
+    return [
+        section(
+            kind,
+            len(places),
+            [
+                picture(data, rows[place], blended[place], cases.iloc[place], choice)
+                for place in places[:share]
+            ],
         )
-    return sections
+        for kind, places in kinds_of(cases).items()
+    ]
+
+
+def section(kind: str, count: int, pictures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What pages show of one of ``KINDS``: ``count`` images, of which ``pictures`` are drawn."""
+    return {"kind": kind, "title": KINDS[kind], "count": count, "pictures": pictures}
+
+
+def picture(
+    data: Prepared,
+    row: int,
+    probability: np.ndarray,
+    case: pd.Series,
+    choice: Ensemble,
+    *,
+    radiograph: bool = True,
+) -> dict[str, Any]:
+    """Image ``row`` of ``data`` with truth, calls and outlines of its map ``(size_px, size_px)``.
+
+    Without ``radiograph`` the pixels are left out, so that the picture may be shown to anybody.
+    """
+    one = np.array([row])
+    [name], [frame] = data.names(one), data.frames(one)
+    return {
+        "picture": jpeg_url(np.asarray(data.images[row])) if radiograph else None,
+        "truth": _rectangles(data.truth(one)[name], frame),
+        "found": _rectangles(choice.boxes(probability, frame), frame),
+        "outlines": _outlines(probability, choice.threshold),
+        "caption": _caption(case),
+        "image": int(case["image"]),
+    }
 
 
 def _rectangles(boxes: Sequence[Box], frame: Frame) -> list[tuple[float, ...]]:

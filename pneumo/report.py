@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
+from pneumo.pages import environment
 from pneumo.verdict import findings, headline
 
 
@@ -43,30 +42,15 @@ def render_card(
 
 
 def _render(template: str, **values: Any) -> str:
-    pages = Environment(
-        loader=PackageLoader("pneumo"),
-        autoescape=select_autoescape(),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    pages.filters |= {"figure": _figure, "span": _span, "grouped": lambda number: f"{number:,}"}
     metrics = values["metrics"]
     networks = [name for name in metrics["precision_by_threshold"] if name != "ensemble"]
-    return pages.get_template(template).render(
-        headline=headline(metrics),
-        findings=findings(metrics),
-        networks=sorted(networks),
-        **values,
+    return (
+        environment()
+        .get_template(template)
+        .render(
+            headline=headline(metrics),
+            findings=findings(metrics),
+            networks=sorted(networks),
+            **values,
+        )
     )
-
-
-def _figure(value: float | None, digits: int = 3) -> str:
-    return "n/a" if value is None else f"{value:.{digits}f}"
-
-
-def _span(bounds: Sequence[float | None] | None, digits: int = 3) -> str:
-    """An interval as text; nothing where there is none."""
-    if bounds is None or bounds[0] is None or bounds[1] is None:
-        return ""
-    return f"{bounds[0]:.{digits}f} to {bounds[1]:.{digits}f}"

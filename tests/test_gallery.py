@@ -21,8 +21,8 @@ def shown(prepared_folder):
     healthy = np.flatnonzero(maps.max(axis=(1, 2)) == 0)
     maps[positive[1:]] = 0
     maps[healthy[-1], 5:15, 5:15] = 0.8
-    found, cases = judge(data, "test", maps, CHOICE)
-    return data, maps, found, cases, positive, healthy
+    cases = judge(data, "test", maps, CHOICE)[1]
+    return data, maps, cases, positive, healthy
 
 
 def test_each_picture_is_of_one_kind(shown):
@@ -34,8 +34,8 @@ def test_each_picture_is_of_one_kind(shown):
 
 
 def test_pictures_are_capped_and_the_rest_is_counted(shown):
-    data, maps, found, cases, positive, _ = shown
-    sections = {one["kind"]: one for one in gallery(data, maps, found, cases, CHOICE, 3)}
+    data, maps, cases, positive, _ = shown
+    sections = {one["kind"]: one for one in gallery(data, maps, cases, CHOICE, 3)}
     misses = sections["misses"]
     assert (misses["count"], len(misses["pictures"])) == (len(positive) - 1, 1)
     assert not misses["pictures"][0]["found"]

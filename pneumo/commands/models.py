@@ -169,10 +169,13 @@ def crossval(
     ] = [],  # noqa: B006
     folds: Annotated[int, typer.Option(min=3, max=20, help="Folds, by person.")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="Seed of folds and intervals.")] = 1,
+    radiographs: Annotated[
+        bool, typer.Option(help="Whether the page shows them, or boxes and maps alone.")
+    ] = True,
 ) -> None:
     """Compare recipes by cross-validation on `data.root`; every image is tested once.
 
-    What is finished in OUT is kept. The last lines printed are the table.
+    What is finished in OUT is kept. Writes the tables that are printed, and a page, to OUT.
     Example: `pneumo crossval out --recipe seed --recipe rsna --set train.epochs=10`
     """
     import yaml
@@ -186,8 +189,9 @@ def crossval(
         raise PneumoError(f"{missing[0]}: no such recipe")
     if len(files) < len(recipe):
         raise PneumoError("--recipe: two have the same name")
-    root = str(Path(load_settings().data.root).resolve())
-    found = stage(out, files, root, {k: yaml.safe_load(v) for k, v in changes.items()}, folds, seed)
+    settings = {key: yaml.safe_load(value) for key, value in changes.items()}
+    root = settings.get("data.root") or load_settings().data.root
+    settings["data.root"] = str(Path(root).resolve())
+    stage(out, files, settings, folds, seed, radiographs=radiographs)
     print((out / "crossval.md").read_text())
-    for name, gain in found["gains"].items():
-        print(f"mAP of {name}: {gain['value']:+.4f} ({gain['low']:+.4f} to {gain['high']:+.4f})")
+    print(f"{out / 'crossval.html'}: the same, with the best and the worst images")

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, PackageLoader, select_autoescape
 
 from pneumo.duplicates import same_pictures
 from pneumo.explore import charts, compare
 from pneumo.explore import statistics as stats
 from pneumo.explore.notes import notes
 from pneumo.explore.survey import SIDES, Survey
+from pneumo.pages import environment
 from pneumo.rsna import CLASSES
 from pneumo.squares import read_squares
 
@@ -23,20 +23,22 @@ LETTERS = ("A", "B")
 
 def render(surveys: Sequence[Survey]) -> str:
     """One or two surveys as a self-contained HTML page. It names no patient and no file."""
-    pages = Environment(loader=PackageLoader("pneumo"), autoescape=select_autoescape())
-    pages.filters["grouped"] = lambda number: f"{number:,}"
     heats = [stats.coverage(s.boxes, _positives(s)) for s in surveys]
     hottest = max(float(heat.max()) for heat in heats)
     sets = [_figures(s, heat, hottest) for s, heat in zip(surveys, heats, strict=True)]
     for letter, figures in zip(LETTERS, sets, strict=False):
         figures["letter"] = letter
-    return pages.get_template("data.html").render(
-        sets=sets,
-        compared=_compared(*surveys) if len(surveys) == 2 else None,
-        charts=_side_by_side(sets),
-        greys=_greys(surveys),
-        hottest=hottest,
-        version=version("pneumo"),
+    return (
+        environment()
+        .get_template("data.html")
+        .render(
+            sets=sets,
+            compared=_compared(*surveys) if len(surveys) == 2 else None,
+            charts=_side_by_side(sets),
+            greys=_greys(surveys),
+            hottest=hottest,
+            version=version("pneumo"),
+        )
     )
 
 

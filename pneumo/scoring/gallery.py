@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, select_autoescape
-
 from pneumo.files import write_text
+from pneumo.pages import environment
 
 SHOWN = (
     "file", "image_id", "status", "reason", "message", "view", "rows", "columns", "spacing_mm",
@@ -17,13 +16,15 @@ SHOWN = (
 
 def write_gallery(out: Path, rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> None:
     """Write the page; its pictures lie in ``overlays/``, and it loads nothing from elsewhere."""
-    pages = Environment(loader=PackageLoader("pneumo"), autoescape=select_autoescape())
-    pages.filters["grouped"] = lambda number: f"{number:,}"
     ordered = sorted(rows, key=lambda row: -(row["probability"] or 0.0))
-    text = pages.get_template("gallery.html").render(
-        summary=summary,
-        rows=_script([_card(row) for row in ordered]),
-        views=sorted({row["view"] for row in rows if row["view"]}),
+    text = (
+        environment()
+        .get_template("gallery.html")
+        .render(
+            summary=summary,
+            rows=_script([_card(row) for row in ordered]),
+            views=sorted({row["view"] for row in rows if row["view"]}),
+        )
     )
     write_text(out / "index.html", text)
 

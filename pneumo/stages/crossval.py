@@ -16,16 +16,21 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from pneumo.crossval import figures, gain, table
+from pneumo.comparison import render_comparison
+from pneumo.crossval import figures, gains, gains_table, table
 from pneumo.ensemble import Ensemble, blend
 from pneumo.errors import DataError, ServiceError, SettingsError
-from pneumo.files import sha256, write_json, write_text
+from pneumo.files import sha256, sha256_of, write_json, write_text
 from pneumo.folds import folds, write_fold
+from pneumo.gallery import kinds_of, picture, section
 from pneumo.judge import judge
-from pneumo.prepared import load_maps, load_prepared
+from pneumo.prepared import Prepared, load_maps, load_prepared
 from pneumo.settings import Settings, load_settings
 
 ENSEMBLE = "ensemble"
+PICTURES = 6
+"""Images of each kind on the page."""
+
 ALL = {
     "data.train_images": None,
     "data.validation_images": 1,
@@ -36,48 +41,50 @@ ALL = {
 
 
 def crossval(
-    out: Path, recipes: Mapping[str, Path], root: str, changes: Mapping[str, Any], count: int,
+    out: Path,
+    recipes: Mapping[str, Path],
+    changes: Mapping[str, Any],
+    count: int,
     seed: int,
-) -> dict[str, Any]:  # fmt: skip
-    """Cross-validate each recipe (name -> settings file) on the data set ``root``.
+    *,
+    radiographs: bool = True,
+) -> dict[str, Any]:
+    """Cross-validate each recipe (name -> settings file) on ``count`` folds by person.
 
-    ``changes`` (such as ``train.epochs`` -> 5) are made in every recipe. Writes ``crossval.json``
-    and ``crossval.md`` to ``out`` and returns the first. Raises SettingsError for recipes that
-    cannot be used, ServiceError when a command fails.
+    ``changes`` (such as ``train.epochs`` -> 5) are made in every recipe; ``data.root`` is one.
+    Writes ``crossval.json``, ``crossval.md`` and ``crossval.html`` to ``out`` and returns the
+    first; ``radiographs`` are part of the page unless they are not wanted there. Raises
+    SettingsError for recipes that cannot be used, ServiceError when a command fails.
     """
-    plan = {"folds": count, "seed": seed, "root": root, "changes": dict(changes)}
+    plan = {"folds": count, "seed": seed, "changes": dict(changes)}
     _same_plan(out, {**plan, "recipes": {name: sha256(path) for name, path in recipes.items()}})
-    judged = {}
+    judged, drawn = {}, {}
     for name, path in recipes.items():
         folder = out / name
-        settings = write_settings(
-            path, {**ALL, **changes, "data.root": root}, folder / "params.yaml"
-        )
+        settings = write_settings(path, {**ALL, **changes}, folder / "params.yaml")
         _run(folder, ["prepare", "prepared"], folder / "prepared")
         data = load_prepared(folder / "prepared")
         fold_of = folds(data.index, count, seed)
         for fold in range(count):
             _train_fold(folder, settings, fold, fold_of)
         judged[name] = _judged(folder, settings, count)
-    found = {
-        recipe: {network: figures(cases, seed) for network, cases in tables.items()}
-        for recipe, tables in judged.items()
-    }
-    first = next(iter(judged))
-    gains = {
-        f"{name} less {first}": gain(tables[ENSEMBLE], judged[first][ENSEMBLE], seed)
-        for name, tables in judged.items()
-        if name != first
-    }
-    result = {
-        "recipes": found,
-        "gains": gains,
-        "folds": count,
-        "seed": seed,
-        "changes": dict(changes),
+        cases = judged[name][ENSEMBLE]
+        drawn[name] = _drawn(folder, settings, cases, data.size_px, radiographs=radiographs)
+    result: dict[str, Any] = {
+        "recipes": {
+            recipe: {network: figures(cases, seed) for network, cases in tables.items()}
+            for recipe, tables in judged.items()
+        },
+        "gains": gains(judged, seed),
+        "images": len(data.index),
+        "people": int(data.index["person"].nunique()),
+        "positive": int((data.index["target"] == 1).sum()),
+        "data": sha256_of(data.profile["sha256"]),
+        **plan,
     }
     write_json(out / "crossval.json", result)
-    write_text(out / "crossval.md", table(found))
+    write_text(out / "crossval.md", table(result["recipes"]) + "\n" + gains_table(result["gains"]))
+    write_text(out / "crossval.html", render_comparison(result, drawn))
     return result
 
 
@@ -131,16 +138,44 @@ def _run(folder: Path, words: Sequence[str], made: Path) -> None:
 
 
 def _judged(folder: Path, settings: Settings, count: int) -> dict[str, pd.DataFrame]:
-    """Network and ensemble -> the cases of all folds, one row per image."""
+    """Network and ensemble -> the cases of all folds, one row per image, and its ``fold``."""
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in [*settings.models, ENSEMBLE]}
     for fold in range(count):
-        here = folder / f"fold{fold}"
-        data = load_prepared(here / "prepared")
-        chosen = yaml.safe_load((here / "ensemble.json").read_text())
-        maps = load_maps(data, here / "models", settings.models, "test")
+        data, chosen, maps = _read_fold(folder / f"fold{fold}", settings)
         people = data.index["person"].iloc[data.rows("test")].to_numpy()
         for name, tables in parts.items():
-            way = Ensemble.from_json(chosen[name])
-            cases = judge(data, "test", blend(maps, way.weights), way)[1]
-            tables.append(cases.assign(person=people))
+            cases = judge(data, "test", blend(maps, chosen[name].weights), chosen[name])[1]
+            tables.append(cases.assign(person=people, fold=fold))
     return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
+
+
+def _read_fold(
+    folder: Path, settings: Settings
+) -> tuple[Prepared, dict[str, Ensemble], dict[str, np.ndarray]]:
+    """A fold's data, what ``tune`` chose there, and the networks' maps of its test images."""
+    data = load_prepared(folder / "prepared")
+    chosen = json.loads((folder / "ensemble.json").read_text())
+    maps = load_maps(data, folder / "models", settings.models, "test")
+    return data, {name: Ensemble.from_json(one) for name, one in chosen.items()}, maps
+
+
+def _drawn(
+    folder: Path, settings: Settings, cases: pd.DataFrame, size_px: int, *, radiographs: bool
+) -> dict[str, Any]:
+    """The ensemble's best and worst images of all folds, by ``gallery.KINDS``."""
+    places = kinds_of(cases)
+    shown = {kind: found[:PICTURES] for kind, found in places.items()}
+    made: dict[int, dict[str, Any]] = {}
+    for fold, rows in cases.loc[np.concatenate(list(shown.values()))].groupby("fold"):
+        data, chosen, maps = _read_fold(folder / f"fold{fold}", settings)
+        blended, test = blend(maps, chosen[ENSEMBLE].weights), data.rows("test")
+        for place, case in rows.iterrows():
+            image = int(case["image"])
+            made[int(str(place))] = picture(
+                data, test[image], blended[image], case, chosen[ENSEMBLE], radiograph=radiographs
+            )
+    sections = [
+        section(kind, len(places[kind]), [made[place] for place in found])
+        for kind, found in shown.items()
+    ]
+    return {"size_px": size_px, "sections": sections}

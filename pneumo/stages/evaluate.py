@@ -57,13 +57,13 @@ def evaluate(
     judged = {name: judge(data, "test", blended[name], choice) for name, choice in choices.items()}
     people = judged[ENSEMBLE][1]["person"].to_numpy()  # numbered as the gate and registry do
     test = held_out(data, with_all(draw_people(people, evaluate.resamples, evaluate.seed)))
-    choice, ours, (found, cases) = choices[ENSEMBLE], blended[ENSEMBLE], judged[ENSEMBLE]
+    choice, ours, (_, cases) = choices[ENSEMBLE], blended[ENSEMBLE], judged[ENSEMBLE]
     pairs = zip(test.truth, ours, test.frames, strict=True)
     calls = pool_calls(test.truth, {name: candidates(p, f, choice) for name, p, f in pairs})
     metrics = measure(data, test, judged, calls, evaluate.minimum_group)
     metrics["stability"] = stability(data, ours, changed, choice, test.draws)
     curves = tables(metrics, cases, calls)
-    pictures = gallery(data, ours, found, cases, choice, evaluate.pictures)
+    pictures = gallery(data, ours, cases, choice, evaluate.pictures)
     code = sys.modules[__name__]
     source = origin(data, networks, models, tuned, code, evaluate.model_dump())
     chosen = read_json(tuned)

@@ -26,22 +26,27 @@ def test_an_unknown_setting_is_refused_before_anything_is_trained(tmp_path):
 
 @pytest.mark.slow
 def test_recipes_are_compared_on_the_same_images_and_a_second_run_only_reads(demo_root, tmp_path):
+    changes = {**CHANGES, "data.root": str(demo_root)}
     recipes = {name: ROOT / f"recipes/{name}.yaml" for name in ("seed", "demo")}
-    found = crossval(tmp_path, recipes, str(demo_root), CHANGES, 3, 1)
+    found = crossval(tmp_path, recipes, changes, 3, 1)
     assert set(found["recipes"]) == {"seed", "demo"}
     for networks in found["recipes"].values():
         assert set(networks) == {"unet_vgg19", "ensemble"}
         assert networks["unet_vgg19"]["map"] == networks["ensemble"]["map"]  # it is alone
         assert 0 <= networks["ensemble"]["auroc"]["value"] <= 1
-    gain = found["gains"]["demo less seed"]
+    gain = found["gains"]["demo less seed"]["ensemble"]["map"]
     assert gain["low"] <= gain["value"] <= gain["high"]
     assert (tmp_path / "crossval.md").read_text().count("| ") > 20
+    page = (tmp_path / "crossval.html").read_text()
+    assert page.count("data:image/jpeg") == page.count("<figure>") > 0
     with pytest.raises(DataError, match="holds another comparison"):
-        crossval(tmp_path, recipes, str(demo_root), {**CHANGES, "train.epochs": 2}, 3, 1)
+        crossval(tmp_path, recipes, {**changes, "train.epochs": 2}, 3, 1)
     trained = tmp_path / "demo/fold2/models/unet_vgg19/model.keras"
     before = trained.stat().st_mtime_ns
-    assert crossval(tmp_path, recipes, str(demo_root), CHANGES, 3, 1) == found
+    assert crossval(tmp_path, recipes, changes, 3, 1) == found
     assert trained.stat().st_mtime_ns == before
+    crossval(tmp_path, recipes, changes, 3, 1, radiographs=False)
+    assert "data:image" not in (tmp_path / "crossval.html").read_text()
     assert json.loads((tmp_path / "crossval.json").read_text()) == found
     settings = yaml.safe_load((tmp_path / "seed/fold0/params.yaml").read_text())
     assert settings["train"]["overlap_channels"] == "both"
