@@ -97,7 +97,10 @@ def _same_plan(out: Path, plan: Mapping[str, Any]) -> None:
 
 
 def write_settings(source: Path, changes: Mapping[str, Any], target: Path) -> Settings:
-    """Write a recipe with changed settings, checked; SettingsError names what is unknown."""
+    """Write a recipe with changed settings, checked; SettingsError names what is unknown.
+
+    A path of encoder weights becomes absolute, since ``target`` is used from another folder.
+    """
     try:
         raw = yaml.safe_load(source.read_text(encoding="utf-8"))
     except OSError as error:
@@ -108,6 +111,9 @@ def write_settings(source: Path, changes: Mapping[str, Any], target: Path) -> Se
             raw.setdefault(section, {})[name] = value
         else:
             raw[section] = value
+    weights = raw.get("train", {}).get("encoder_weights")
+    if weights not in (None, "imagenet", "none"):
+        raw["train"]["encoder_weights"] = str(Path(weights).resolve())  # it is used elsewhere
     target.parent.mkdir(parents=True, exist_ok=True)
     write_text(target, yaml.safe_dump(raw, sort_keys=False))
     return load_settings(target)

@@ -24,6 +24,13 @@ def test_an_unknown_setting_is_refused_before_anything_is_trained(tmp_path):
         write_settings(ROOT / "recipes/demo.yaml", {"train.epoch": 3}, tmp_path / "params.yaml")
 
 
+def test_weights_are_found_from_the_folder_of_a_fold(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    changes = {"train.encoder_weights": "encoders"}
+    settings = write_settings(ROOT / "recipes/demo.yaml", changes, tmp_path / "params.yaml")
+    assert settings.train.encoder_weights == str(tmp_path / "encoders")
+
+
 @pytest.mark.slow
 def test_recipes_are_compared_on_the_same_images_and_a_second_run_only_reads(demo_root, tmp_path):
     changes = {**CHANGES, "data.root": str(demo_root)}
