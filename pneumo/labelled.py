@@ -19,7 +19,7 @@ PERSON = "person"
 class Columns:
     """What the columns of a table of labels are called; ``person`` None: ``person`` if it is there.
 
-    Without a column of people every image counts as a person of its own.
+    An image whose person is not known counts as a person of its own.
     """
 
     file: str = "file"
@@ -34,7 +34,7 @@ def read_labelled(
 
     ``table`` defaults to ``labels.csv`` in the folder, or to RSNA's tables where it has those
     alone. Rows whose columns are not as ``where`` says are left out. ``reason`` is a code where the
-    row cannot be used (``no_label``, ``no_person``, ``two_labels``, ``no_file``), else empty.
+    row cannot be used (``no_label``, ``two_labels``, ``no_file``), else empty.
     DataError for a table or a column that is missing.
     """
     if not source.is_dir():
@@ -44,7 +44,7 @@ def read_labelled(
     else:
         rows = _rows(table or source / TABLE, columns, where)
     rows = rows.drop_duplicates(ignore_index=True).assign(reason="")
-    rows.loc[rows["person"] == "", "reason"] = "no_person"
+    rows["person"] = rows["person"].where(rows["person"] != "", rows["file"])
     rows.loc[rows["label"] == "", "reason"] = "no_label"
     rows.loc[rows["file"].duplicated(keep=False), "reason"] = "two_labels"
     rows = rows.drop_duplicates("file", ignore_index=True).sort_values("file", ignore_index=True)

@@ -196,6 +196,14 @@ def test_a_name_without_folder_and_ending_finds_its_file_and_none_outside(chests
     }
 
 
+def test_an_image_whose_person_is_not_known_is_a_person_of_its_own(chests, tmp_path):
+    named = {"file": ["a/07.dcm", "b/08.png"], "label": ["ill", "ill"], "person": ["", "one"]}
+    pd.DataFrame(named).to_csv(tmp_path / "t.csv", index=False)
+    rows = read_labelled(chests, tmp_path / "t.csv", Columns(), {})
+    assert rows["person"].tolist() == ["a/07.dcm", "one"]
+    assert (rows["reason"] == "").all()
+
+
 def test_an_unknown_column_is_one_clear_line(chests):
     with pytest.raises(DataError) as caught:
         read(chests, Columns(label="diagnosis"))
