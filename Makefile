@@ -71,6 +71,13 @@ bench-tune: $(READY)  ## Measure the metric and the search of `tune`
 lint: $(READY)  ## Check style and types
 	@ruff check . && ruff format --check . && mypy
 
+.PHONY: docker-tools
+docker-tools: .venv-docker/.ready  ## Install what the tests of docker/ check it with
+
+.venv-docker/.ready: $(READY)
+	@UV_PROJECT_ENVIRONMENT=.venv-docker "$(UV)" sync --locked --only-group docker
+	@touch $@
+
 .PHONY: setup
 setup: $(READY)  ## Install everything from uv.lock into .venv
 

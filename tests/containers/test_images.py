@@ -1,0 +1,171 @@
+"""The Python installations of the images, made by the Dockerfile's own lines in a clean folder.
+
+No image is built here: there is no container engine. What remains untested is Debian's part.
+"""
+
+import os
+import re
+import shlex
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from shutil import copytree, which
+
+import pytest
+
+from tests.containers.files import ROOT, stages
+
+SOURCES = ("pyproject.toml", "uv.lock", "README.md", "LICENSE", "pneumo")
+
+
+def install(target: str, folder: Path, *more: str) -> Path:
+    """Run the RUN lines of the stage that makes ``target``'s environment; returns its ``bin``."""
+    (copied,) = [line for line in stages()["installer"] if line.startswith("COPY pyproject")]
+    assert set(copied.split()[1:-1]) | {"pneumo"} == set(SOURCES)
+    source = folder / "src"
+    source.mkdir(parents=True)
+    for name in SOURCES:
+        path = ROOT / name
+        copytree(path, source / name) if path.is_dir() else (source / name).write_bytes(
+            path.read_bytes()
+        )
+    lines = [line[4:] for line in stages()[f"{target}-environment"] if line.startswith("RUN ")]
+    assert lines
+    environment = {
+        **os.environ, "UV_PROJECT_ENVIRONMENT": str(folder / "venv"),
+        "UV_PYTHON_DOWNLOADS": "never", "PATH": f"{_uv().parent}{os.pathsep}{os.environ['PATH']}",
+    }  # fmt: skip
+    environment.pop("VIRTUAL_ENV", None)
+    for line in lines:
+        words = [*shlex.split(line), *more]
+        subprocess.run(words, cwd=source, env=environment, check=True)
+    return folder / "venv/bin"
+
+
+def _uv() -> Path:
+    found = which("uv", path=f"{os.environ['PATH']}{os.pathsep}{ROOT}/.uv/bin")
+    assert found
+    return Path(found)
+
+
+def _installed(programs: Path) -> set[str]:
+    """Names of the installed distributions."""
+    code = "import importlib.metadata as m; print(*{d.name.lower() for d in m.distributions()})"
+    command = [programs / "python", "-c", code]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_the_installer_has_the_uv_that_made_the_lock_file():
+    (line,) = [line for line in stages()["installer"] if "uv==" in line]
+    ours = subprocess.run([_uv(), "--version"], capture_output=True, text=True, check=True).stdout
+    pinned = re.search(r"uv==(\d+\.\d+)", line)
+    assert pinned
+    assert ours.split()[1].startswith(pinned[1])
+
+
+def test_a_base_without_a_digest_is_refused_unless_that_is_said(tmp_path):
+    (line,) = [line[4:] for line in stages()["base"] if line.startswith("RUN ")]
+    for digest, unpinned, status in [("", "no", 1), ("", "yes", 0), ("sha256:1", "no", 0)]:
+        given = {"PYTHON_DIGEST": digest, "UNPINNED": unpinned, "PATH": os.environ["PATH"]}
+        done = subprocess.run(["sh", "-c", line], env=given, capture_output=True, text=True)
+        assert done.returncode == status
+        assert ("PYTHON_DIGEST is missing" in done.stdout) == (status == 1)
+
+
+@pytest.mark.slow
+def test_the_orchestrator_schedules_without_tensorflow(tmp_path):
+    programs = install("orchestrator", tmp_path)
+    there = _installed(programs)
+    assert {"apache-airflow", "apache-airflow-providers-celery", "dvc", "psycopg2-binary"} <= there
+    assert not there & {"tensorflow", "jax", "openvino", "pytest", "ruff"}
+    code = (
+        "from airflow.dag_processing.dagbag import DagBag; "
+        f"bag = DagBag({str(ROOT / 'dags')!r}); "
+        "print(bag.import_errors, *sorted(bag.dag_ids))"
+    )
+    environment = {
+        **os.environ, "AIRFLOW_HOME": str(tmp_path / "airflow"), "PNEUMO_EXCHANGE": "clones",
+        "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor", "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+    }  # fmt: skip
+    migrate = [programs / "airflow", "db", "migrate"]
+    subprocess.run(migrate, env=environment, check=True, capture_output=True)
+    done = subprocess.run(
+        [programs / "python", "-c", code], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    said = done.stdout.splitlines()[-1]
+    assert said == "{} pneumonia_score pneumonia_train pneumonia_validate"
+
+
+@pytest.mark.slow
+def test_a_worker_computes(tmp_path):
+    programs = install("worker", tmp_path)
+    code = "import tensorflow, keras, openvino, pneumo; from pneumo.stages import score, train"
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    subprocess.run([programs / "python", "-c", code], env=environment, check=True)
+    for words in (["pneumo", "--help"], ["dvc", "--version"], ["celery", "--version"]):
+        command = [programs / words[0], *words[1:]]
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+
+
+def test_a_gpu_worker_gets_tensorflow_with_cuda(tmp_path):
+    install("worker-gpu", tmp_path, "--dry-run")  # 3 GB: resolved, not downloaded
+    lines = " ".join(stages()["worker-gpu-environment"])
+    assert lines == " ".join(stages()["worker-environment"]).replace("tensorflow", "cuda")
+
+
+@pytest.mark.slow
+def test_the_mlflow_server_asks_who_is_there(tmp_path):
+    programs = install("mlflow", tmp_path)
+    there = _installed(programs)
+    assert {"mlflow", "psycopg2-binary", "boto3"} <= there
+    assert not there & {"pneumo", "tensorflow", "keras", "apache-airflow"}
+    (line,) = [line[4:] for line in stages()["mlflow"] if line.startswith("CMD ")]
+    words = re.findall(r'"([^"]*)"', line)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    login = tmp_path / "auth.ini"
+    login.write_text(
+        "[mlflow]\ndefault_permission = NO_PERMISSIONS\n"
+        f"database_uri = sqlite:///{tmp_path}/users.db\nadmin_username = admin\n"
+        "admin_password = a-long-enough-password\n"
+        "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
+    )
+    environment = {
+        "HOME": str(tmp_path), "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "MLFLOW_HOST": "127.0.0.1", "MLFLOW_PORT": str(port),
+        "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{tmp_path}/mlflow.db",
+        "MLFLOW_ARTIFACTS_DESTINATION": str(tmp_path / "artifacts"),
+        "MLFLOW_AUTH_CONFIG_PATH": str(login), "MLFLOW_FLASK_SERVER_SECRET_KEY": "k" * 32,
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }  # fmt: skip
+    server = subprocess.Popen(words, env=environment, cwd=tmp_path, start_new_session=True)
+    try:
+        assert _answer(f"http://127.0.0.1:{port}/health", 240) == 200
+        assert (
+            _answer(f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments/get?experiment_id=0")
+            == 401
+        )
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+def _answer(url: str, patience_s: float = 1) -> int:
+    """The status of a server's answer, once it gives one."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
