@@ -140,17 +140,24 @@ def lock_entries(place: Path, stage: str) -> dict[str, Stages]:
 
 def _share_cache(checkout: Path, place: Path) -> None:
     """Give a clone the checkout's DVC cache, and its settings that are in no commit."""
-    config = configparser.RawConfigParser(strict=False)
-    config.optionxform = str  # type: ignore[assignment,method-assign]
-    config.read(checkout / ".dvc" / "config.local", encoding="utf-8")
-    if not config.has_section("cache"):
-        config.add_section("cache")
-    if not config.has_option("cache", "dir"):
-        config.set("cache", "dir", str(checkout.resolve() / ".dvc" / "cache"))
+    own = _config(checkout / ".dvc" / "config.local")
+    every = _config(checkout / ".dvc" / "config", checkout / ".dvc" / "config.local")
+    named = every.get("cache", "dir", fallback="cache")
+    if not own.has_section("cache"):
+        own.add_section("cache")
+    own.set("cache", "dir", str((checkout / ".dvc" / named).resolve()))
     target = place / ".dvc" / "config.local"
     with whole(target) as aside, aside.open("w", encoding="utf-8") as file:
         aside.chmod(0o600)
-        config.write(file)
+        own.write(file)
+
+
+def _config(*paths: Path) -> configparser.RawConfigParser:
+    """What DVC's settings files say, the last one first; a missing file says nothing."""
+    config = configparser.RawConfigParser(strict=False)
+    config.optionxform = str  # type: ignore[assignment,method-assign]
+    config.read(paths, encoding="utf-8")
+    return config
 
 
 def _has(place: Path, commit: str) -> bool:

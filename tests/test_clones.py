@@ -11,6 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pneumo.clones import begin, own_clone
+
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parents[1]
 
@@ -155,6 +157,18 @@ def test_a_retry_ends_what_a_killed_task_has_left_running(site):
     site.task(one, "stage second@a")
     assert first.wait(10) == 128 + signal.SIGTERM
     assert not [p for p in orphans if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_clone_has_the_cache_and_the_secrets_of_its_checkout(site, tmp_path):
+    one = site.worker("one")
+    shell(one, "dvc config cache.dir ../elsewhere && dvc config --local core.remote other")
+    with own_clone(one, "task", begin(one, "params.yaml")) as place:
+        local = place / ".dvc/config.local"
+        assert f"dir = {tmp_path}/elsewhere" in local.read_text()
+        assert "remote = other" in local.read_text()
+        assert local.stat().st_mode & 0o777 == 0o600
+        assert shell(place, "dvc cache dir").strip() == f"{tmp_path}/elsewhere"
+    assert not place.exists()
 
 
 def test_a_commit_that_nobody_has_is_named(site):
