@@ -86,6 +86,7 @@ class NetworkRun:
         self._model, self._profile, self._settings = model, profile, settings
         self._run_id: str | None = None
         self._waiting: list[Metric] = []
+        self._known: set[int] | None = None  # epochs that the server has had; None: to be asked
         self._retry_at = 0.0
 
     def epoch(self, number: int, metrics: Mapping[str, float]) -> None:
@@ -115,21 +116,22 @@ class NetworkRun:
         server.set_terminated(self._run_id)
 
     def _send(self, server: "MlflowClient") -> None:
-        if self._run_id is None:
-            self._run_id = self._find_or_start(server)
-        server.log_batch(self._run_id, metrics=self._waiting)
+        if self._known is None:
+            self._run_id, self._known = self._find_or_start(server)
+        unknown = [figure for figure in self._waiting if figure.step not in self._known]
+        server.log_batch(self._run_id, metrics=unknown)
         self._waiting = []
 
-    def _find_or_start(self, server: "MlflowClient") -> str:
+    def _find_or_start(self, server: "MlflowClient") -> tuple[str, set[int]]:
+        """The unfinished run, or a new one, and the epochs that the server has of it."""
         run = find_run(server, self.tags)
         if run and run.info.status != "FINISHED":
             server.update_run(run.info.run_id, status="RUNNING")
-            known = {figure.step for figure in server.get_metric_history(run.info.run_id, "loss")}
-            self._waiting = [figure for figure in self._waiting if figure.step not in known]
-            return run.info.run_id
+            told = server.get_metric_history(run.info.run_id, "loss")
+            return run.info.run_id, {figure.step for figure in told}
         run_id = start_run(server, self._model, self.tags, self._settings)
         log_data(server, run_id, self._profile)
-        return run_id
+        return run_id, set()
 
     def _try(self, act: "Callable[[MlflowClient], Any]") -> None:
         if time.monotonic() < self._retry_at:
@@ -139,6 +141,7 @@ class NetworkRun:
                 act(server)
         except Exception as error:  # MLflow raises many kinds; none may stop a training
             self._retry_at = time.monotonic() + RETRY_SECONDS
+            self._known = None  # what was sent may have arrived
             reason = str(error).splitlines()[0][:200]
             print(f"MLflow is away, training goes on: {reason}", file=sys.stderr)
 

@@ -40,12 +40,32 @@ def test_a_training_tried_again_takes_up_its_unfinished_run(store):
 
 def test_epochs_that_the_server_has_are_not_sent_twice(store):
     with tracking.network_run("on", PROFILE, SETTINGS) as run:
-        run.epoch(1, {"loss": 0.9})  # and no more: the process was killed
+        run.epoch(1, {"loss": 0.9})
+        run.epoch(2, {"loss": 0.8})  # and no more: the process was killed
     with tracking.network_run("on", PROFILE, SETTINGS) as run:
         for number, loss in enumerate((0.9, 0.8, 0.7), start=1):
             run.epoch(number, {"loss": loss})
         run.finish({})
     found = tracking.find_run(store, {"pneumo.network": "on"})
+    assert curve(store, found.info.run_id) == [(1, 0.9), (2, 0.8), (3, 0.7)]
+
+
+def test_an_epoch_whose_answer_was_lost_is_not_sent_twice(store, monkeypatch):
+    monkeypatch.setattr(tracking, "RETRY_SECONDS", 0.0)
+    log_batch = type(store).log_batch
+
+    def lose_the_answer(*words, **named):
+        log_batch(*words, **named)
+        monkeypatch.setattr(type(store), "log_batch", log_batch)
+        raise ConnectionError("the server was restarted")
+
+    with tracking.network_run("lost", PROFILE, SETTINGS) as run:
+        run.epoch(1, {"loss": 0.9})
+        monkeypatch.setattr(type(store), "log_batch", lose_the_answer)
+        run.epoch(2, {"loss": 0.8})
+        run.epoch(3, {"loss": 0.7})
+        run.finish({})
+    found = tracking.find_run(store, {"pneumo.network": "lost"})
     assert curve(store, found.info.run_id) == [(1, 0.9), (2, 0.8), (3, 0.7)]
 
 
