@@ -116,7 +116,7 @@ class NetworkRun:
         server.set_terminated(self._run_id)
 
     def _send(self, server: "MlflowClient") -> None:
-        if self._known is None:
+        if self._run_id is None or self._known is None:
             self._run_id, self._known = self._find_or_start(server)
         unknown = [figure for figure in self._waiting if figure.step not in self._known]
         server.log_batch(self._run_id, metrics=unknown)
