@@ -1,5 +1,6 @@
 """The servers of one workspace: who may use them, what they leave behind, and what a run shows."""
 
+import json
 import re
 import signal
 import socket
@@ -131,6 +132,17 @@ def test_only_the_owner_can_read_what_the_servers_keep(running):
     assert {name: (home / name).stat().st_mode & 0o777 for name in named} == dict.fromkeys(
         named, 0o600
     )
+
+
+@pytest.mark.slow
+def test_no_secret_is_on_a_command_line_or_in_a_log(running):
+    home = running.workspace / ".pneumo"
+    made = list(json.loads((home / "secrets.json").read_text()).values())
+    lines = [" ".join(process.cmdline()) for process in marked(running.workspace)]
+    logs = [path.read_text(errors="replace") for path in (home / "logs").glob("*.log")]
+    assert len(lines) >= 4
+    assert len(logs) >= 4
+    assert not [text for text in lines + logs if any(secret in text for secret in made)]
 
 
 @pytest.mark.slow

@@ -1,12 +1,15 @@
-"""``index.html``: every radiograph of a run, by falling probability, to look through and filter."""
+"""``index.html``: the radiographs of a run, by falling probability, to look through and filter."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pneumo.files import write_text
 from pneumo.pages import environment
+
+MOST_CARDS = 20_000
+"""A page of 6 MB; browsers fail at a million cards."""
 
 SHOWN = (
     "file", "image_id", "status", "reason", "message", "view", "rows", "columns", "spacing_mm",
@@ -14,19 +17,40 @@ SHOWN = (
 )  # fmt: skip
 
 
-def write_gallery(out: Path, rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> None:
-    """Write the page; its pictures lie in ``overlays/``, and it loads nothing from elsewhere."""
-    ordered = sorted(rows, key=lambda row: -(row["probability"] or 0.0))
-    text = (
-        environment()
-        .get_template("gallery.html")
-        .render(
-            summary=summary,
-            rows=_script([_card(row) for row in ordered]),
-            views=sorted({row["view"] for row in rows if row["view"]}),
+class Gallery:
+    """The cards of the radiographs of highest probability, kept while the rows pass."""
+
+    def __init__(self, most: int = MOST_CARDS) -> None:
+        self._most = most
+        self._rows: list[dict[str, Any]] = []
+        self._views: set[str] = set()
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Take a row of ``tables.results``."""
+        self._rows.append({key: row[key] for key in (*SHOWN, "boxes")})
+        if row["view"]:
+            self._views.add(row["view"])
+        if len(self._rows) >= 2 * self._most:
+            self._cut()
+
+    def write(self, out: Path, summary: Mapping[str, Any]) -> None:
+        """Write the page; its pictures lie in ``overlays/``, it loads nothing from elsewhere."""
+        self._cut()
+        text = (
+            environment()
+            .get_template("gallery.html")
+            .render(
+                summary=summary,
+                rows=_script([_card(row) for row in self._rows]),
+                shown=len(self._rows),
+                views=sorted(self._views),
+            )
         )
-    )
-    write_text(out / "index.html", text)
+        write_text(out / "index.html", text)
+
+    def _cut(self) -> None:
+        self._rows.sort(key=lambda row: -(row["probability"] or 0.0))
+        del self._rows[self._most :]
 
 
 def _card(row: Mapping[str, Any]) -> dict[str, Any]:

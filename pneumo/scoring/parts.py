@@ -69,6 +69,10 @@ class Part:
     scorer: Scorer
     overlays: str
 
+    def contents(self) -> list[str]:
+        """The contents of its rows, in their order."""
+        return pq.read_table(self.folder / ROWS, columns=["content"])["content"].to_pylist()
+
     def rows(self) -> list[dict[str, Any]]:
         """Its rows, as ``SCHEMA`` says."""
         return pq.read_table(self.folder / ROWS).to_pylist()
@@ -94,10 +98,10 @@ class Store:
         """The contents that ``scorer`` (None: anyone) has finished, with the pictures wanted."""
         enough = OVERLAYS[OVERLAYS.index(overlays) :]
         return {
-            row["content"]
+            content
             for part in self.parts()
             if (scorer is None or part.scorer.key == scorer.key) and part.overlays in enough
-            for row in part.rows()
+            for content in part.contents()
         }
 
     def holds(self, scorer: Scorer, contents: Sequence[str], overlays: str) -> bool:

@@ -17,7 +17,7 @@ from pneumo.safe import cell
 from pneumo.scoring.inputs import Item
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Image:
     """One file of a plan; ``content`` is the sum of its bytes, blank for one that is not read.
 

@@ -2,42 +2,43 @@
 
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pneumo.files import whole
-from pneumo.scoring.gallery import write_gallery
+from pneumo.scoring.counts import Counts, write_summary
+from pneumo.scoring.gallery import Gallery
 from pneumo.scoring.parts import Part
 from pneumo.scoring.plan import Plan
-from pneumo.scoring.tables import name_uniquely, results, summary, write_summary, write_tables
+from pneumo.scoring.sheets import sheets
+from pneumo.scoring.tables import named, results
 
 
 def publish(out: Path, plan: Plan, parts: Iterable[Part], overlays: str) -> dict[str, Any]:
     """Write everything that ``pneumo score`` promises into ``out``; returns the summary.
 
-    Raises DataError when a file of the plan has no result.
+    Rows pass one by one. Raises DataError when a file of the plan has no result.
     """
-    rows = results(plan, parts)
-    name_uniquely(rows)
-    if overlays == "none":
-        for row in rows:
-            row["overlay"] = ""
-    _link_pictures(out / "overlays", rows)
-    write_tables(out, rows)
-    found = summary(rows)
-    write_gallery(out, rows, found)
+    counts, gallery = Counts(), Gallery()
+    with whole(out / "overlays") as pictures, sheets(out) as tables:
+        pictures.mkdir()
+        for row in named(results(plan, parts)):
+            if overlays == "none":
+                row["overlay"] = ""
+            _show(pictures, row)
+            for taker in (counts, gallery, tables):
+                taker.add(row)
+    found = counts.summary()
+    gallery.write(out, found)
     write_summary(out, found)
     return found
 
 
-def _link_pictures(folder: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Fill ``overlays`` with second names of the parts' pictures; no byte is copied."""
-    with whole(folder) as aside:
-        aside.mkdir()
-        for row in rows:
-            if row.get("overlay") and not (aside / row["overlay"]).exists():
-                _link(row["folder"] / row["overlay"], aside / row["overlay"])
+def _show(pictures: Path, row: Mapping[str, Any]) -> None:
+    """Give the part's picture of a row a second name in ``overlays``; no byte is copied."""
+    if row["overlay"] and not (pictures / row["overlay"]).exists():
+        _link(row["folder"] / row["overlay"], pictures / row["overlay"])
 
 
 def _link(source: Path, target: Path) -> None:

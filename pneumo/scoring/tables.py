@@ -1,46 +1,52 @@
-"""The results of a plan as rows and tables: a row per file, nothing lost, nothing twice."""
+"""The results of a plan as rows: one per file, nothing lost, nothing twice."""
 
 import json
-import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
-from pathlib import Path
+from functools import lru_cache
 from typing import Any
 
-import pandas as pd
-
-from pneumo.boxes import Box
 from pneumo.errors import DataError
-from pneumo.files import whole, write_json, write_text
-from pneumo.rsna import format_submission
 from pneumo.safe import cell
 from pneumo.scoring.parts import Part
 from pneumo.scoring.plan import Plan
 
+PARTS_AT_HAND = 64
 COLUMNS = (
     "file", "image_id", "instance_uid", "content", "duplicate_of", "status", "reason", "message",
     "view", "rows", "columns", "spacing_mm", "probability", "boxes", "boxes_mm", "overlay",
     "model", "model_version", "model_sha256", "engine", "precision", "seconds",
 )  # fmt: skip
-WHOLE = ("rows", "columns", "model_version")
 
 
-def results(plan: Plan, parts: Iterable[Part]) -> list[dict[str, Any]]:
+def results(plan: Plan, parts: Iterable[Part]) -> Iterator[dict[str, Any]]:
     """One row per file of the plan, of the keys ``COLUMNS``; ``parts`` in falling preference.
 
-    Raises DataError when a file has no result.
+    Parts are read when their rows are due, so that memory does not grow with what they hold.
+    Raises DataError, before the first row, when a file has no result.
     """
     wanted = {image.content for image in plan.images if image.content}
-    known: dict[str, dict[str, Any]] = {}
+    places: dict[str, tuple[int, int]] = {}
+    read: list[Part] = []
     for part in parts:
-        if wanted.difference(known):
-            for row in part.rows():
-                if row["content"] in wanted and row["content"] not in known:
-                    known[row["content"]] = row | _by_whom(part)
-    if missing := len(wanted.difference(known)):
+        if len(places) == len(wanted):
+            break
+        for number, content in enumerate(part.contents()):
+            if content in wanted:
+                places.setdefault(content, (len(read), number))
+        read.append(part)
+    if missing := len(wanted) - len(places):
         raise DataError(f"{missing} files have no result yet; run the same again")
-    return [_row(image, known.get(image.content)) for image in plan.images]
+
+    @lru_cache(PARTS_AT_HAND)
+    def rows(number: int) -> list[dict[str, Any]]:
+        by = _by_whom(read[number])
+        return [row | by for row in read[number].rows()]
+
+    for image in plan.images:
+        place = places.get(image.content)
+        yield _row(image, rows(place[0])[place[1]] if place else None)
 
 
 def _by_whom(part: Part) -> dict[str, Any]:
@@ -73,7 +79,7 @@ def _in_mm(boxes: str, spacing_mm: float | None) -> str | None:
     )
 
 
-def name_uniquely(rows: Sequence[dict[str, Any]]) -> None:
+def named(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Give different contents with one ``image_id`` different ones: the second gets ``~2``.
 
     Scanners name the files of every study alike, so the numbers of a name are counted on.
@@ -89,50 +95,4 @@ def name_uniquely(rows: Sequence[dict[str, Any]]) -> None:
             if holders.setdefault(name, content) == content:
                 given[asked] = name
         row["image_id"] = given[asked]
-
-
-def write_tables(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write ``predictions``, ``rejected.csv`` and ``submission.csv``, each of them whole."""
-    table = pd.DataFrame(rows, columns=COLUMNS).astype(dict.fromkeys(WHOLE, "Int64"))
-    with whole(out / "predictions.parquet") as aside:
-        table.to_parquet(aside, index=False)
-    _write_csv(out / "predictions.csv", table)
-    bad = table["status"] == "rejected"
-    _write_csv(out / "rejected.csv", table.loc[bad, ["file", "reason", "message"]])
-    found = {
-        row["image_id"]: [Box(**box) for box in json.loads(row["boxes"])]
-        for row in rows
-        if row["status"] == "scored"
-    }
-    write_text(out / "submission.csv", format_submission(found))
-
-
-def _write_csv(path: Path, table: pd.DataFrame) -> None:
-    with whole(path) as aside:
-        table.to_csv(aside, index=False)
-
-
-def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Counts of the rows; ``files`` is always ``scored`` + ``rejected``."""
-    scored = [row for row in rows if row["status"] == "scored"]
-    rejected = Counter(row["reason"] for row in rows if row["status"] == "rejected")
-    uids = Counter(row["instance_uid"] for row in scored if row["instance_uid"])
-    return {
-        "files": len(rows),
-        "scored": len(scored),
-        "rejected": rejected.total(),
-        "reasons": dict(rejected.most_common()),
-        "positive": sum(row["boxes"] != "[]" for row in scored),
-        "duplicate_files": sum(bool(row["duplicate_of"]) for row in rows),
-        "duplicate_uids": sum(count - 1 for count in uids.values()),
-        "models": dict(Counter(row["model"] for row in scored)),
-        "precisions": dict(Counter(f"{row['engine']} {row['precision']}" for row in scored)),
-        "seconds_of_images": round(math.fsum(row["seconds"] or 0.0 for row in scored), 3),
-    }
-
-
-def write_summary(out: Path, found: Mapping[str, Any]) -> None:
-    """Write ``summary.json``, the last file of a run. Raises DataError when counts disagree."""
-    if found["files"] != found["scored"] + found["rejected"]:
-        raise DataError(f"{out}: the counts disagree: {dict(found)}")
-    write_json(out / "summary.json", found)
+        yield row

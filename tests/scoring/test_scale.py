@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pneumo.rsna import read_submission
-from pneumo.scoring.tables import name_uniquely
+from pneumo.scoring.tables import named
 
 ROOT = Path(__file__).parents[2]
 FILES = 3000
@@ -49,7 +49,6 @@ def test_files_of_one_name_keep_lines_of_their_own(scaled):
 def test_a_hundred_thousand_files_of_one_name_are_numbered():
     rows = [{"image_id": "IM0001", "content": str(number // 2)} for number in range(100_000)]
     rows.insert(0, {"image_id": "IM0001~3", "content": "taken"})
-    name_uniquely(rows)
-    names = [row["image_id"] for row in rows]
+    names = [row["image_id"] for row in named(rows)]
     assert names[:6] == ["IM0001~3", "IM0001", "IM0001", "IM0001~2", "IM0001~2", "IM0001~4"]
     assert len(set(names)) == 50_001
