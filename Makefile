@@ -58,6 +58,10 @@ kills: $(READY)  ## Kill scoring 50 times, a training 20 times, a promotion at e
 	@PNEUMO_KILLS=20 pytest -q tests/stages/test_train_again.py
 	@PNEUMO_KILL_EVERY=1 pytest -q tests/stages/test_promote_kills.py
 
+.PHONY: cluster-test
+cluster-test: $(READY)  ## Run a cluster on this machine through six outages, and print what each cost
+	@PNEUMO_OUTAGES=$(CURDIR)/reports/outages.md pytest -q -s tests/cluster
+
 .PHONY: bench
 bench: $(READY)  ## Measure how fast radiographs are read, and how fast `tune` searches
 	@python bench/reading.py
@@ -83,6 +87,6 @@ setup: $(READY)  ## Install everything from uv.lock into .venv
 
 $(READY): pyproject.toml uv.lock
 	@[ -x "$(UV)" ] || { echo "Installing uv into .uv"; python3 -m venv .uv && .uv/bin/pip install --quiet uv; }
-	@"$(UV)" sync --locked --extra tensorflow --extra workflow --extra jax
+	@"$(UV)" sync --locked --extra tensorflow --extra workflow --extra jax --extra cluster
 	@mkdir -p .dvc && printf '[core]\n    site_cache_dir = %s\n' '$(CURDIR)/.pneumo/dvc' > .dvc/config.local
 	@touch $@

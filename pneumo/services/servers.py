@@ -24,9 +24,9 @@ START_LIMIT_S = 300.0
 
 def start(config: Config, name: str) -> None:
     """Start one server."""
-    command = [str(part) for part in _command(config, name)]
+    line = [str(part) for part in command(config, name)]
     processes.start(
-        command,
+        line,
         environment.of_servers(config, name),
         _log(config, name),
         _record(config.workspace, name),
@@ -96,7 +96,8 @@ def refuse_missing_programs() -> None:
         raise PneumoError(f"{', '.join(missing)}: not installed; install pneumo[workflow]")
 
 
-def _command(config: Config, name: str) -> list[str | Path]:
+def command(config: Config, name: str) -> list[str | Path]:
+    """The command line of a server."""
     if name == "mlflow":
         return _mlflow(config)
     quiet = ["--skip-serve-logs"] if name == "scheduler" else []  # else it listens on 0.0.0.0
