@@ -11,14 +11,22 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
-from shutil import copytree, which
+from shutil import copytree, rmtree, which
 
 import pytest
 
 from tests.containers.files import ROOT, stages
 
 SOURCES = ("pyproject.toml", "uv.lock", "README.md", "LICENSE", "pneumo")
+
+
+@pytest.fixture
+def folder(tmp_path) -> Iterator[Path]:
+    """A temporary folder that goes at once: pytest would keep gigabytes of environments."""
+    yield tmp_path
+    rmtree(tmp_path / "venv", ignore_errors=True)
 
 
 def install(target: str, folder: Path, *more: str) -> Path:
@@ -76,8 +84,8 @@ def test_a_base_without_a_digest_is_refused_unless_that_is_said(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_orchestrator_schedules_without_tensorflow(tmp_path):
-    programs = install("orchestrator", tmp_path)
+def test_the_orchestrator_schedules_without_tensorflow(folder):
+    programs = install("orchestrator", folder)
     there = _installed(programs)
     assert {"apache-airflow", "apache-airflow-providers-celery", "dvc", "psycopg2-binary"} <= there
     assert not there & {"tensorflow", "jax", "openvino", "pytest", "ruff"}
@@ -87,7 +95,7 @@ def test_the_orchestrator_schedules_without_tensorflow(tmp_path):
         "print(bag.import_errors, *sorted(bag.dag_ids))"
     )
     environment = {
-        **os.environ, "AIRFLOW_HOME": str(tmp_path / "airflow"), "PNEUMO_EXCHANGE": "clones",
+        **os.environ, "AIRFLOW_HOME": str(folder / "airflow"), "PNEUMO_EXCHANGE": "clones",
         "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor", "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
     }  # fmt: skip
@@ -102,8 +110,9 @@ def test_the_orchestrator_schedules_without_tensorflow(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_worker_computes(tmp_path):
-    programs = install("worker", tmp_path)
+@pytest.mark.timeout(1200)
+def test_a_worker_computes(folder):
+    programs = install("worker", folder)
     code = "import tensorflow, keras, openvino, pneumo; from pneumo.stages import score, train"
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
     subprocess.run([programs / "python", "-c", code], env=environment, check=True)
@@ -112,15 +121,15 @@ def test_a_worker_computes(tmp_path):
         subprocess.run(command, env=environment, check=True, capture_output=True)
 
 
-def test_a_gpu_worker_gets_tensorflow_with_cuda(tmp_path):
-    install("worker-gpu", tmp_path, "--dry-run")  # 3 GB: resolved, not downloaded
+def test_a_gpu_worker_gets_tensorflow_with_cuda(folder):
+    install("worker-gpu", folder, "--dry-run")  # 3 GB: resolved, not downloaded
     lines = " ".join(stages()["worker-gpu-environment"])
     assert lines == " ".join(stages()["worker-environment"]).replace("tensorflow", "cuda")
 
 
 @pytest.mark.slow
-def test_the_mlflow_server_asks_who_is_there(tmp_path):
-    programs = install("mlflow", tmp_path)
+def test_the_mlflow_server_asks_who_is_there(folder):
+    programs = install("mlflow", folder)
     there = _installed(programs)
     assert {"mlflow", "psycopg2-binary", "boto3"} <= there
     assert not there & {"pneumo", "tensorflow", "keras", "apache-airflow"}
@@ -129,22 +138,22 @@ def test_the_mlflow_server_asks_who_is_there(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    login = tmp_path / "auth.ini"
+    login = folder / "auth.ini"
     login.write_text(
         "[mlflow]\ndefault_permission = NO_PERMISSIONS\n"
-        f"database_uri = sqlite:///{tmp_path}/users.db\nadmin_username = admin\n"
+        f"database_uri = sqlite:///{folder}/users.db\nadmin_username = admin\n"
         "admin_password = a-long-enough-password\n"
         "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
     )
     environment = {
-        "HOME": str(tmp_path), "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(folder), "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "MLFLOW_HOST": "127.0.0.1", "MLFLOW_PORT": str(port),
-        "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{tmp_path}/mlflow.db",
-        "MLFLOW_ARTIFACTS_DESTINATION": str(tmp_path / "artifacts"),
+        "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{folder}/mlflow.db",
+        "MLFLOW_ARTIFACTS_DESTINATION": str(folder / "artifacts"),
         "MLFLOW_AUTH_CONFIG_PATH": str(login), "MLFLOW_FLASK_SERVER_SECRET_KEY": "k" * 32,
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }  # fmt: skip
-    server = subprocess.Popen(words, env=environment, cwd=tmp_path, start_new_session=True)
+    server = subprocess.Popen(words, env=environment, cwd=folder, start_new_session=True)
     try:
         assert _answer(f"http://127.0.0.1:{port}/health", 240) == 200
         assert (
