@@ -32,6 +32,10 @@ def test_the_seed_recipe_is_the_published_one():
     switches = (seed.train.image_head, seed.train.flip_average, seed.train.reestimate_batch_norm)
     assert not any((*switches, seed.train.average, seed.train.focus, seed.train.positive_share))
     assert (seed.train.schedule, seed.train.precision) == ("constant", "float32")
+    assert seed.models == ["unet_resnet152", "unet_densenet121", "unet_vgg19", "aspp_resnet152"]
+    assert (seed.train.encoder, seed.train.encoder_weights) == ("full", "imagenet")
+    assert seed.ensemble.candidates == 0  # equal weights
+    assert (seed.boxes.thresholds, seed.boxes.gates) == ([0.5], [0.0])
     assert seed.boxes.minimum_areas_px == [25_000]
     assert seed.boxes.shrinks == [0.05]
 

@@ -70,6 +70,13 @@ def test_an_unknown_network_is_named_with_those_there_are():
         network("unet_vgg16")
 
 
+def test_aspp_at_128_px_sees_a_map_of_8_px_at_rates_that_fit():
+    layers = network("aspp_resnet152", 128).layers
+    dilated = {n.name: n for n in layers if getattr(n, "dilation_rate", (1, 1)) != (1, 1)}
+    assert [layer.dilation_rate for layer in dilated.values()] == [(2, 2), (3, 3), (5, 5)]
+    assert {layer.input.shape[1:3] for layer in dilated.values()} == {(8, 8)}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_the_full_networks_have_the_documented_size(model):

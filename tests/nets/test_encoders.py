@@ -15,6 +15,13 @@ FULL_TAPS = {
     "densenet121": ["conv1_relu", "pool2_relu", "pool3_relu", "pool4_relu", "relu"],
     "vgg19": ["block1_conv2", "block2_conv2", "block3_conv4", "block4_conv4", "block5_conv4"],
 }
+FULL_SHAPES_128 = {
+    "resnet152": [(64, 64), (32, 256), (16, 512), (8, 1024), (4, 2048)],
+    "densenet121": [(64, 64), (32, 256), (16, 512), (8, 1024), (4, 1024)],
+    "vgg19": [(128, 64), (64, 128), (32, 256), (16, 512), (8, 512)],
+}
+"""Side and channels of each map at 128 px: tables of the papers, at that size."""
+
 PUBLISHED = {
     "resnet152": keras.applications.ResNet152,
     "densenet121": keras.applications.DenseNet121,
@@ -70,6 +77,9 @@ def test_the_full_encoder_has_the_layers_and_shapes_of_keras_applications(name):
     assert shapes(encoder) == shapes(published)
     assert encoder.count_params() == published.count_params()
     assert [tap._keras_history.operation.name for tap in encoder.outputs] == FULL_TAPS[name]
+    assert [tap.shape[1:] for tap in encoder.outputs] == [
+        (side, side, channels) for side, channels in FULL_SHAPES_128[name]
+    ]
 
 
 @pytest.mark.slow
