@@ -12,6 +12,8 @@ from pathlib import Path
 from pneumo.locks import try_lock
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+AS_NEEDED = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+"""Lets TensorFlow, and JAX, take a GPU's memory as they need it, unless the caller decided."""
 
 
 @contextmanager
@@ -30,6 +32,8 @@ def leased_gpu(seconds: float = 1.0) -> Iterator[str | None]:
         gpu = _first_free(gpus, stack, seconds)
         before = os.environ.get(VISIBLE)
         os.environ[VISIBLE] = gpu
+        for name, value in AS_NEEDED.items():
+            os.environ.setdefault(name, value)
         try:
             yield gpu
         finally:

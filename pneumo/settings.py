@@ -77,6 +77,7 @@ class TrainSettings(Section):
         description="Of training; auto: bfloat16 on a GPU; heads and losses are float32"
     )
     jit_compile: Literal["auto", "on", "off"] = Field(description="Compile steps with XLA")
+    pictures: int = Field(ge=0, le=16, description="Validation images that MLflow's server shows")
     seed: int = Field(ge=0, description="Seed of initial weights, order and augmentation")
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from pneumo.devices import VISIBLE, leased_gpu, list_gpus
+from pneumo.devices import AS_NEEDED, VISIBLE, leased_gpu, list_gpus
 
 HOLD = """
 import os, sys, time
@@ -51,6 +51,16 @@ def test_on_one_gpu_they_queue_and_a_killed_one_leaves_it():
     assert second.stdout.readline() == "0 0\n"
     first.communicate()
     second.communicate("\n")
+
+
+def test_a_leased_gpu_gives_memory_as_it_is_needed_unless_told_otherwise(monkeypatch):
+    monkeypatch.setenv(VISIBLE, "0")
+    grow, preallocate = AS_NEEDED
+    monkeypatch.delenv(grow, raising=False)
+    monkeypatch.setenv(preallocate, "true")
+    with leased_gpu():
+        assert os.environ[grow] == "true"
+        assert os.environ[preallocate] == "true"
 
 
 def test_the_variable_is_as_before_when_the_lease_ends(monkeypatch):
