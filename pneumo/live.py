@@ -56,6 +56,7 @@ class NetworkRun:
         self._samples: deque[Figure] = deque(maxlen=MOST_SAMPLES)
         self._end: Callable[[MlflowClient, str], None] | None = None
         self._ended = False
+        self._known: set[int] = set()  # epochs that the server had when the run was taken up
         self._lock, self._wake = threading.Lock(), threading.Event()
         self._retry_at = 0.0
         self._thread = threading.Thread(target=self._tell, name="mlflow", daemon=True)
@@ -133,8 +134,9 @@ class NetworkRun:
         if not self._run_id:
             self._run_id = self._find_or_start(server)
         figures, samples = list(self._figures), list(self._samples)
+        new = [figure for figure in figures if figure[3] not in self._known]
         since = [(k, v, at, (at - self._started_ms) // 1000) for k, v, at, _ in samples]
-        server.log_batch(self._run_id, metrics=[Metric(*figure) for figure in figures + since])
+        server.log_batch(self._run_id, metrics=[Metric(*figure) for figure in new + since])
         with self._lock:
             del self._figures[: len(figures)]
         for _ in samples:
@@ -144,9 +146,7 @@ class NetworkRun:
         run = find_run(server, self.tags)
         noted = self._note.read_text() if self._note and self._note.exists() else ""
         if run and (run.info.status != "FINISHED" or run.info.run_id == noted):
-            known = take_up(server, run)
-            with self._lock:
-                self._figures = [figure for figure in self._figures if figure[3] not in known]
+            self._known = take_up(server, run)
         else:
             run = server.get_run(start_run(server, self._model, self.tags, self._params))
         describe(server, run, self._params, self._profile)
