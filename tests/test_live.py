@@ -65,6 +65,27 @@ def test_epochs_that_the_server_has_are_not_sent_twice(store):
     assert curve(store, found.info.run_id) == [(1, 0.9), (2, 0.8), (3, 0.7)]
 
 
+def test_an_epoch_whose_answer_was_lost_is_not_sent_twice(store, monkeypatch):
+    monkeypatch.setattr(live, "RETRY_SECONDS", 0.0)
+    log_batch = type(store).log_batch
+
+    def lose_the_answer(*words, **named):
+        log_batch(*words, **named)
+        monkeypatch.setattr(type(store), "log_batch", log_batch)
+        raise ConnectionError("the server was restarted")
+
+    with network_run("lost", PROFILE, PARAMS) as run:
+        run.epoch(1, {"loss": 0.9})
+        until(lambda: not run._figures)
+        monkeypatch.setattr(type(store), "log_batch", lose_the_answer)
+        run.epoch(2, {"loss": 0.8})
+        until(lambda: type(store).log_batch is log_batch)
+        run.epoch(3, {"loss": 0.7})
+        run.finish({"best_epoch": 3})
+    [found] = runs_of(store, "lost")
+    assert curve(store, found.info.run_id) == [(1, 0.9), (2, 0.8), (3, 0.7)]
+
+
 def test_killed_after_its_run_was_finished_a_training_ends_in_the_same_run(store, tmp_path):
     note = tmp_path / "run"
     for _ in range(2):  # the note goes with the training's other state, last of all
