@@ -28,7 +28,7 @@ from pneumo.prepared import Prepared, load_maps, load_prepared
 from pneumo.settings import Settings, load_settings
 
 ENSEMBLE = "ensemble"
-PICTURES = 6
+PICTURES = 5
 """Images of each kind on the page."""
 
 ALL = {
