@@ -56,6 +56,18 @@ bench-score: $(READY)  ## Measure how fast radiographs are scored
 bench-scale: $(READY)  ## Plan and publish 100,000 files: time, memory, bytes
 	@python bench/scale.py
 
+.PHONY: bench-first
+bench-first: $(READY)  ## Measure how soon `pneumo score` has its first result
+	@python bench/first.py
+
+.PHONY: bench-memory
+bench-memory: $(READY)  ## Measure the memory of `pneumo score` for 200 and 2,000 files
+	@python bench/memory.py
+
+.PHONY: bench-dag
+bench-dag: $(READY)  ## Run the DAG pneumonia_score on 1,000 radiographs and time its tasks
+	@python bench/dag.py
+
 .PHONY: kills
 kills: $(READY)  ## Kill scoring 50 times, a training 20 times, a promotion at every step
 	@PNEUMO_KILLS=50 pytest -q -s tests/scoring/test_survival.py
@@ -91,6 +103,6 @@ setup: $(READY)  ## Install everything from uv.lock into .venv
 
 $(READY): pyproject.toml uv.lock
 	@[ -x "$(UV)" ] || { echo "Installing uv into .uv"; python3 -m venv .uv && .uv/bin/pip install --quiet uv; }
-	@"$(UV)" sync --locked --extra tensorflow --extra workflow --extra jax --extra cluster
+	@"$(UV)" sync --locked --extra tensorflow --extra workflow --extra jax --extra cluster --extra int8
 	@mkdir -p .dvc && printf '[core]\n    site_cache_dir = %s\n' '$(CURDIR)/.pneumo/dvc' > .dvc/config.local
 	@touch $@

@@ -1,4 +1,4 @@
-"""Radiographs scored per second, from file to boxes, in five ways: ``make bench-score``.
+"""Radiographs scored per second, from file to boxes, in six ways: ``make bench-score``.
 
 Each way runs in a process of its own, between two measurements of the machine's matrix-product
 rate, so that the floor of a busy machine is a busy machine's. On the RSNA-like files of
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from inbox import sources
 from rich.console import Console
 from rich.table import Table
 
@@ -28,7 +29,6 @@ from pneumo.dicom.process import usable_cores
 from pneumo.engines.package import Package
 from pneumo.files import sha256, write_json
 
-ROOT = Path(__file__).parents[1]
 SIZE_PX, BATCH = 128, 8
 WAYS = {
     "a": ("(a) the seed's way: imread, resize, 4 x predict of one, skimage", 16),
@@ -36,8 +36,10 @@ WAYS = {
     "c": ("(c) ours on TensorFlow", 96),
     "d": ("(d) ours on OpenVINO, float32", 512),
     "e": ("(e) ours on OpenVINO, bfloat16", 512),
+    "f": ("(e) ours on OpenVINO, int8", 512),
 }
-PRECISION = {"e": "bfloat16"}
+PRECISION = {"e": "bfloat16", "f": "int8"}
+CALIBRATION = 32
 
 
 def main() -> None:
@@ -47,16 +49,16 @@ def main() -> None:
         print("RESULT", json.dumps(_run(options)))
         return
     with tempfile.TemporaryDirectory() as folder:
-        package = options.package or _random_package(Path(folder) / "package")
+        package = options.package or random_package(Path(folder) / "package")
         trained = "as registered" if options.package else "random weights: speed only"
         found = {way: _child(way, package, options) for way in options.ways}
-        _print(found, _gigaflop(package), trained, len(_files(Path(folder))))
+        _print(found, _gigaflop(package), trained, len(sources(Path(folder))))
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--package", type=Path, help="folder of a registered ensemble")
-    parser.add_argument("--ways", default="abcde")
+    parser.add_argument("--ways", default="abcdef")
     parser.add_argument("--files", type=int, default=0, help="files of (d) and (e), else 512")
     parser.add_argument("--way", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -75,28 +77,30 @@ def _child(way: str, package: Path, options: argparse.Namespace) -> dict[str, An
 def _run(options: argparse.Namespace) -> dict[str, Any]:
     """Files per second, CPU seconds a file, peak memory, and the machine's rate meanwhile."""
     way, (_, count) = options.way, WAYS[options.way]
-    if way in "de" and options.files:
+    if way in "def" and options.files:
         count = options.files
     package = Package(options.package)
     with tempfile.TemporaryDirectory() as folder:
-        files = list(islice(cycle(_files(Path(folder))), count))
+        files = list(islice(cycle(sources(Path(folder))), count))
         score = _prepared(way, package, Path(folder))
         score(files[:BATCH])
         before = product_rate(PRECISION.get(way, "float32"))
-        began, used = time.perf_counter(), _cpu_seconds()
+        began, before_it = time.perf_counter(), os.times()
         score(files)
         seconds = time.perf_counter() - began
-        used = _cpu_seconds() - used
+        own, read = _cpu_seconds(before_it, os.times())
         after = product_rate(PRECISION.get(way, "float32"))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
     return {
-        "rate": count / seconds, "cpu_s": used / count, "peak_mib": peak,
-        "gflops": (before + after) / 2,
+        "rate": count / seconds, "cpu_s": (own + read) / count, "reading": read / (own + read),
+        "peak_mib": peak, "gflops": (before + after) / 2,
     }  # fmt: skip
 
 
-def _cpu_seconds() -> float:
-    return sum(os.times()[:4])
+def _cpu_seconds(before: os.times_result, after: os.times_result) -> tuple[float, float]:
+    """CPU seconds of this process, and of those below it that have ended: the readers."""
+    spent = [late - early for early, late in zip(before, after, strict=True)]
+    return spent[0] + spent[1], spent[2] + spent[3]
 
 
 def _prepared(way: str, package: Package, folder: Path) -> Callable[[list[Path]], Any]:
@@ -109,8 +113,18 @@ def _prepared(way: str, package: Package, folder: Path) -> Callable[[list[Path]]
 
     name = "tensorflow" if way == "c" else "openvino"
     precision = PRECISION.get(way, "float32")
-    engine = open_engine(package, name, batch_size=BATCH, precision=precision)
+    quantised = quantise(package, folder) if precision == "int8" else None
+    engine = open_engine(package, name, batch_size=BATCH, precision=precision, quantised=quantised)
     return lambda files: ours(package, engine, files, folder)
+
+
+def quantise(package: Package, folder: Path) -> Path:
+    """The folder of the package's graph in int8, which is made unless the cache has it."""
+    from pneumo.dicom.workers import read_squares
+    from pneumo.engines import int8
+
+    squares = read_squares(sources(folder)[:CALIBRATION], SIZE_PX)
+    return int8.quantised(package, np.stack([square.pixels for square in squares]))
 
 
 def seeds_way(package: Package) -> Callable[[list[Path]], Any]:
@@ -175,10 +189,11 @@ def product_rate(precision: str) -> float:
     op = ov.opset16
     x = op.parameter([side, side], ov.Type.f32)
     chance = np.random.default_rng(0)
+    rounded = _rounded if precision == "int8" else lambda values, _: values
     y = x
     for _ in range(4):
         weights = chance.standard_normal((side, side), np.float32) / math.sqrt(side)
-        y = op.matmul(y, op.constant(weights), False, False)
+        y = op.matmul(rounded(y, 256), rounded(op.constant(weights), 255), False, False)
     options = {
         engine.hint.inference_precision: engine.PRECISIONS[precision],
         engine.properties.inference_num_threads: usable_cores(),
@@ -193,33 +208,34 @@ def product_rate(precision: str) -> float:
     return rounds * 4 * 2 * side**3 / (time.perf_counter() - began) / 1e9
 
 
-def _files(folder: Path) -> list[Path]:
-    shared = Path(os.environ.get("PNEUMO_SHARED", ROOT.parent / "shared"))
-    found = sorted((shared / "data/rsna-428/stage_2_train_images").glob("*.dcm"))
-    if not found:
-        from pneumo.settings import DemoSettings
-        from pneumo.stages.demo import demo
+def _rounded(values: Any, levels: int) -> Any:
+    """Values in 8 bits, as a quantised graph says it."""
+    import openvino.opset16 as op
 
-        if not (folder / "demo").exists():
-            demo(folder / "demo", demo=DemoSettings(images=40, seed=1))
-        found = sorted((folder / "demo/stage_2_train_images").glob("*.dcm"))
-    return found
+    low, high = np.float32(-4), np.float32(4 if levels == 255 else 4 * 127 / 128)
+    ends = op.constant(low), op.constant(high)
+    return op.fake_quantize(values, *ends, *ends, levels)
 
 
-def _random_package(folder: Path) -> Path:
-    """The four full networks, untrained."""
+def random_package(folder: Path, size_px: int = SIZE_PX, encoder: str = "full") -> Path:
+    """The four networks, untrained."""
     code = """
 import sys
 from pathlib import Path
 from pneumo.nets.archive import save_network
 from pneumo.nets.build import MODELS, build
 for name in MODELS:
-    network = build(name, 128, encoder="full", encoder_weights="none", batch_norm_momentum=0.9)
+    how = {"encoder": sys.argv[3], "encoder_weights": "none", "batch_norm_momentum": 0.9}
+    network = build(name, int(sys.argv[2]), **how)
     save_network(network, Path(sys.argv[1]) / f"{name}.keras")
 """
     folder.mkdir()
     environment = {**os.environ, "KERAS_BACKEND": "numpy", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    subprocess.run([sys.executable, "-c", code, str(folder)], env=environment, check=True)
+    subprocess.run(
+        [sys.executable, "-c", code, str(folder), str(size_px), encoder],
+        env=environment,
+        check=True,
+    )
     names = [path.stem for path in sorted(folder.glob("*.keras"))]
     settings = {"threshold": 0.8, "gate": 0.0, "minimum_area_px": 0.0}
     settings |= {"shrink_x": 0.0, "shrink_y": 0.0, "weights": dict.fromkeys(names, 0.25)}
@@ -246,27 +262,29 @@ def _operations(node: Any) -> float:
 
 
 def _print(found: dict[str, dict[str, Any]], gigaflop: float, trained: str, files: int) -> None:
-    table = Table("", "images/s", "of (a)", "floor", "of floor", "CPU s", "peak MiB")
+    table = Table("", "images/s", "of (a)", "floor", "of floor", "CPU s", "reading", "peak MiB")
     first = found.get("a", {}).get("rate", math.nan)
     for way, figures in found.items():
         floor = figures["gflops"] / gigaflop
         rate, cpu, peak = figures["rate"], figures["cpu_s"], figures["peak_mib"]
         cells = f"{rate:.2f}", f"{rate / first:.1f} x", f"{floor:.1f}", f"{rate / floor:.0%}"
-        table.add_row(WAYS[way][0], *cells, f"{cpu:.3f}", f"{peak:.0f}")
+        reading = f"{figures['reading']:.1%}" if way > "a" else "not apart"
+        table.add_row(WAYS[way][0], *cells, f"{cpu:.3f}", reading, f"{peak:.0f}")
     console = Console(file=sys.stdout, width=120)
     console.print(table)
     console.print(
-        f"{_processor()}, {usable_cores()} cores, load {os.getloadavg()[0]:.1f}; {files} distinct "
+        f"{processor()}, load {os.getloadavg()[0]:.1f}; {files} distinct "
         f"files; networks: {trained}; {gigaflop:.1f} GFLOP a picture; floor: that over the rate of "
-        "matrix products just before and after. int8: not done."
+        "matrix products just before and after."
     )
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The name of the CPU, and how many cores are used."""
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
-            return line.partition(": ")[2]
-    return "unknown processor"
+            return f"{line.partition(': ')[2]}, {usable_cores()} cores"
+    return f"unknown processor, {usable_cores()} cores"
 
 
 if __name__ == "__main__":

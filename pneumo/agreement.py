@@ -18,7 +18,7 @@ from pneumo.errors import RegistryError
 from pneumo.rsna import mean_average_precision
 
 TAG = "pneumo.agreement"
-PRECISIONS = ("float32", "bfloat16")
+FLOATS = ("float32", "bfloat16")
 SAME_IOU = 0.9
 LEAST_SHARE, LARGEST_DIFFERENCE = 0.99, 0.002
 """Boxes that must be matched at ``SAME_IOU``, and how far mAP may be from the reference's."""
@@ -30,21 +30,25 @@ def measure(
     truth: Mapping[str, Sequence[Box]],
     frames: Sequence[Frame],
     batch_size: int = 16,
+    quantised: Path | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Compare OpenVINO in each precision with Keras, on the test radiographs.
 
     ``package`` is the folder of a registered ensemble; ``pictures`` is uint8
     ``(n, size_px, size_px)``; ``truth`` (ID -> boxes in original pixels) and ``frames`` are in the
-    order of the pictures. Returns per precision ``matched`` (share of boxes), ``boxes``, ``map``,
-    ``map_difference`` and ``passed``; ``refused`` where the engine fails the golden pictures.
+    order of the pictures; ``quantised`` is the folder of the graph in int8, if that is asked for.
+    Returns per precision ``matched`` (share of boxes), ``boxes``, ``map``, ``map_difference`` and
+    ``passed``; ``refused`` where the engine fails the golden pictures.
     """
     checked = Package(package)
     reference = find(open_engine(checked, "tensorflow", batch_size=batch_size), checked,
                      pictures, truth, frames)  # fmt: skip
     found = {}
-    for precision in PRECISIONS:
+    for precision in (*FLOATS, "int8") if quantised else FLOATS:
         try:
-            engine = open_engine(checked, "openvino", batch_size=batch_size, precision=precision)
+            engine = open_engine(
+                checked, "openvino", batch_size=batch_size, precision=precision, quantised=quantised
+            )
         except RegistryError as error:
             found[precision] = {"passed": False, "refused": str(error)}
             continue

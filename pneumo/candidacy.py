@@ -93,14 +93,27 @@ def measure(server: "MlflowClient", version: "ModelVersion", data: Prepared) -> 
 
 
 def measure_agreement(
-    server: "MlflowClient", version: "ModelVersion", data: Prepared
+    server: "MlflowClient", version: "ModelVersion", data: Prepared, precision: str
 ) -> dict[str, dict[str, Any]]:
-    """What faster precisions call beside Keras on the test images: see ``agreement``."""
+    """What faster precisions call beside Keras on the test images: see ``agreement``.
+
+    For ``int8`` the ensemble is quantised with the validation images; the graph is registered with
+    the version, and its ``sha256`` added, when it ``passed``.
+    """
     rows = data.rows("test")
     with tempfile.TemporaryDirectory() as folder:
-        package = registry.fetch_ensemble(server, version, Path(folder))
+        package, graph = registry.fetch_ensemble(server, version, Path(folder)), None
+        if precision == "int8":
+            from pneumo.engines import int8
+
+            graph = int8.quantised(package, np.asarray(data.images[data.rows("validation")]))
         images = np.asarray(data.images[rows])
-        return agreement.measure(package.folder, images, data.truth(rows), data.frames(rows))
+        found = agreement.measure(
+            package.folder, images, data.truth(rows), data.frames(rows), quantised=graph
+        )
+    if graph and found["int8"]["passed"]:
+        found["int8"]["sha256"] = registry.save_graph(server, version, graph)
+    return found
 
 
 def test_data(prepared: Path, version: "ModelVersion", test_set: str) -> Prepared:

@@ -16,7 +16,7 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 
 from pneumo.cases import read_cases
-from pneumo.engines.package import Package
+from pneumo.engines.package import INT8, Package, digest_of_int8
 from pneumo.errors import DataError, RegistryError, ServiceError
 from pneumo.files import sha256
 from pneumo.tracking import client
@@ -167,6 +167,32 @@ def fetch_ensemble(server: "MlflowClient", version: "ModelVersion", folder: Path
     package = Package(Path(local) / "artifacts" / "ensemble", where, version.tags.get(SUM, "?"))
     package.check()
     return package
+
+
+def save_graph(server: "MlflowClient", version: "ModelVersion", folder: Path) -> str:
+    """Keep a version's graph in int8 beside it; returns the sum that names it."""
+    digest = digest_of_int8(folder)
+    for name in INT8:
+        server.log_artifact(_run_of(version), str(folder / name), _graph_folder(digest))
+    return digest
+
+
+def fetch_graph(server: "MlflowClient", version: "ModelVersion", digest: str, folder: Path) -> None:
+    """Download a version's graph in int8 into ``folder``. RegistryError unless its sum holds."""
+    where = f"{ENSEMBLE} version {version.version}: its graph in int8"
+    with tempfile.TemporaryDirectory(dir=folder) as aside:
+        try:
+            local = Path(server.download_artifacts(_run_of(version), _graph_folder(digest), aside))
+            if digest_of_int8(local) != digest:
+                raise RegistryError(f"{where} is not the one that was registered")
+        except (OSError, MlflowException) as error:
+            raise RegistryError(f"{where} cannot be downloaded: {error}") from None
+        for name in INT8:
+            (local / name).rename(folder / name)
+
+
+def _graph_folder(digest: str) -> str:
+    return f"int8/{digest[:16]}"
 
 
 def save_cases(

@@ -160,8 +160,8 @@ class ScoreSettings(Section):
     engine: Literal["auto", "tensorflow", "jax", "openvino"] = Field(
         description="auto: Keras on a GPU, OpenVINO on a CPU"
     )
-    precision: Literal["float32", "bfloat16"] = Field(
-        description="bfloat16 is used where it agreed with float32 at the promotion"
+    precision: Literal["float32", "bfloat16", "int8"] = Field(
+        description="bfloat16 or int8 is used where it agreed with float32 at the promotion"
     )
     batch_size: int = Field(ge=1, le=256, description="Pictures that are computed at once")
     flip: bool = Field(description="Average each map with that of the mirrored picture")

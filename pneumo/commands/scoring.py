@@ -29,6 +29,9 @@ def score(
     model: ModelOption = CHAMPION_MODEL,
     overlays: Overlays = None,
     engine: EngineOption = None,
+    resume: Annotated[
+        bool, typer.Option("--resume/--anew", help="Keep what is finished there, or score it anew.")
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Find opacities on radiographs with the champion; what a killed run finished is kept.
@@ -37,7 +40,7 @@ def score(
     """
     from pneumo.stages.score import score as stage
 
-    summary = stage(inputs, out, model, score=_settings(overlays, engine))
+    summary = stage(inputs, out, model, score=_settings(overlays, engine), resume=resume)
     _tell(summary, out, as_json)
     if summary["rejected"]:
         raise typer.Exit(3)

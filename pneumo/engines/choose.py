@@ -17,16 +17,22 @@ NAMES = ("auto", "tensorflow", "jax", "openvino")
 
 
 def open_engine(
-    package: Package, name: str = "auto", *, batch_size: int = 16, precision: str = "float32"
+    package: Package,
+    name: str = "auto",
+    *,
+    batch_size: int = 16,
+    precision: str = "float32",
+    quantised: Path | None = None,
 ) -> Engine:
     """The engine ``name`` for a package, its golden pictures checked.
 
     ``auto`` is Keras on a GPU, on TensorFlow where it is installed, else on JAX; without a GPU it
-    is OpenVINO. Keras computes in float32 whatever ``precision`` says. Raises PneumoError for an
-    engine that is not installed, RegistryError for an ensemble that fails a check.
+    is OpenVINO. Keras computes in float32 whatever ``precision`` says. ``quantised`` is the folder
+    of the graph that OpenVINO runs in int8. Raises PneumoError for an engine that is not installed,
+    RegistryError for an ensemble that fails a check.
     """
     chosen = choose() if name == "auto" else name
-    engine = _open(package, chosen, batch_size, precision)
+    engine = _open(package, chosen, batch_size, precision, quantised)
     if engine.identity:
         cache.kept("checked", engine.identity, lambda aside: _check(package, engine, aside))
     else:
@@ -45,13 +51,15 @@ def _check(package: Package, engine: Engine, aside: Path) -> None:
     (aside / "difference").write_text(str(check_golden(package, engine)))
 
 
-def _open(package: Package, name: str, batch_size: int, precision: str) -> Engine:
+def _open(
+    package: Package, name: str, batch_size: int, precision: str, quantised: Path | None
+) -> Engine:
     if name not in NAMES or find_spec(name) is None:
         raise PneumoError(f"engine {name}: is not installed; install pneumo[{name}]")
     if name == "openvino":
         from pneumo.engines.openvino import OpenVinoEngine
 
-        return OpenVinoEngine(package, batch_size, precision)
+        return OpenVinoEngine(package, batch_size, precision, quantised)
     os.environ["KERAS_BACKEND"] = name
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from pneumo.engines.keras import KerasEngine

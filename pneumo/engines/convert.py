@@ -27,13 +27,14 @@ class NoTensorFlow:
 def convert(package: Package, path: Path) -> None:
     """Write the blend of the package's networks as an OpenVINO model, weights in float32 beside.
 
-    Input: uint8 ``(BATCH, size_px, size_px)``; output: float32 of the same shape. Any other batch
-    fits after ``reshape``.
+    Input: uint8 ``(n, size_px, size_px)``; output: float32 of the same shape. Weights are folded
+    (transposed, batch norms taken in), which a compilation would do again at every start.
     """
     import numpy as np
     import openvino
     import openvino.opset16 as op
     from keras.src.backend.openvino.core import OpenVINOKerasTensor
+    from openvino._offline_transformations import apply_moc_transformations
 
     from pneumo.engines.channels import channels_first
     from pneumo.engines.keras import load
@@ -50,6 +51,8 @@ def convert(package: Package, path: Path) -> None:
         share = op.multiply(op.gather(found, opacity, opacity), op.constant(np.float32(weight)))
         blended = share if blended is None else op.add(blended, share)
     model = openvino.Model([op.result(blended)], [pictures], "ensemble")
+    model.reshape(openvino.PartialShape([-1, side, side]))
+    apply_moc_transformations(model, cf=True)
     openvino.save_model(model, path, compress_to_fp16=False)
 
 

@@ -6,7 +6,7 @@ from pneumo.engines.engine import Engine
 from pneumo.engines.package import GOLDEN, Package
 from pneumo.errors import RegistryError
 
-TOLERANCE = {"float32": 0.001, "bfloat16": 0.02}
+TOLERANCE = {"float32": 0.001, "bfloat16": 0.02, "int8": 0.05}
 """Mean difference of a picture's probabilities from those of the registration, per precision."""
 
 

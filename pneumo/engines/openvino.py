@@ -22,8 +22,11 @@ from openvino import properties  # isort: skip
 from openvino.properties import hint  # isort: skip
 
 GRAPH = "ensemble.xml"
-PRECISIONS = MappingProxyType({"float32": openvino.Type.f32, "bfloat16": openvino.Type.bf16})
-"""What the graph is computed in. OpenVINO takes bfloat16 by itself where it is faster."""
+PRECISIONS = MappingProxyType(
+    {"float32": openvino.Type.f32, "bfloat16": openvino.Type.bf16, "int8": openvino.Type.f32}
+)
+"""What the graph is computed in, where it is not quantised. OpenVINO takes bfloat16 by itself
+where it is faster."""
 
 
 class OpenVinoEngine(Engine):
@@ -31,8 +34,17 @@ class OpenVinoEngine(Engine):
 
     name, streams = "openvino", 2
 
-    def __init__(self, package: Package, batch_size: int = 16, precision: str = "float32") -> None:
-        """Compile the package's graph, which is converted first unless it is in the cache."""
+    def __init__(
+        self,
+        package: Package,
+        batch_size: int = 16,
+        precision: str = "float32",
+        quantised: Path | None = None,
+    ) -> None:
+        """Compile the package's graph, which is converted first unless it is in the cache.
+
+        For int8, ``quantised`` is the folder of its graph in 8 bits, whose sums hold.
+        """
         self.precision, self.batch_size = precision, batch_size
         options = {
             hint.performance_mode: hint.PerformanceMode.THROUGHPUT,
@@ -41,12 +53,18 @@ class OpenVinoEngine(Engine):
             properties.inference_num_threads: usable_cores(),
         }
         core = openvino.Core()
-        path = graph(package)
-        model = core.read_model(path)
-        self.size_px = int(model.inputs[0].shape[1])
+        if precision == "int8":
+            from pneumo.engines import int8
+
+            assert quantised, "int8 has a graph of its own"
+            key, model = quantised.name, int8.read(package, quantised)
+        else:
+            path = graph(package)
+            key, model = path.parent.name, core.read_model(path)
+        self.size_px = model.inputs[0].partial_shape[1].get_length()
         model.reshape([batch_size, self.size_px, self.size_px])
         processor = core.get_property("CPU", "FULL_DEVICE_NAME")
-        self.identity = sha256_of([path.parent.name, precision, batch_size, processor])
+        self.identity = sha256_of([key, precision, batch_size, processor])
         self._compiled = core.compile_model(model, "CPU", options)
         self._requests: SimpleQueue[openvino.InferRequest] = SimpleQueue()
         for _ in range(self.streams):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pneumo.agreement import TAG
 from pneumo.engines import cache
-from pneumo.engines.package import MANIFEST, Package
+from pneumo.engines.package import MANIFEST, Package, digest_of_int8
 from pneumo.errors import PneumoError, RegistryError
 from pneumo.workflow import CHAMPION_MODEL
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 NAME = re.compile(r"models:/(?P<name>[\w.-]+)(?:/(?P<version>\d+)|@(?P<alias>[\w.-]+))")
+
+SUM = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,27 @@ class Model:
     def digest(self) -> str:
         """The sum that names the ensemble."""
         return self.package.digest
+
+    def quantised(self) -> Path:
+        """The folder of its graph in int8, fetched once and kept by its sum. RegistryError."""
+        from pneumo import registry
+
+        digest = str(self.agreement["int8"].get("sha256"))
+        if not SUM.fullmatch(digest):
+            raise RegistryError(f"{self.uri}: its tag {TAG} names no graph in int8")
+
+        def fetch(aside: Path) -> None:
+            server = registry.connect()
+            version = registry.version_of(server, str(self.version))
+            registry.fetch_graph(server, version, digest, aside)
+
+        def holds(path: Path) -> bool:
+            try:
+                return digest_of_int8(path) == digest
+            except OSError:
+                return False
+
+        return cache.kept("int8", digest, fetch, holds)
 
 
 def open_model(uri: str) -> Model:

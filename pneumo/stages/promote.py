@@ -75,8 +75,13 @@ def promote(
 
     ``paths`` are the folders of ``dvc.yaml``. ``because`` is a person's reason to promote without a
     proven gain, ``by`` that person (blank: who runs this). The same result again changes nothing.
-    Raises DataError when the pipeline has not run, ServiceError when no MLflow server is named.
+    Raises DataError when the pipeline has not run, ServiceError when no MLflow server is named,
+    PneumoError when ``score.precision`` is int8 and nothing that quantises is installed.
     """
+    if settings.score.precision == "int8":
+        from pneumo.engines import int8
+
+        int8.require()
     server = registry.connect()
     results = _read_results(paths)
     champion = settle(server)
@@ -217,8 +222,9 @@ def _register(
         registry.save_cases(server, version, test_set, results.cases)
     if version.tags.get("pneumo.test_set") != test_set:
         registry.tag(server, version, tags)
-    if settings.score.precision != "float32" and TAG not in version.tags:
-        found = measure_agreement(server, version, load_prepared(paths["prepared"]))
+    wanted = settings.score.precision
+    if wanted != "float32" and wanted not in json.loads(version.tags.get(TAG, "{}")):
+        found = measure_agreement(server, version, load_prepared(paths["prepared"]), wanted)
         registry.tag(server, version, {TAG: json.dumps(found)})
     return server.get_model_version(registry.ENSEMBLE, version.version)
 

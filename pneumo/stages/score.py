@@ -31,18 +31,19 @@ MOST_TASKS = 500
 
 
 def score(
-    inputs: Sequence[Path], out: Path, model: str, *, score: "ScoreSettings"
+    inputs: Sequence[Path], out: Path, model: str, *, score: "ScoreSettings", resume: bool = True
 ) -> dict[str, Any]:
     """Score files, folders and zip archives with the ensemble ``model`` into the folder ``out``.
 
-    What is finished there already is kept. Returns the summary. Raises DataError for inputs that
-    are not there and for a full disk, RegistryError for an ensemble that fails its checks.
+    What this scorer has finished there is kept, or removed first without ``resume``. Returns the
+    summary. Raises DataError for inputs that are not there, for a full disk, and for another run
+    that would be disturbed; RegistryError for an ensemble that fails its checks.
     """
     chosen = open_model(model)
     with _writing(out, clean=True):
         plan = make_plan(list_inputs(inputs, _unpacked(out)), score.part_images)
-        with _alone_with(out, plan):
-            scorer = _scorer(chosen, score)
+        scorer = _scorer(chosen, score)
+        with _alone_with(out, plan, None if resume else scorer):
             done = Store(out).done(scorer, score.overlays)
             left = list(left_of(plan.parts, done))
             _score(out, plan, plan.parts, left, chosen, scorer, score)
@@ -113,6 +114,7 @@ def _score(
         scorer.engine,
         batch_size=settings.batch_size,
         precision=scorer.precision,
+        quantised=model.quantised() if scorer.precision == "int8" else None,
     )
     work = Work(Store(out), scorer, engine, model.package.ensemble, plan.paths(), settings.overlays)
     total = sum(map(len, parts))
@@ -177,18 +179,24 @@ def _writing(out: Path, *, clean: bool = False) -> Iterator[None]:
 
 
 @contextmanager
-def _alone_with(out: Path, plan: Plan) -> Iterator[None]:
-    """Several runs of one plan may share ``out``; DataError when another plan is on its way."""
+def _alone_with(out: Path, plan: Plan, again: Scorer | None) -> Iterator[None]:
+    """Several runs of one plan may share ``out``; DataError when another plan is on its way.
+
+    What ``again`` has finished is removed, which nobody shares.
+    """
     with (out / ".scoring" / "running").open("a+") as file:
         if try_lock(file):
+            if again:
+                shutil.rmtree(Store(out).folder / again.key, ignore_errors=True)
             file.truncate(0)
             file.write(plan.key)
             file.flush()
         else:
             file.seek(0)
-            if file.read().strip() != plan.key:
+            if again or file.read().strip() != plan.key:
+                what = "files" if again else "other files"
                 raise DataError(
-                    f"{printable(out)}: another run scores other files into it; wait for its "
+                    f"{printable(out)}: another run scores {what} into it; wait for its "
                     "end, or name another folder"
                 )
         fcntl.flock(file, fcntl.LOCK_SH)

@@ -1,6 +1,12 @@
+import fcntl
+import itertools
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -14,6 +20,8 @@ from pneumo.ensemble import image_level
 from pneumo.errors import DataError, PneumoError
 from pneumo.rsna import read_submission
 from pneumo.stages.score import score
+
+ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -126,6 +134,51 @@ def test_a_second_run_scores_nothing_and_gives_the_same_bytes(
     monkeypatch.setattr("pneumo.stages.score.open_engine", lambda *a, **k: pytest.fail("scored"))
     score([inbox.folder], undisturbed, str(balanced_package), score=score_settings)
     assert {p.name: p.read_bytes() for p in undisturbed.iterdir() if p.is_file()} == before
+
+
+def test_anew_scores_again_what_is_finished(inbox, balanced_package, score_settings, tmp_path):
+    file = sorted(inbox.folder.glob("*.dcm"))[3]
+
+    def rows(**how) -> tuple[int, bytes]:
+        score([file], tmp_path / "out", str(balanced_package), score=score_settings, **how)
+        (path,) = (tmp_path / "out").glob("shards/*/*/rows.parquet")
+        return path.stat().st_ino, (tmp_path / "out/submission.csv").read_bytes()
+
+    first, kept, anew = rows(), rows(), rows(resume=False)
+    assert first == kept
+    assert anew[0] != first[0]
+    assert anew[1] == first[1]
+
+
+def test_anew_is_refused_while_another_run_is_on_its_way(
+    inbox, balanced_package, score_settings, tmp_path
+):
+    file = sorted(inbox.folder.glob("*.dcm"))[3]
+    (tmp_path / "out/.scoring").mkdir(parents=True)
+    with (tmp_path / "out/.scoring/running").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_SH)
+        with pytest.raises(DataError, match="another run scores files into it"):
+            score([file], tmp_path / "out", str(balanced_package), score=score_settings,
+                  resume=False)  # fmt: skip
+
+
+def test_jax_finds_the_boxes_of_tensorflow(inbox, balanced_package, tmp_path):
+    files = sorted(path for path in inbox.folder.glob("*.dcm") if path.stat().st_size > 9000)[:8]
+    shutil.copy(ROOT / "recipes/demo.yaml", tmp_path / "params.yaml")
+    tables = []
+    for engine in ("tensorflow", "jax"):
+        pneumo = Path(sys.executable).with_name("pneumo")
+        command = [pneumo, "score", *files, engine, "--engine", engine, "--model", balanced_package]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+        tables.append(pd.read_parquet(tmp_path / engine / "predictions.parquet"))
+    one, other = tables
+    assert (set(one["engine"]), set(other["engine"])) == ({"tensorflow"}, {"jax"})
+    np.testing.assert_allclose(other["probability"], one["probability"], atol=1e-4)
+    boxes = [[json.loads(text) for text in table["boxes"]] for table in tables]
+    assert [len(found) for found in boxes[0]] == [len(found) for found in boxes[1]]
+    assert sum(len(found) for found in boxes[0]) > 3
+    for found, expected in zip(*(itertools.chain(*table) for table in boxes), strict=True):
+        assert found == pytest.approx(expected, abs=0.5)
 
 
 def test_the_size_of_batches_and_parts_changes_no_byte_of_the_submission(

@@ -8,13 +8,15 @@ from shutil import copytree, rmtree
 import numpy as np
 import pytest
 
-from pneumo import champion, registry
+from pneumo import agreement, champion, registry
 from pneumo.candidacy import Seat, compared
 from pneumo.engines.package import GOLDEN
 from pneumo.errors import DataError, RegistryError, ServiceError
 from pneumo.files import sha256, sha256_of
 from pneumo.golden import phantoms
+from pneumo.scoring.model import open_model
 from pneumo.stages.promote import promote, promote_version, reject
+from pneumo.stages.score import score
 from pneumo.tracking import client
 from pneumo.verify import verify
 from tests.ensembles import Results, save_network, write_prepared
@@ -329,3 +331,54 @@ def test_a_faster_precision_is_measured_when_it_is_wanted(results, monkeypatch, 
     assert set(found) == {"float32", "bfloat16"}
     assert found["float32"]["passed"], found
     assert found["float32"]["boxes"] > 10
+
+
+@pytest.fixture
+def int8(results, monkeypatch, tmp_path):
+    """The settings of scoring in int8, and results to promote with them."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    given = {"precision": "int8", "engine": "openvino"}
+    wanted = results.settings.score.model_copy(update=given)
+    results.settings = results.settings.model_copy(update={"score": wanted})
+    results.run(FAIR)
+    for number, name in enumerate(results.settings.models):
+        path = results.paths["models"] / name / "model.keras"
+        save_network(path, FAIR + number / 50, convolves=True)
+    return wanted
+
+
+def test_int8_that_agrees_is_registered_and_scores_while_its_sum_holds(
+    int8, results, demo_root, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(agreement, "LEAST_SHARE", 0.5)  # four pictures teach few ranges
+    monkeypatch.setattr(agreement, "LARGEST_DIFFERENCE", 0.2)
+    number = promote(results.paths, results.settings).number
+    uri = f"models:/{registry.ENSEMBLE}/{number}"
+    files = sorted((demo_root / "stage_2_train_images").glob("*.dcm"))[:3]
+    measured = json.loads(registry.version_of(client(), number).tags["pneumo.agreement"])["int8"]
+    assert measured["passed"], measured
+    assert score(files, tmp_path / "out", uri, score=int8)["precisions"] == {"openvino int8": 3}
+
+    kept = open_model(uri).quantised() / "int8.bin"
+    whole = kept.read_bytes()
+    kept.write_bytes(b"\1" + whole[1:])
+    assert (open_model(uri).quantised() / "int8.bin").read_bytes() == whole  # fetched anew
+    (registered,) = Path().glob(f"**/int8/{measured['sha256'][:16]}/int8.bin")
+    registered.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    kept.unlink()
+    with pytest.raises(RegistryError, match="its graph in int8 is not the one that was registered"):
+        score(files, tmp_path / "other", uri, score=int8)
+
+
+def test_int8_that_does_not_agree_is_not_registered_and_float32_scores(
+    int8, results, demo_root, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setattr(agreement, "LARGEST_DIFFERENCE", -1.0)
+    number = promote(results.paths, results.settings).number
+    measured = json.loads(registry.version_of(client(), number).tags["pneumo.agreement"])
+    assert measured["int8"]["passed"] is False
+    assert "sha256" not in measured["int8"]
+    files = sorted((demo_root / "stage_2_train_images").glob("*.dcm"))[:3]
+    found = score(files, tmp_path / "out", f"models:/{registry.ENSEMBLE}/{number}", score=int8)
+    assert found["precisions"] == {"openvino float32": 3}
+    assert "did not find that int8 agrees with float32" in capsys.readouterr().err

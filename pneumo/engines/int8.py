@@ -1,0 +1,124 @@
+"""The graph of an ensemble in 8 bits: made at a promotion, by NNCF, and read by who scores.
+
+A graph that comes from a registry is data, and looked at before it is compiled: its operations are
+those of a quantised ensemble, and no value of it is larger than the networks' own may be.
+"""
+
+import hashlib
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from pneumo.engines import cache, silence  # noqa: F401
+from pneumo.engines.openvino import graph
+from pneumo.engines.package import INT8, Package
+from pneumo.errors import PneumoError, RegistryError
+from pneumo.files import sha256, sha256_of
+
+import openvino  # isort: skip  # after silence
+
+PICTURES = 300
+"""Radiographs from which the ranges of all layers' values are learnt; NNCF's own default."""
+
+OPERATIONS = frozenset(
+    {
+        "Add", "AvgPool", "BatchNormInference", "Broadcast", "Concat", "Constant", "Convert",
+        "Convolution", "FakeQuantize", "Gather", "Interpolate", "MatMul", "MaxPool", "Multiply",
+        "Pad", "Parameter", "ReduceMax", "ReduceMean", "Relu", "Reshape", "Result", "Reverse",
+        "Round", "Sigmoid", "Slice", "Softmax", "Squeeze", "StridedSlice", "Subtract",
+        "Transpose", "Unsqueeze",
+    }
+)  # fmt: skip
+LARGEST_GRAPH_BYTES = 64 * 2**20
+WIDEST = 4096
+"""Planes of the networks' input size that a value may have, for one radiograph."""
+
+
+def require() -> None:
+    """Raise PneumoError when what quantises is not installed."""
+    if find_spec("nncf") is None:
+        raise PneumoError(
+            "score.precision: int8 needs NNCF where ensembles are promoted; install pneumo[int8], "
+            "or choose float32 or bfloat16"
+        )
+
+
+def quantised(package: Package, pictures: np.ndarray) -> Path:
+    """The folder with the package's graph in 8 bits, made anew unless the cache has it.
+
+    ``pictures``, uint8 ``(n, size_px, size_px)``, are radiographs that nothing is judged on.
+    """
+    require()
+    chosen = np.ascontiguousarray(pictures[:: max(1, -(-len(pictures) // PICTURES))])
+    float32 = graph(package)
+    facts = [float32.parent.name, version("nncf"), sha256(Path(__file__))]
+    facts += [hashlib.sha256(chosen.tobytes()).hexdigest()]
+    return cache.kept("quantised", sha256_of(facts), lambda a: _quantise(float32, chosen, a))
+
+
+def _quantise(float32: Path, pictures: np.ndarray, aside: Path) -> None:
+    """Ranges reach from the least to the largest value; NNCF's own, the mean over the pictures of
+    each one's largest, cut off what is bright in one radiograph alone.
+    """
+    import nncf
+    from nncf.quantization.range_estimator import RangeEstimatorParametersSet
+
+    nncf.set_log_level("ERROR")
+    model = openvino.Core().read_model(float32)
+    model.reshape([1, *pictures.shape[1:]])
+    found = nncf.quantize(
+        model,
+        nncf.Dataset(list(pictures[:, None])),
+        subset_size=len(pictures),
+        advanced_parameters=nncf.AdvancedQuantizationParameters(
+            activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX
+        ),
+    )
+    found.reshape(openvino.PartialShape([-1, *pictures.shape[1:]]))
+    openvino.save_model(found, aside / INT8[0], compress_to_fp16=False)
+
+
+def read(package: Package, folder: Path) -> "openvino.Model":
+    """The graph in ``folder``, whose sums hold, for the ensemble ``package``. RegistryError."""
+    path, weights = (folder / name for name in INT8)
+    where = f"{package.where}: its graph in int8"
+    largest = sum((package.folder / f"{name}.keras").stat().st_size for name in package.networks)
+    if path.stat().st_size > LARGEST_GRAPH_BYTES or weights.stat().st_size > largest:
+        raise RegistryError(f"{where} is larger than its networks; not loaded")
+    if b"<!" in path.read_bytes():
+        raise RegistryError(f"{where} declares what no graph needs; not loaded")
+    try:
+        model = openvino.Core().read_model(path, weights)
+    except RuntimeError as error:
+        raise RegistryError(
+            f"{where} cannot be read ({str(error).splitlines()[0][:200]})"
+        ) from None
+    if fault := fault_of(model):
+        raise RegistryError(f"{where} {fault}; not loaded")
+    return model
+
+
+def fault_of(model: "openvino.Model") -> str:
+    """Why a graph is not compiled, as the end of a sentence; blank for one that may be."""
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        return "has other inputs and outputs than an ensemble"
+    taken, given = model.inputs[0], model.outputs[0]
+    shape = list(taken.partial_shape) if taken.partial_shape.rank.is_static else []
+    if len(shape) != 3 or shape[1].is_dynamic or shape[1] != shape[2]:
+        return "takes no square pictures"
+    size_px = shape[1].get_length()
+    if taken.element_type != openvino.Type.u8 or given.element_type != openvino.Type.f32:
+        return "has other inputs and outputs than an ensemble"
+    if unknown := {node.get_type_name() for node in model.get_ops()} - OPERATIONS:
+        return f"computes {sorted(unknown)[0]}, which no ensemble does"
+    model.reshape([1, size_px, size_px])
+    for node in model.get_ops():
+        for output in node.outputs():
+            shape = output.partial_shape
+            if node.get_type_name() == "Constant":  # they lie in the file
+                continue
+            if shape.is_dynamic or np.prod(shape.to_shape(), dtype=float) > WIDEST * size_px**2:
+                return "computes values that are larger than a network's"
+    return ""
