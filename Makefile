@@ -40,6 +40,10 @@ bench-prepare: $(READY)  ## Time and memory of `prepare` at 26,684 files
 bench-evaluate: $(READY)  ## Time of all figures with intervals, 3,000 test images
 	@python bench/evaluate.py
 
+.PHONY: bench-train
+bench-train: $(READY)  ## Time of steps and epochs, and the wait for data, per network and backend
+	@python bench/training.py --steps 100 --mlflow
+
 .PHONY: mutate
 mutate: $(READY)  ## Read 10,000 damaged radiographs
 	@PNEUMO_MUTANTS=10000 pytest -q -s tests/dicom/test_mutants.py

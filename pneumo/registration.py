@@ -7,7 +7,7 @@ whole are taken up, and a version appears last, with all its tags, in one call.
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from importlib.metadata import version as installed
 from pathlib import Path
 from shutil import copyfile
@@ -22,7 +22,15 @@ from mlflow.types import ColSpec, Schema, TensorSpec
 
 from pneumo import registry
 from pneumo.files import sha256, sha256_of, write_json
-from pneumo.tracking import experiment_id, find_run, log_data, metrics_of, start_run
+from pneumo.tracking import (
+    experiment_id,
+    find_run,
+    log_data,
+    metrics_of,
+    start_run,
+    take_up,
+    training_tags,
+)
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -61,19 +69,27 @@ def network_run_id(
 ) -> str:
     """The run of the training that gave the network with this sha256.
 
-    When the server was away, or the result came from DVC's cache, the run is made now from the
-    training's history: a list of epochs, each with ``epoch`` and its figures.
+    When the server was away, the run is completed from the training's history: a list of epochs,
+    each with ``epoch`` and its figures; where there is none, as for a result that came from DVC's
+    cache, it is made.
     """
     tags = {"pneumo.network": name, registry.SUM: digest}
     if (run := find_run(server, tags)) and run.info.status == "FINISHED":
         return run.info.run_id
 
-    def fill(run_id: str) -> None:
+    def fill(run_id: str, known: Container[int] = ()) -> None:
         log_data(server, run_id, profile)
         for row in history:
             figures = {key: value for key, value in row.items() if key != "epoch"}
-            server.log_batch(run_id, metrics=metrics_of(int(row["epoch"]), figures))
+            if int(row["epoch"]) not in known:
+                server.log_batch(run_id, metrics=metrics_of(int(row["epoch"]), figures))
 
+    left = find_run(server, training_tags(name, profile, params))
+    if left and left.info.status != "FINISHED":
+        fill(left.info.run_id, take_up(server, left))
+        server.set_tag(left.info.run_id, registry.SUM, digest)
+        server.set_terminated(left.info.run_id)
+        return left.info.run_id
     return finished_run(server, name, {"pneumo.kind": "network", **tags}, params, fill)
 
 

@@ -1,24 +1,22 @@
 """MLflow runs: one per trained network, with live curves, and one per evaluated ensemble.
 
-The server is named by ``MLFLOW_TRACKING_URI``. Training never waits long for it: what it does not
-take is kept and sent with the next epoch, or by ``promote``, which completes runs from the files.
+The server is named by ``MLFLOW_TRACKING_URI``. ``live.py`` sends what a training tells of itself.
 """
 
 import os
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pneumo.files import sha256_of
 
 if TYPE_CHECKING:
-    from mlflow.entities import Metric, Run
+    from mlflow.entities import Metric, Param, Run
     from mlflow.tracking import MlflowClient
 
+    from pneumo.settings import AugmentSettings, TrainSettings
+
 EXPERIMENT = "pneumonia"
-RETRY_SECONDS = 30.0
 
 
 def client() -> "MlflowClient | None":
@@ -49,11 +47,19 @@ def start_run(
     server: "MlflowClient", name: str, tags: Mapping[str, str], params: Mapping[str, Any]
 ) -> str:
     """Start a run with its tags and parameters; return its id."""
-    from mlflow.entities import Param
-
     run = server.create_run(experiment_id(server), tags=dict(tags), run_name=name)
-    server.log_batch(run.info.run_id, params=[Param(k, str(v)) for k, v in params.items()])
+    server.log_batch(run.info.run_id, params=_params(params))
     return run.info.run_id
+
+
+def describe(
+    server: "MlflowClient", run: "Run", params: Mapping[str, Any], profile: Mapping[str, Any]
+) -> None:
+    """Give a run its parameters and the prepared data as its input, where it lacks them."""
+    if not run.data.params:
+        server.log_batch(run.info.run_id, params=_params(params))
+    if not (run.inputs and run.inputs.dataset_inputs):
+        log_data(server, run.info.run_id, profile)
 
 
 def log_data(server: "MlflowClient", run_id: str, profile: Mapping[str, Any]) -> None:
@@ -66,95 +72,42 @@ def log_data(server: "MlflowClient", run_id: str, profile: Mapping[str, Any]) ->
     server.log_inputs(run_id, [DatasetInput(data)])
 
 
+def now_ms() -> int:
+    """Milliseconds since 1970, as MLflow stamps."""
+    return int(time.time() * 1000)
+
+
 def metrics_of(step: int, values: Mapping[str, float]) -> "list[Metric]":
     """One MLflow metric per value, all stamped now."""
     from mlflow.entities import Metric
 
-    now = int(time.time() * 1000)
+    now = now_ms()
     return [Metric(key, float(value), now, step) for key, value in values.items()]
 
 
-class NetworkRun:
-    """The run of one training. No method raises when the server is away."""
-
-    def __init__(self, model: str, profile: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-        self.tags = {
-            "pneumo.kind": "network",
-            "pneumo.network": model,
-            "pneumo.stage": sha256_of([model, profile["sha256"], dict(settings)]),
-        }
-        self._model, self._profile, self._settings = model, profile, settings
-        self._run_id: str | None = None
-        self._waiting: list[Metric] = []
-        self._retry_at = 0.0
-
-    def epoch(self, number: int, metrics: Mapping[str, float]) -> None:
-        """Send the figures of one epoch, with those that are still waiting."""
-        if os.environ.get("MLFLOW_TRACKING_URI"):
-            self._waiting += metrics_of(number, metrics)
-            self._try(self._send)
-
-    def finish(self, summary: Mapping[str, float], tags: Mapping[str, str] | None = None) -> None:
-        """Send what is left and end the run as finished; ``tags`` name its files' hashes."""
-        if os.environ.get("MLFLOW_TRACKING_URI"):
-            self._retry_at = 0.0
-            self._waiting += metrics_of(0, summary)
-            self._try(lambda server: self._end(server, tags or {}))
-
-    def fail(self) -> None:
-        """End the run as failed, so that a retry can take it up again."""
-        if self._run_id:
-            run_id = self._run_id
-            self._try(lambda server: server.set_terminated(run_id, "FAILED"))
-
-    def _end(self, server: "MlflowClient", tags: Mapping[str, str]) -> None:
-        self._send(server)
-        assert self._run_id
-        for key, value in tags.items():
-            server.set_tag(self._run_id, key, value)
-        server.set_terminated(self._run_id)
-
-    def _send(self, server: "MlflowClient") -> None:
-        if self._run_id is None:
-            self._run_id = self._find_or_start(server)
-        server.log_batch(self._run_id, metrics=self._waiting)
-        self._waiting = []
-
-    def _find_or_start(self, server: "MlflowClient") -> str:
-        run = find_run(server, self.tags)
-        if run and run.info.status != "FINISHED":
-            server.update_run(run.info.run_id, status="RUNNING")
-            known = {figure.step for figure in server.get_metric_history(run.info.run_id, "loss")}
-            self._waiting = [figure for figure in self._waiting if figure.step not in known]
-            return run.info.run_id
-        run_id = start_run(server, self._model, self.tags, self._settings)
-        log_data(server, run_id, self._profile)
-        return run_id
-
-    def _try(self, act: "Callable[[MlflowClient], Any]") -> None:
-        if time.monotonic() < self._retry_at:
-            return
-        try:
-            if server := client():
-                act(server)
-        except Exception as error:  # MLflow raises many kinds; none may stop a training
-            self._retry_at = time.monotonic() + RETRY_SECONDS
-            reason = str(error).splitlines()[0][:200]
-            print(f"MLflow is away, training goes on: {reason}", file=sys.stderr)
+def training_params(train: "TrainSettings", augment: "AugmentSettings") -> dict[str, Any]:
+    """The settings of a training, as its run shows them."""
+    return train.model_dump() | {f"augment_{k}": v for k, v in augment.model_dump().items()}
 
 
-@contextmanager
-def network_run(
-    model: str, profile: Mapping[str, Any], settings: Mapping[str, Any]
-) -> Iterator[NetworkRun]:
-    """Track one training: send epochs while it runs, end the run as failed on an error.
+def training_tags(
+    model: str, profile: Mapping[str, Any], params: Mapping[str, Any]
+) -> dict[str, str]:
+    """What the run of a training is found by: its network, and the sum of data and settings."""
+    return {
+        "pneumo.kind": "network",
+        "pneumo.network": model,
+        "pneumo.stage": sha256_of([model, profile["sha256"], dict(params)]),
+    }
 
-    ``profile`` is the prepared data's ``profile.json``, ``settings`` the training's settings. A
-    training that is tried again with the same data and settings takes up its unfinished run.
-    """
-    run = NetworkRun(model, profile, settings)
-    try:
-        yield run
-    except BaseException:
-        run.fail()
-        raise
+
+def take_up(server: "MlflowClient", run: "Run") -> set[int]:
+    """Set a run to running again; return the epochs that it has."""
+    server.update_run(run.info.run_id, status="RUNNING")
+    return {figure.step for figure in server.get_metric_history(run.info.run_id, "loss")}
+
+
+def _params(params: Mapping[str, Any]) -> "list[Param]":
+    from mlflow.entities import Param
+
+    return [Param(key, str(value)) for key, value in params.items()]

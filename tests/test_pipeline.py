@@ -13,7 +13,7 @@ from pneumo.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-MLFLOW = ("tracking", "registry", "registration", "serving")
+MLFLOW = ("live", "machine", "tracking", "registry", "registration", "serving")
 STAGES = PIPELINE | yaml.safe_load((ROOT / "data/dvc.yaml").read_text())["stages"]
 
 

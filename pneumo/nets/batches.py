@@ -1,5 +1,7 @@
 """Training and validation images in batches, straight from the memory-mapped arrays."""
 
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -10,6 +12,9 @@ from pneumo.nets.augment import draw, unchanged
 if TYPE_CHECKING:
     from pneumo.settings import AugmentSettings
 
+AHEAD = 4
+"""Batches that are built while the device computes."""
+
 
 class Batches(keras.utils.PyDataset):
     """Batches of ``pixels`` and ``mask``, uint8 ``(n, size, size, 1)``, and ``draws`` of each.
@@ -18,7 +23,8 @@ class Batches(keras.utils.PyDataset):
     drawn anew for every epoch from (seed, epoch) alone, and an incomplete last batch is left out:
     batch normalisation of one or two images misleads. Without a seed all images come, in the order
     of ``rows``, as they are. ``positive_share`` of the images of an epoch have an opacity; None:
-    all images come once.
+    all images come once. The next ``AHEAD`` batches are built by a thread. ``waits`` tells when
+    each batch of this epoch was asked for and when handed over, in seconds of ``time.monotonic``.
     """
 
     def __init__(
@@ -34,14 +40,17 @@ class Batches(keras.utils.PyDataset):
     ) -> None:
         super().__init__()
         self._images, self._masks, self._rows = images, masks, rows
-        self._batch_size, self._seed, self._augment = batch_size, seed, augment
+        self.batch_size, self._seed, self._augment = batch_size, seed, augment
         self._share = positive_share
         if positive_share is not None:
             self._positive = np.array([masks[row].any() for row in rows], bool)
+        self._thread = ThreadPoolExecutor(1, "batches")
         self.begin_epoch(0)
 
     def begin_epoch(self, epoch: int, logs: Any = None) -> None:
         """Draw what this epoch shows; a Keras ``on_epoch_begin`` callback."""
+        self._ahead: dict[int, Future] = {}
+        self.waits: dict[int, tuple[float, float]] = {}
         count = len(self._rows)
         self._shown, self._draws = self._rows, unchanged(count)
         if self._seed is None:
@@ -52,14 +61,26 @@ class Batches(keras.utils.PyDataset):
             self._draws = draw(count, self._images.shape[1], self._augment, chance)
 
     def __len__(self) -> int:
-        full, rest = divmod(len(self._rows), self._batch_size)
+        full, rest = divmod(len(self._rows), self.batch_size)
         return full + bool(rest and (self._seed is None or not full))
 
     def __getitem__(self, index: int) -> tuple[Any]:
-        part = slice(index * self._batch_size, (index + 1) * self._batch_size)
-        rows = self._shown[part]
+        asked, ready = time.monotonic(), self._ahead.pop(index, None)
+        for later in range(index + 1, min(index + 1 + AHEAD, len(self))):
+            if later not in self._ahead:
+                self._ahead[later] = self._thread.submit(self._built, *self._wanted(later))
+        batch = ready.result() if ready else self._built(*self._wanted(index))
+        self.waits[index] = (asked, time.monotonic())
+        return (batch,)
+
+    def _wanted(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of a batch of this epoch, and their draws."""
+        part = slice(index * self.batch_size, (index + 1) * self.batch_size)
+        return self._shown[part], self._draws[part]
+
+    def _built(self, rows: np.ndarray, draws: np.ndarray) -> dict[str, np.ndarray]:
         pixels, mask = self._images[rows][..., np.newaxis], self._masks[rows][..., np.newaxis]
-        return ({"pixels": pixels, "mask": mask, "draws": self._draws[part]},)
+        return {"pixels": pixels, "mask": mask, "draws": draws}
 
     def _sampled(self, chance: np.random.Generator) -> np.ndarray:
         """As many rows as there are, some more than once where a class is to be shown more."""

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pneumo.errors import PneumoError
+from pneumo.nets.batches import Batches
+from pneumo.nets.diverging import BATCHES, Divergence
 
 Figures = dict[str, float]
 
@@ -18,8 +20,10 @@ class Watch(keras.callbacks.Callback):
     """Keeps and shows the figures of every epoch, and hands them to ``send(number, figures)``.
 
     ``measure`` is the figure that is shown beside the loss. ``history`` has a row per epoch,
-    without the seconds, so that the same training gives the same history; ``send`` gets the seconds
-    too. Raises PneumoError when a figure is not finite.
+    without times, so that the same training gives the same history; ``send`` gets them too:
+    ``seconds`` of the epoch, ``images_per_second`` in training and ``waiting_share``, the share of
+    that time in which a step had begun and its batch was asked of ``shown`` and not there yet.
+    Raises PneumoError when a figure is not finite or the loss diverges.
     """
 
     def __init__(
@@ -27,13 +31,15 @@ class Watch(keras.callbacks.Callback):
         name: str,
         epochs: int,
         send: Callable[[int, Figures], None],
+        shown: Batches,
         measure: str = "iou",
     ) -> None:
         super().__init__()
         self._measure = measure
         self.history: list[Figures] = []
         self._name, self._epochs, self._send = name, epochs, send
-        self._began = time.monotonic()
+        self._shown = shown
+        self._divergence = Divergence()
         self._console = Console()
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -66,41 +72,78 @@ class Watch(keras.callbacks.Callback):
         self._bar.stop()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Start the epoch's clock."""
-        self._began, self._number = time.monotonic(), epoch + 1
+        """Start the epoch's clocks."""
+        self._began = self._trained = time.monotonic()
+        self._number, self._batches, self._waited = epoch + 1, 0, 0.0
+        self._divergence.begin_epoch()
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Start the clock of a step."""
+        self._step_began = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Move the bar on; stop on a loss that is not finite."""
-        if logs:
-            self._finite("loss", float(logs["loss"]), f"batch {batch + 1} of epoch {self._number}")
-        if not self._bar.disable and logs:
-            figures = " ".join(f"{k} {float(logs[k]):.3f}" for k in ("loss", self._measure))
-            self._bar.update(self._task, advance=1, figures=figures)
+        """Move the bar on; stop on a loss that is not finite, or too high for too long."""
+        self._batches, figures = batch + 1, logs or {}
+        loss = float(figures["loss"])  # waits for the device, so that the clock below is right
+        self._trained = time.monotonic()
+        asked, ready = self._shown.waits.get(batch, (0.0, 0.0))
+        self._waited += max(0.0, ready - max(asked, self._step_began))
+        self._finite("loss", loss, f"batch {batch + 1} of epoch {self._number}")
+        self._divergence.add(batch, loss)
+        if self.history and (mean := self._divergence.exceeds(self.history[0]["loss"])):
+            self._stop(
+                f"the loss diverges: {mean:.3g} over the last {BATCHES} batches, up to batch "
+                f"{batch + 1} of epoch {self._number}, against {self.history[0]['loss']:.3g} in "
+                f"the first epoch"
+            )
+        if not self._bar.disable:
+            measured = f"{self._measure} {float(figures[self._measure]):.3f}"
+            shown = f"loss {loss:.3f} {measured} {self._rate():.0f} images/s"
+            self._bar.update(self._task, advance=1, figures=shown)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Keep, show and send the figures of an epoch; stop on one that is not finite."""
-        number, seconds = epoch + 1, time.monotonic() - self._began
+        number = epoch + 1
         figures = {key: float(f"{value:.6g}") for key, value in sorted((logs or {}).items())}
         for key, value in figures.items():
             self._finite(key, value, f"epoch {number}")
         figures["learning_rate"] = self._learning_rate()
         self.history.append({"epoch": number, **figures})
+        times = {
+            "seconds": time.monotonic() - self._began,
+            "images_per_second": self._rate(),
+            "waiting_share": self._waited / max(self._trained - self._began, 1e-9),
+        }
         if self._bar.disable:
-            print(self._line(number, figures, seconds), flush=True)
-        self._send(number, {**figures, "seconds": seconds})
+            print(self._line(number, {**figures, **times}), flush=True)
+        self._send(number, {**figures, **times})
+
+    def _rate(self) -> float:
+        """Images per second of this epoch's training, without its validation."""
+        return self._batches * self._shown.batch_size / max(self._trained - self._began, 1e-9)
 
     def _finite(self, key: str, value: float, where: str) -> None:
         if not math.isfinite(value):
-            self._bar.stop()
-            raise PneumoError(
-                f"{self._name}: {key} is {value} in {where}; a lower train.learning_rate "
-                f"would do (it is {self._learning_rate():g})"
-            )
+            self._stop(f"{key} is {value} in {where}")
 
-    def _line(self, number: int, figures: Figures, seconds: float) -> str:
+    def _stop(self, why: str) -> None:
+        """Raise PneumoError with what to try."""
+        self._bar.stop()
+        raise PneumoError(
+            f"{self._name}: {why}; a lower train.learning_rate would do (it is "
+            f"{self._learning_rate():g}), or train.schedule cosine with a longer "
+            f"train.warmup_epochs"
+        )
+
+    def _line(self, number: int, figures: Figures) -> str:
         keys = ("loss", "val_loss", f"val_{self._measure}")
         shown = " ".join(f"{key} {figures[key]:.3f}" for key in keys)
-        return f"{self._name} epoch {number}/{self._epochs} {shown} {seconds:.1f} s"
+        left = (self._epochs - number) * figures["seconds"] / 60
+        return (
+            f"{self._name} epoch {number}/{self._epochs} {shown} {figures['seconds']:.1f} s, "
+            f"{figures['images_per_second']:.1f} images/s, "
+            f"{figures['waiting_share']:.1%} waiting for data, at most {left:.0f} min left"
+        )
 
     def _learning_rate(self) -> float:
         return float(f"{float(self.model.optimizer.learning_rate):.6g}")

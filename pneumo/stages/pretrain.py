@@ -166,7 +166,13 @@ def _pretrain_one(
     if _is_made(path, report, key):
         print(f"{encoder}: {path} is up to date")
         return
-    watch = Watch(encoder, train.epochs, lambda number, figures: None, measure="accuracy")
+    watch = Watch(
+        encoder,
+        train.epochs,
+        lambda number, figures: None,
+        shown,
+        measure="accuracy",
+    )
     fit(trainer, shown, judged, train, watch, Checkpoints(kept, key))
     network = finished_classifier(trainer, size_px, train, plain)
     found: dict[str, Any] = {

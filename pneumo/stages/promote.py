@@ -32,7 +32,7 @@ from pneumo.registration import (
     register_network,
 )
 from pneumo.registry import number
-from pneumo.tracking import log_data, metrics_of
+from pneumo.tracking import log_data, metrics_of, training_params
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -231,8 +231,12 @@ def _register_network(
     results: Results,
     tags: Mapping[str, str],
 ) -> "ModelVersion":
+    from pneumo.nets.build import MODELS  # here, since they load Keras
+    from pneumo.nets.weights import weights_sum
+
     history: list = pd.read_csv(file.with_name("history.csv")).to_dict("records")
-    params = settings.train.model_dump()
+    params = training_params(settings.train, settings.augment)
+    params |= weights_sum(MODELS[name].encoder, settings.train.encoder_weights)
     run_id = network_run_id(server, name, sha256(file), params, results.profile, history)
     version = register_network(
         server, name, file, {**tags, **_figures(results.evaluation[name])}, run_id

@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 import pandas as pd
+from PIL.Image import Image
 
-from pneumo import tracking
 from pneumo.files import sha256, whole
+from pneumo.live import network_run
 from pneumo.locks import newest_holds
 from pneumo.nets.archive import save_network
 from pneumo.nets.batches import Batches
 from pneumo.nets.build import MODELS
 from pneumo.nets.checkpoints import Checkpoints, best_row, key_of
 from pneumo.nets.fitting import finished, fit, make_repeatable, make_trainer
+from pneumo.nets.spread import even_size, scope_over
 from pneumo.nets.watch import Watch
 from pneumo.nets.weights import weights_sum
 from pneumo.perturbations import PERTURBATIONS, sample
 from pneumo.prepared import Prepared, load_prepared
+from pneumo.samples import choose, sheet
+from pneumo.tracking import training_params
 
 if TYPE_CHECKING:
     from pneumo.settings import AugmentSettings, TrainSettings
@@ -46,20 +50,20 @@ def train(
     make_repeatable(train.seed)
     shown, held_out, plain = _batches(data, train, augment)
     augmented = any(augment.model_dump().values())
-    trainer = make_trainer(model, data.size_px, train, steps=len(shown), augmented=augmented)
-    settings = {
-        **train.model_dump(),
-        **{f"augment_{k}": v for k, v in augment.model_dump().items()},
-        **weights_sum(MODELS[model].encoder, train.encoder_weights),
-    }
+    scope = scope_over(train.devices)
+    with scope():
+        trainer = make_trainer(model, data.size_px, train, steps=len(shown), augmented=augmented)
+    settings = training_params(train, augment)
+    settings |= weights_sum(MODELS[model].encoder, train.encoder_weights)
     kept = out.parent / f".{out.name}.resume"
     with (
         newest_holds(kept / "lock"),
-        tracking.network_run(model, data.profile, settings) as run,
+        network_run(model, data.profile, settings, kept / "run") as run,
     ):
-        watch = Watch(model, train.epochs, run.epoch)
+        watch = Watch(model, train.epochs, run.epoch, shown)
         checkpoints = Checkpoints(kept, key_of(trainer.network, data.profile["sha256"], settings))
-        fit(trainer, shown, held_out, train, watch, checkpoints)
+        with scope():
+            fit(trainer, shown, held_out, train, watch, checkpoints)
         network = finished(trainer, model, data.size_px, train, plain)
         with whole(out) as folder:
             folder.mkdir(parents=True)
@@ -72,7 +76,11 @@ def train(
             np.savez(folder / "perturbations.npz", allow_pickle=False, **changed)
         best = {f"best_{key}": value for key, value in best_row(watch.history).items()}
         best["seconds"] = time.monotonic() - started
-        run.finish(best, {"pneumo.sha256": sha256(out / "model.keras")})
+        run.finish(
+            best,
+            {"pneumo.sha256": sha256(out / "model.keras")},
+            _pictures(data, found, train.pictures),
+        )
         shutil.rmtree(kept)
 
 
@@ -80,7 +88,8 @@ def _batches(
     data: Prepared, train: "TrainSettings", augment: "AugmentSettings"
 ) -> tuple[Batches, Batches, Batches]:
     """Training images as they are shown, validation images, and training images as they are."""
-    rows, size = data.rows("train"), train.batch_size
+    rows, held = data.rows("train"), data.rows("validation")
+    size = even_size(train.batch_size, len(rows), train.devices)
     shown = Batches(
         data.images,
         data.masks,
@@ -90,10 +99,19 @@ def _batches(
         augment=augment,
         positive_share=train.positive_share,
     )
-    held_out = Batches(
-        data.images, data.masks, data.rows("validation"), train.validation_batch_size
-    )
+    held_size = even_size(train.validation_batch_size, len(held), train.devices)
+    held_out = Batches(data.images, data.masks, held, held_size)
     return shown, held_out, Batches(data.images, data.masks, rows, size, seed=train.seed)
+
+
+def _pictures(data: Prepared, found: np.ndarray, count: int) -> dict[str, Image]:
+    """What MLflow shows of ``count`` validation images, of which ``found`` begins to tell."""
+    if not count:
+        return {}
+    rows = data.rows("validation")
+    places = choose(data.masks[rows], count)
+    shown = rows[places]
+    return {"validation": sheet(data.images[shown], data.masks[shown], found[places])}
 
 
 def probabilities(

@@ -1,14 +1,24 @@
+import time
+
 import keras
 import numpy as np
 import pytest
 
 from pneumo.errors import PneumoError
+from pneumo.nets.batches import Batches
+from pneumo.nets.diverging import BATCHES, FACTOR
 from pneumo.nets.watch import Watch
+
+SHOWN = Batches(np.zeros((4, 8, 8)), np.zeros((4, 8, 8)), np.arange(4), 4)
+
+
+def watching(epochs=3):
+    sent = []
+    return Watch("net", epochs, lambda *said: sent.append(said), SHOWN), sent
 
 
 def follow(target, epochs=3):
-    sent = []
-    watch = Watch("net", epochs, lambda number, figures: sent.append((number, figures)))
+    watch, sent = watching(epochs)
     x = keras.Input((1,))
     model = keras.Model(x, keras.layers.Dense(1)(x))
     model.compile("sgd", "mse", metrics=[keras.metrics.MeanAbsoluteError("iou")])
@@ -30,10 +40,46 @@ def test_every_epoch_is_kept_sent_and_shown(capsys):
     ]
 
 
-def test_seconds_are_sent_but_not_kept():
+def test_times_are_sent_but_not_kept():
     watch, sent = follow(2.0)
-    assert "seconds" in sent[0][1]
-    assert "seconds" not in watch.history[0]
+    times = {"seconds", "images_per_second", "waiting_share"}
+    assert times <= set(sent[0][1])
+    assert not times & set(watch.history[0])
+
+
+def taught(losses, first=1.0):
+    """A watch that has seen an epoch of loss ``first`` and then batches of ``losses``."""
+    watch, _ = watching()
+    watch.set_model(keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]))
+    watch.model.compile("sgd", "mse")
+    watch.resume([{"epoch": 1, "loss": first, "val_loss": 1.0}])
+    watch.on_epoch_begin(1)
+    for number in range(len(losses)):
+        mean = sum(losses[: number + 1]) / (number + 1)  # as Keras tells it
+        watch.on_train_batch_begin(number)
+        watch.on_train_batch_end(number, {"loss": mean, "iou": 0.5})
+    return watch
+
+
+def test_a_loss_that_stays_far_above_the_first_epoch_ends_the_training():
+    expected = (
+        rf"net: the loss diverges: 4\.01 over the last {BATCHES} batches, up to batch 21 of epoch "
+        r"2, against 1 in the first epoch; a lower train\.learning_rate would do"
+    )
+    with pytest.raises(PneumoError, match=expected):
+        taught([0.5] * 3 + [1.1 * FACTOR] * BATCHES)
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [
+        [0.9 * FACTOR] * 3 * BATCHES,  # bad, but not out of reach
+        ([1.0] * (BATCHES - 1) + [2.0 * FACTOR]) * 3,  # a bad batch now and then
+        [1.1 * FACTOR] * (BATCHES - 1),  # not long enough to tell
+    ],
+)
+def test_a_training_that_may_recover_goes_on(losses):
+    taught(losses)
 
 
 def test_a_loss_that_is_not_finite_ends_the_training_and_names_the_batch():
@@ -43,7 +89,7 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_names_the_batch():
 
 
 def test_another_figure_that_is_not_finite_names_the_epoch():
-    watch = Watch("net", 3, lambda number, figures: None)
+    watch, _ = watching()
     watch.set_model(keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]))
     watch.model.compile("sgd", "mse")
     watch.on_epoch_begin(1)
@@ -52,8 +98,30 @@ def test_another_figure_that_is_not_finite_names_the_epoch():
 
 
 def test_a_training_that_goes_on_sends_what_it_had():
-    sent = []
-    watch = Watch("net", 3, lambda number, figures: sent.append((number, figures)))
+    watch, sent = watching()
     assert watch.resume([{"epoch": 1, "loss": 0.5}]) == 1
     assert sent == [(1, {"loss": 0.5})]
     assert watch.history == [{"epoch": 1, "loss": 0.5}]
+
+
+def test_only_the_time_until_a_batch_was_there_counts_as_waiting(monkeypatch):
+    clock = iter([0, 0, 10, 10, 20, 20, 30, 35])  # an epoch begins, three steps, it ends
+    watch, sent = watching()
+    watch.set_model(keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]))
+    watch.model.compile("sgd", "mse")
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
+    watch.on_epoch_begin(0)
+    waits = {
+        0: (3.0, 7.0),  # asked for in the middle of its step: what came before was not a wait
+        1: (5.0, 9.0),  # there before its step began
+        2: (9.0, 22.0),  # asked for before it, and 2 s late
+    }
+    monkeypatch.setattr(SHOWN, "waits", waits)
+    for number in range(3):
+        watch.on_train_batch_begin(number)
+        watch.on_train_batch_end(number, {"loss": 1.0, "iou": 0.5})
+    watch.on_epoch_end(0, {"loss": 1.0, "val_loss": 1.0, "val_iou": 0.5})
+    [(_, figures)] = sent
+    assert figures["waiting_share"] == 6 / 30
+    assert figures["images_per_second"] == 12 / 30
+    assert figures["seconds"] == 35

@@ -37,7 +37,9 @@ SETTINGS = TrainSettings(
     reestimate_batch_norm=False,
     flip_average=False,
     precision="float32",
+    devices=1,
     jit_compile="auto",
+    pictures=0,
     seed=1,
 )
 AUGMENT = AugmentSettings(
@@ -108,7 +110,8 @@ def test_without_a_terminal_every_epoch_is_a_line(prepared, tmp_path, capsys):
     assert len(lines) == 2
     number = r"\d+\.\d+"
     figures = f"loss {number} val_loss {number} val_iou {number} {number} s"
-    assert re.fullmatch(f"unet_vgg19 epoch 2/2 {figures}", lines[1])
+    times = f"{number} images/s, {number}% waiting for data, at most 0 min left"
+    assert re.fullmatch(f"unet_vgg19 epoch 2/2 {figures}, {times}", lines[1])
 
 
 def test_the_best_epoch_is_kept_and_patience_ends_the_training(prepared, tmp_path):
@@ -135,12 +138,15 @@ def test_a_loss_that_is_not_finite_stops_the_training_and_leaves_what_was_there(
 
 def test_the_epochs_and_the_summary_are_tracked(prepared, tmp_path, monkeypatch):
     epochs, ends = {}, []
-    monkeypatch.setattr("pneumo.tracking.NetworkRun.epoch", lambda _, n, m: epochs.update({n: m}))
-    monkeypatch.setattr("pneumo.tracking.NetworkRun.finish", lambda _, s, t: ends.append((s, t)))
+    monkeypatch.setattr("pneumo.live.NetworkRun.epoch", lambda _, n, m: epochs.update({n: m}))
+    monkeypatch.setattr("pneumo.live.NetworkRun.finish", lambda _, *ended: ends.append(ended))
     train("unet_vgg19", prepared, tmp_path / "out", train=SETTINGS, augment=AUGMENT)
     assert list(epochs) == [1, 2]
     assert {"loss", "val_loss", "iou", "val_iou", "seconds"} <= set(epochs[1])
-    [(summary, tags)] = ends
+    assert 0 <= epochs[2]["waiting_share"] < 1
+    assert epochs[2]["images_per_second"] > 0
+    [(summary, tags, pictures)] = ends
+    assert not pictures
     assert summary["best_epoch"] in (1, 2)
     assert tags == {"pneumo.sha256": sha256(tmp_path / "out" / "model.keras")}
 

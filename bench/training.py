@@ -1,0 +1,196 @@
+"""How fast networks train, and what an epoch costs beyond its steps: ``make bench-train``.
+
+Each network, backend, precision and compiler setting in a process of its own, on random images that
+lie on disk as ``prepare`` leaves them. The bare loop is Keras' ``fit`` on one batch that stays in
+memory, without callbacks, validation or checkpoints; the epoch is that of ``pneumo train``.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import resource
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).parents[1]
+NETWORKS = ("unet_resnet152", "unet_densenet121", "unet_vgg19", "aspp_resnet152")
+SEED = 1
+
+
+def main() -> None:
+    """Measure every combination asked for, and print one table."""
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--encoder", choices=["small", "full"], default="small")
+    words.add_argument("--size", type=int, default=64)
+    words.add_argument("--recipe", default="demo")
+    words.add_argument("--models", default=",".join(NETWORKS))
+    words.add_argument("--backends", default="tensorflow,jax")
+    words.add_argument("--precisions", default="float32")
+    words.add_argument("--jit", default="auto")
+    words.add_argument("--steps", type=int, default=20)
+    words.add_argument("--mlflow", action="store_true", help="a server that never answers")
+    words.add_argument("--one", help=argparse.SUPPRESS)
+    given = words.parse_args()
+    if given.one:
+        print(json.dumps(measure(json.loads(given.one))))
+        return
+    lists = (given.models, given.backends, given.precisions, given.jit)
+    table = Table("network", "backend", "precision", "XLA", "first step s", "step s", "images/s",
+                  "waiting", "epoch / bare", "rest s", "MiB", box=None)  # fmt: skip
+    for model, backend, precision, jit in itertools.product(*(item.split(",") for item in lists)):
+        wanted = vars(given) | {"model": model, "precision": precision, "jit": jit}
+        found = elsewhere(wanted, backend)
+        row = [model, backend, precision, jit]
+        table.add_row(*row, *([f"failed: {found}"] if isinstance(found, str) else cells(found)))
+        print(*row, found, file=sys.stderr, flush=True)
+    Console(width=150).print(table)
+    print(
+        f"{given.encoder} encoders, {given.size} px, recipe {given.recipe}, {given.steps} steps an "
+        f"epoch, seed {SEED}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    )
+
+
+def cells(found: dict) -> list[str]:
+    """The figures of one row."""
+    text = [
+        f"{found['first']:.1f}",
+        f"{found['step']:.3f}",
+        f"{found['rate']:.1f}",
+        f"{found['waiting']:.2%}",
+        f"{found['epoch'] / found['bare']:.3f}",
+        f"{found['rest']:.2f}",
+        f"{found['mib']:.0f}",
+    ]
+    if "hole" in found:
+        text[4] += f" (MLflow silent: {found['hole'] / found['bare']:.3f})"
+    return text
+
+
+def elsewhere(wanted: dict, backend: str) -> dict | str:
+    """What ``measure`` finds in a process of its own, or the last line of its complaint."""
+    environment = os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    command = [sys.executable, __file__, "--one", json.dumps(wanted)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return (done.stderr.strip().splitlines() or ["killed"])[-1][:60]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def measure(wanted: dict) -> dict:
+    """Seconds of the first step, of a bare loop, and of the epochs of a training."""
+    from pneumo.nets.fitting import make_repeatable, make_trainer
+    from pneumo.settings import load_settings
+
+    settings = load_settings(ROOT / f"recipes/{wanted['recipe']}.yaml")
+    chosen = {"encoder": wanted["encoder"], "encoder_weights": "none", "epochs": 3, "patience": 3}
+    chosen |= {"precision": wanted["precision"], "jit_compile": wanted["jit"]}
+    train = settings.train.model_copy(update=chosen)
+    make_repeatable(train.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        shown, held_out = batches(Path(folder), wanted, train, settings.augment)
+        trainer = make_trainer(
+            wanted["model"], wanted["size"], train, steps=wanted["steps"], augmented=True
+        )
+        trainer(shown[0][0])
+        first = loop(trainer, shown[0], 1)
+        bare = min(loop(trainer, shown[0], wanted["steps"]) for _ in range(2))
+        told = epochs(trainer, shown, held_out, train, Path(folder) / "kept")
+        found = {"first": first, "bare": bare, "step": bare / wanted["steps"], **told}
+        if wanted["mlflow"]:
+            with black_hole() as address:
+                os.environ["MLFLOW_TRACKING_URI"] = address
+                silent = epochs(trainer, shown, held_out, train, Path(folder) / "again")
+            found["hole"] = silent["epoch"]
+    found["mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return found
+
+
+def batches(folder: Path, wanted: dict, train, augment) -> tuple:
+    """Training and validation batches of random images, mapped from disk."""
+    import numpy as np
+
+    from pneumo.nets.batches import Batches
+
+    count = wanted["steps"] * train.batch_size
+    chance, size = np.random.default_rng(SEED), wanted["size"]
+    held = train.validation_batch_size
+    np.save(folder / "i.npy", chance.integers(0, 256, (count + held, size, size), np.uint8))
+    np.save(folder / "m.npy", chance.integers(0, 2, (count + held, size, size), np.uint8))
+    images, masks = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in "im")
+    shown = Batches(
+        images, masks, np.arange(count), train.batch_size, seed=train.seed, augment=augment
+    )
+    return shown, Batches(images, masks, np.arange(count, count + held), held)
+
+
+def loop(trainer, batch: tuple, steps: int) -> float:
+    """Seconds of ``steps`` on one batch that stays in memory."""
+    import keras
+
+    class Same(keras.utils.PyDataset):
+        def __len__(self) -> int:
+            return steps
+
+        def __getitem__(self, index: int) -> tuple:
+            return batch
+
+    started = time.perf_counter()
+    trainer.fit(Same(), epochs=1, verbose=0, shuffle=False)
+    return time.perf_counter() - started
+
+
+def epochs(trainer, shown, held_out, train, kept: Path) -> dict:
+    """The middle of the last epochs of a training, as it tells them; the first one traces."""
+    from pneumo.live import network_run
+    from pneumo.nets.checkpoints import Checkpoints
+    from pneumo.nets.fitting import fit
+    from pneumo.nets.watch import Watch
+
+    told: list[dict] = []
+    profile = {"sha256": {"index.parquet": "0" * 64}}
+    with network_run("bench", profile, {"kept": str(kept)}) as run:
+
+        def send(number: int, figures: dict) -> None:
+            told.append(figures)
+            run.epoch(number, figures)
+
+        watch = Watch("bench", train.epochs, send, shown)
+        watch._finite = lambda *_: None  # random masks teach nothing
+        fit(trainer, shown, held_out, train, watch, Checkpoints(kept, "bench"))
+    images = len(shown) * train.batch_size
+    seconds = [images / figures["images_per_second"] for figures in told[1:]]
+    rest = [f["seconds"] - s for f, s in zip(told[1:], seconds, strict=True)]
+    return {
+        "epoch": median(seconds),
+        "rest": median(rest),
+        "rate": images / median(seconds),
+        "waiting": median(figures["waiting_share"] for figures in told[1:]),
+    }
+
+
+@contextmanager
+def black_hole() -> Iterator[str]:
+    """The address of a server that takes every connection and never answers."""
+    taken = []
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        threading.Thread(
+            target=lambda: [taken.append(listener.accept()) for _ in range(64)], daemon=True
+        ).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+if __name__ == "__main__":
+    main()
