@@ -32,7 +32,7 @@ augment = AugmentSettings.model_validate_json(augment)
 for devices in (1, 2):
     folder = Path(out) / str(devices)
     wanted = settings.model_copy(update={"devices": devices})
-    train("unet_densenet121", Path(prepared), folder, train=wanted, augment=augment)
+    train("unet_vgg19", Path(prepared), folder, train=wanted, augment=augment)
 """
 WANTED = SETTINGS.model_copy(
     update={
