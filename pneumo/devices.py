@@ -1,5 +1,6 @@
-"""Which GPU a training gets: a lease on one that no other training of this machine holds."""
+"""Which GPUs a training gets: a lease on some that no other training of this machine holds."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from pneumo.errors import PneumoError
 from pneumo.locks import try_lock
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -17,27 +19,38 @@ AS_NEEDED = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE
 
 
 @contextmanager
-def leased_gpu(seconds: float = 1.0) -> Iterator[str | None]:
-    """Hold one free GPU for the block, and let ``CUDA_VISIBLE_DEVICES`` name it alone.
+def leased_gpus(count: int, seconds: float = 1.0) -> Iterator[list[str]]:
+    """Hold ``count`` free GPUs for the block, and let ``CUDA_VISIBLE_DEVICES`` name them alone.
 
-    Waits, looking every ``seconds``, until one is free. The GPUs are those that the variable names
-    already, else those that ``nvidia-smi`` lists; without any nothing changes and None is given.
-    Enter it before a library looks for GPUs. A lease ends with its process, however that ends.
+    Waits, looking every ``seconds``, until as many are free at once: it holds none before, so that
+    two that wait never hold what the other needs, and one after the other gets its turn, so that
+    those who need one never keep those who need several waiting for ever. The GPUs are those that
+    the variable names already, else those that ``nvidia-smi`` lists; without any nothing changes
+    and an empty list is given. Enter it before a library looks for GPUs. A lease ends with its
+    process, however that ends. Raises PneumoError when there are fewer than ``count``.
     """
     gpus = list_gpus()
     if not gpus:
-        yield None
+        yield []
         return
+    if len(gpus) < count:
+        raise PneumoError(
+            f"train.devices is {count}, but there {_are(len(gpus))} ({', '.join(gpus)}); lower it"
+        )
     with ExitStack() as stack:
-        gpu = _first_free(gpus, stack, seconds)
+        held = _free(gpus, count, stack, seconds)
         before = os.environ.get(VISIBLE)
-        os.environ[VISIBLE] = gpu
+        os.environ[VISIBLE] = ",".join(held)
         for name, value in AS_NEEDED.items():
             os.environ.setdefault(name, value)
         try:
-            yield gpu
+            yield held
         finally:
             _restore(before)
+
+
+def _are(count: int) -> str:
+    return "is 1 GPU" if count == 1 else f"are {count} GPUs"
 
 
 def list_gpus() -> list[str]:
@@ -52,25 +65,50 @@ def list_gpus() -> list[str]:
     return []
 
 
-def _first_free(gpus: list[str], stack: ExitStack, seconds: float) -> str:
+def _free(gpus: list[str], count: int, stack: ExitStack, seconds: float) -> list[str]:
+    """Lock ``count`` of ``gpus``, in turn with the others that wait for the same ones."""
+    turn = hashlib.sha256(",".join(sorted(gpus)).encode()).hexdigest()[:16]
     waiting = False
-    while True:
+    with ExitStack() as queue:
+        first = False
+        while True:
+            first = first or _lock(f"turn-{turn}", queue)
+            if first and (held := _all(gpus, count, stack)):
+                return held
+            if not waiting:
+                wanted = "a free GPU" if count == 1 else f"{count} free GPUs"
+                print(f"waiting for {wanted} of {', '.join(gpus)}", file=sys.stderr, flush=True)
+            waiting = True
+            time.sleep(seconds)
+
+
+def _all(gpus: list[str], count: int, stack: ExitStack) -> list[str]:
+    """Lock ``count`` of ``gpus`` for ``stack``, or none."""
+    with ExitStack() as attempt:
+        held: list[str] = []
         for gpu in gpus:
-            file = stack.enter_context(_lock_file(gpu).open("a"))
-            if try_lock(file):
-                return gpu
-            file.close()
-        if not waiting:
-            print(f"waiting for a free GPU of {', '.join(gpus)}", file=sys.stderr, flush=True)
-        waiting = True
-        time.sleep(seconds)
+            if len(held) < count and _lock(gpu, attempt):
+                held.append(gpu)
+        if len(held) < count:
+            return []
+        stack.enter_context(attempt.pop_all())
+    return held
 
 
-def _lock_file(gpu: str) -> Path:
-    """One file per GPU in a folder of this user; the name keeps only harmless characters."""
+def _lock(name: str, stack: ExitStack) -> bool:
+    file = _lock_file(name).open("a")
+    if try_lock(file):
+        stack.enter_context(file)
+        return True
+    file.close()
+    return False
+
+
+def _lock_file(name: str) -> Path:
+    """A file in a folder of this user; its name keeps only harmless characters."""
     folder = Path(tempfile.gettempdir()) / f"pneumo-gpus-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    return folder / ("".join(c for c in gpu if c.isalnum() or c == "-") or "none")
+    return folder / ("".join(c for c in name if c.isalnum() or c == "-") or "none")
 
 
 def _restore(before: str | None) -> None:

@@ -76,6 +76,7 @@ class TrainSettings(Section):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         description="Of training; auto: bfloat16 on a GPU; heads and losses are float32"
     )
+    devices: int = Field(ge=1, le=64, description="GPUs that share each batch of one network")
     jit_compile: Literal["auto", "on", "off"] = Field(description="Compile steps with XLA")
     pictures: int = Field(ge=0, le=16, description="Validation images that MLflow's server shows")
     seed: int = Field(ge=0, description="Seed of initial weights, order and augmentation")

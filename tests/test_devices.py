@@ -1,18 +1,20 @@
-"""Trainings share the GPUs of a machine: one each, or they queue."""
+"""Trainings share the GPUs of a machine: as many each as it asks for, or they queue."""
 
 import os
+import select
 import subprocess
 import sys
 
 import pytest
 
-from pneumo.devices import AS_NEEDED, VISIBLE, leased_gpu, list_gpus
+from pneumo.devices import AS_NEEDED, VISIBLE, leased_gpus, list_gpus
+from pneumo.errors import PneumoError
 
 HOLD = """
 import os, sys, time
-from pneumo.devices import leased_gpu
-with leased_gpu(0.05) as gpu:
-    print(gpu, os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
+from pneumo.devices import leased_gpus
+with leased_gpus(int(sys.argv[1]), 0.05) as gpus:
+    print(",".join(gpus), os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
     sys.stdin.readline()
 """
 
@@ -23,9 +25,9 @@ def _own_leases(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", None)
 
 
-def _training(gpus):
+def _training(gpus, count=1):
     return subprocess.Popen(
-        [sys.executable, "-c", HOLD],
+        [sys.executable, "-c", HOLD, str(count)],
         env=os.environ | {VISIBLE: gpus},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -53,26 +55,56 @@ def test_on_one_gpu_they_queue_and_a_killed_one_leaves_it():
     second.communicate("\n")
 
 
+def test_two_that_need_two_of_three_take_turns_and_never_hold_what_the_other_needs():
+    trainings = [_training("0,1,2", 2) for _ in range(4)]
+    for _ in trainings:
+        [ready], _, _ = select.select([t.stdout for t in trainings if t.poll() is None], [], [], 60)
+        held, visible = ready.readline().split()
+        assert held == visible == "0,1"
+        [training] = [t for t in trainings if t.stdout is ready]
+        training.communicate("\n")
+
+
+def test_one_that_needs_all_is_not_passed_by_those_that_need_one():
+    first = _training("0,1")
+    assert first.stdout.readline() == "0 0\n"
+    big = _training("0,1", 2)
+    assert big.stderr.readline() == "waiting for 2 free GPUs of 0, 1\n"
+    small = _training("0,1")
+    assert small.stderr.readline() == "waiting for a free GPU of 0, 1\n"  # though 1 is free
+    first.communicate("\n")
+    assert big.stdout.readline() == "0,1 0,1\n"
+    big.communicate("\n")
+    assert small.stdout.readline() == "0 0\n"
+    small.communicate("\n")
+
+
+def test_more_than_there_are_is_refused(monkeypatch):
+    monkeypatch.setenv(VISIBLE, "4,7")
+    with pytest.raises(PneumoError, match=r"train.devices is 3, but there are 2 GPUs \(4, 7\)"):
+        leased_gpus(3).__enter__()
+
+
 def test_a_leased_gpu_gives_memory_as_it_is_needed_unless_told_otherwise(monkeypatch):
     monkeypatch.setenv(VISIBLE, "0")
     grow, preallocate = AS_NEEDED
     monkeypatch.delenv(grow, raising=False)
     monkeypatch.setenv(preallocate, "true")
-    with leased_gpu():
+    with leased_gpus(1):
         assert os.environ[grow] == "true"
         assert os.environ[preallocate] == "true"
 
 
 def test_the_variable_is_as_before_when_the_lease_ends(monkeypatch):
     monkeypatch.setenv(VISIBLE, "GPU-5,GPU-7")
-    with leased_gpu() as gpu:
-        assert gpu == os.environ[VISIBLE] == "GPU-5"
+    with leased_gpus(1) as gpus:
+        assert gpus == [os.environ[VISIBLE]] == ["GPU-5"]
     assert list_gpus() == ["GPU-5", "GPU-7"]
 
 
 @pytest.mark.parametrize("nothing", ["", " , ", "-1"])
 def test_without_a_gpu_nothing_is_leased(monkeypatch, nothing):
     monkeypatch.setenv(VISIBLE, nothing)
-    with leased_gpu() as gpu:
-        assert gpu is None
+    with leased_gpus(1) as gpus:
+        assert gpus == []
         assert os.environ[VISIBLE] == nothing

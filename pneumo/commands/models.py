@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pneumo.commands.options import AsJson
-from pneumo.devices import leased_gpu
+from pneumo.devices import leased_gpus
 from pneumo.errors import PneumoError
 from pneumo.settings import Network, load_settings
 
@@ -137,7 +137,7 @@ def pretrain(
         source, labels, Columns(file_column, label_column, person_column), _pairs("--where", where)
     )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with leased_gpu():
+    with leased_gpus(1):
         from pneumo.nets.pretraining import encoders_of  # after the lease: it loads Keras
         from pneumo.stages.pretrain import pretrain as stage
 

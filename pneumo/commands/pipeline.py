@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pneumo.devices import leased_gpu
+from pneumo.devices import leased_gpus
 from pneumo.settings import load_settings
 
 
@@ -47,7 +47,7 @@ def prepare(out: Path) -> None:
 
 
 def train(model: str, prepared: Path, out: Path) -> None:
-    """Train one network, on a GPU of its own where there is one.
+    """Train one network, on `train.devices` GPUs of its own where there are any.
 
     Example: `pneumo train unet_vgg19 data/prepared models/unet_vgg19`
     """
@@ -55,7 +55,7 @@ def train(model: str, prepared: Path, out: Path) -> None:
     if model not in settings.models:
         raise typer.BadParameter(f"{model!r} is not one of {', '.join(settings.models)}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with leased_gpu():
+    with leased_gpus(settings.train.devices):
         from pneumo.stages.train import train as stage  # after the lease: it loads Keras
 
         _run(stage, model, prepared, out)

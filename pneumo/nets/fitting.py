@@ -10,6 +10,7 @@ from pneumo.nets.batches import Batches
 from pneumo.nets.build import build, flip_averaged
 from pneumo.nets.checkpoints import Checkpoints, KeepGoing
 from pneumo.nets.losses import segmentation_loss
+from pneumo.nets.spread import synchronise
 from pneumo.nets.trainer import Trainer
 from pneumo.nets.watch import Watch
 
@@ -57,10 +58,14 @@ def make_trainer(
     model: str, size_px: int, train: "TrainSettings", *, steps: int, augmented: bool
 ) -> Trainer:
     """The network with optimizer and losses; ``steps`` are those of an epoch."""
+    if train.devices > 1:
+        _check_devices(train)
     network = built(model, size_px, train, policy(train.precision))
     loss = segmentation_loss(
         train.overlap_weight, train.overlap_channels, overlap=train.overlap, focus=train.focus
     )
+    if train.devices > 1:
+        synchronise(network)
     trainer = Trainer(network, loss, augmented=augmented, head_weight=train.image_head_weight)
     compile_for(trainer, train, steps)
     return trainer
@@ -78,6 +83,20 @@ def compile_for(trainer: keras.Model, train: "TrainSettings", steps: int) -> Non
         optimizer=keras.optimizers.LossScaleOptimizer(adam) if scaled else adam,
         jit_compile="auto" if train.jit_compile == "auto" else train.jit_compile == "on",
     )
+
+
+def _check_devices(train: "TrainSettings") -> None:
+    """PneumoError when the devices cannot share the work as it is set."""
+    if train.batch_size % train.devices:
+        raise PneumoError(
+            f"train.batch_size {train.batch_size} cannot be shared evenly by train.devices "
+            f"{train.devices}; choose a multiple"
+        )
+    if train.jit_compile == "on" and keras.backend.backend() == "tensorflow":
+        raise PneumoError(
+            "train.jit_compile on: TensorFlow's XLA does not span several devices; set auto, or "
+            "KERAS_BACKEND=jax, or train.devices 1"
+        )
 
 
 def learning_rate(
@@ -178,10 +197,10 @@ def finished(
 ) -> keras.Model:
     """The network to keep: float32, with its statistics and the mirror image if they are wanted.
 
-    ``plain`` are training images as they are.
+    ``plain`` are training images as they are. Call it where one device computes.
     """
     network = trainer.network
-    if policy(train.precision) != "float32":
+    if policy(train.precision) != "float32" or train.devices > 1:
         network = built(model, size_px, train, "float32")
         network.set_weights(trainer.network.get_weights())
     if train.reestimate_batch_norm:

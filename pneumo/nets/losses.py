@@ -1,6 +1,7 @@
 """What training makes small, and the overlap it shows: both on two-channel masks.
 
-``truth`` and ``found`` are ``(batch, height, width, 2)``: background and opacity, in [0, 1].
+``truth`` and ``found`` are ``(batch, height, width, 2)``: background and opacity, in [0, 1]. Where
+several devices share a batch, a loss is that of the whole batch on each of them.
 """
 
 from collections.abc import Callable
@@ -8,6 +9,8 @@ from typing import Any
 
 import keras
 from keras import ops
+
+from pneumo.nets.spread import mean, total
 
 OPACITY = 1
 SMOOTH_PX = 1.0  # keeps an empty mask that is found empty at a loss of 0
@@ -24,8 +27,9 @@ def iou_loss(truth: Any, found: Any, *, channels: str) -> Any:
     Source: Rahman and Wang, "Optimizing Intersection-Over-Union in Deep Neural Networks", 2016.
     """
     truth, found = ops.cast(truth, "float32"), ops.cast(found, "float32")
-    both = ops.sum(truth * found, axis=(0, 1, 2))
-    either = ops.sum(truth, axis=(0, 1, 2)) + ops.sum(found, axis=(0, 1, 2)) - both
+    both = total(ops.sum(truth * found, axis=(0, 1, 2)))
+    sizes = total(ops.sum(truth, axis=(0, 1, 2)) + ops.sum(found, axis=(0, 1, 2)))
+    either = sizes - both
     losses = 1.0 - (both + SMOOTH_PX) / (either + SMOOTH_PX)
     return losses[OPACITY] if channels == "opacity" else ops.mean(losses)
 
@@ -36,8 +40,8 @@ def dice_loss(truth: Any, found: Any, *, channels: str) -> Any:
     Source: Milletari et al., "V-Net", 3DV 2016, with plain instead of squared sums.
     """
     truth, found = ops.cast(truth, "float32"), ops.cast(found, "float32")
-    both = 2.0 * ops.sum(truth * found, axis=(0, 1, 2))
-    sizes = ops.sum(truth, axis=(0, 1, 2)) + ops.sum(found, axis=(0, 1, 2))
+    both = 2.0 * total(ops.sum(truth * found, axis=(0, 1, 2)))
+    sizes = total(ops.sum(truth, axis=(0, 1, 2)) + ops.sum(found, axis=(0, 1, 2)))
     losses = 1.0 - (both + SMOOTH_PX) / (sizes + SMOOTH_PX)
     return losses[OPACITY] if channels == "opacity" else ops.mean(losses)
 
@@ -50,10 +54,10 @@ def cross_entropy(truth: Any, found: Any, *, focus: float) -> Any:
     Source: Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017, without alpha.
     """
     if focus:
-        return ops.mean(
+        return mean(
             keras.losses.binary_focal_crossentropy(ops.cast(truth, found.dtype), found, gamma=focus)
         )
-    return ops.mean(keras.losses.binary_crossentropy(truth, found))
+    return mean(keras.losses.binary_crossentropy(truth, found))
 
 
 OVERLAPS = {"iou": iou_loss, "dice": dice_loss}

@@ -8,6 +8,7 @@ from keras import ops
 from pneumo.nets.augment import augment
 from pneumo.nets.build import IMAGE_HEAD
 from pneumo.nets.losses import Loss, OpacityIou
+from pneumo.nets.spread import mean, parts
 
 
 class Trainer(keras.Model):
@@ -46,14 +47,14 @@ class Trainer(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """The loss of the masks, and of the image head."""
+        """The loss of the masks, and of the image head, of which each device bears its part."""
         loss = self._loss(y_pred["truth"], y_pred["found"])
         if "image" in y_pred:
             any_opacity = ops.max(ops.cast(y_pred["truth"][..., 1], "float32"), axis=(1, 2))
             found = ops.reshape(ops.cast(y_pred["image"], "float32"), (-1, 1))
             entropy = keras.losses.binary_crossentropy(any_opacity[:, None], found)
-            loss = loss + self._head_weight * ops.mean(entropy)
-        return loss
+            loss = loss + self._head_weight * mean(entropy)
+        return loss / parts() if parts() > 1 else loss
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Update the overlap."""

@@ -18,6 +18,7 @@ from pneumo.nets.batches import Batches
 from pneumo.nets.build import MODELS
 from pneumo.nets.checkpoints import Checkpoints, best_row, key_of
 from pneumo.nets.fitting import finished, fit, make_repeatable, make_trainer
+from pneumo.nets.spread import even_rows, even_size, scope_over
 from pneumo.nets.watch import Watch
 from pneumo.nets.weights import weights_sum
 from pneumo.perturbations import PERTURBATIONS, sample
@@ -49,7 +50,9 @@ def train(
     make_repeatable(train.seed)
     shown, held_out, plain = _batches(data, train, augment)
     augmented = any(augment.model_dump().values())
-    trainer = make_trainer(model, data.size_px, train, steps=len(shown), augmented=augmented)
+    scope = scope_over(train.devices)
+    with scope():
+        trainer = make_trainer(model, data.size_px, train, steps=len(shown), augmented=augmented)
     settings = training_params(train, augment)
     settings |= weights_sum(MODELS[model].encoder, train.encoder_weights)
     kept = out.parent / f".{out.name}.resume"
@@ -59,7 +62,8 @@ def train(
     ):
         watch = Watch(model, train.epochs, run.epoch, shown)
         checkpoints = Checkpoints(kept, key_of(trainer.network, data.profile["sha256"], settings))
-        fit(trainer, shown, held_out, train, watch, checkpoints)
+        with scope():
+            fit(trainer, shown, held_out, train, watch, checkpoints)
         network = finished(trainer, model, data.size_px, train, plain)
         with whole(out) as folder:
             folder.mkdir(parents=True)
@@ -84,7 +88,8 @@ def _batches(
     data: Prepared, train: "TrainSettings", augment: "AugmentSettings"
 ) -> tuple[Batches, Batches, Batches]:
     """Training images as they are shown, validation images, and training images as they are."""
-    rows, size = data.rows("train"), train.batch_size
+    rows, held = data.rows("train"), data.rows("validation")
+    size = even_size(train.batch_size, len(rows), train.devices)
     shown = Batches(
         data.images,
         data.masks,
@@ -94,9 +99,8 @@ def _batches(
         augment=augment,
         positive_share=train.positive_share,
     )
-    held_out = Batches(
-        data.images, data.masks, data.rows("validation"), train.validation_batch_size
-    )
+    held_size = even_size(train.validation_batch_size, len(held), train.devices)
+    held_out = Batches(data.images, data.masks, even_rows(held, train.devices), held_size)
     return shown, held_out, Batches(data.images, data.masks, rows, size, seed=train.seed)
 
 

@@ -77,9 +77,36 @@ def test_aspp_at_128_px_sees_a_map_of_8_px_at_rates_that_fit():
     assert {layer.input.shape[1:3] for layer in dilated.values()} == {(8, 8)}
 
 
+@pytest.fixture
+def radiographs_128(radiographs):
+    """One of ``radiographs`` with an opacity and one without, four times as large."""
+    images, masks = radiographs
+    return tuple(array[[0, 2]].repeat(4, axis=1).repeat(4, axis=2) for array in (images, masks))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
-def test_the_full_networks_have_the_documented_size(model):
+def test_the_full_network_at_128_px_is_as_documented_and_learns_a_batch(
+    model, radiographs_128, tmp_path
+):
+    images, masks = radiographs_128
     full = network(model, 128, "full")
     assert full.output_shape == (None, 128, 128, 2)
     assert full.count_params() == FULL_PARAMETERS[model]
+
+    full.compile(
+        keras.optimizers.Adam(1e-3), segmentation_loss(0.5, "both"), jit_compile=False,
+        metrics=[OpacityIou()],
+    )  # fmt: skip
+    for _ in range(60):
+        full.reset_metrics()
+        if full.train_on_batch(images, masks, return_dict=True)["iou"] > 0.8:
+            break
+    else:
+        pytest.fail("60 steps have not taught it two images")
+
+    save_network(full, tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    found = full.predict_on_batch(images)
+    assert (loaded.predict_on_batch(images) == found).all()
+    assert np.allclose(found.sum(-1), 1, atol=1e-6)

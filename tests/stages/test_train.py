@@ -37,6 +37,7 @@ SETTINGS = TrainSettings(
     reestimate_batch_norm=False,
     flip_average=False,
     precision="float32",
+    devices=1,
     jit_compile="auto",
     pictures=0,
     seed=1,

@@ -1,15 +1,20 @@
 """A training that is killed goes on, and ends as if nothing had happened."""
 
+import contextlib
 import os
 import random
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import keras
+import psutil
 import pytest
+import yaml
 
 from pneumo import tracking
 from pneumo.files import sha256
@@ -65,6 +70,52 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(undisturbed, prepared,
     assert lines[0].startswith("unet_vgg19: going on after epoch")
     assert _same(tmp_path / "unet_vgg19", undisturbed)
     assert [path.name for path in tmp_path.iterdir()] == ["unet_vgg19"]
+
+
+@pytest.mark.slow
+def test_a_training_whose_dvc_was_killed_ends_when_another_begins(prepared, tmp_path):
+    long = MORE.model_copy(update={"epochs": 5_000, "patience": 5_000})
+    line = shlex.join(_command(long, prepared, tmp_path))
+    stages = {"train": {"cmd": line, "outs": ["unet_vgg19"]}}
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    dvc = Path(sys.executable).with_name("dvc")
+    subprocess.run([dvc, "init", "--no-scm", "-q"], cwd=tmp_path, check=True)
+    private = f"[core]\n    site_cache_dir = {tmp_path}/cache\n"
+    (tmp_path / ".dvc" / "config.local").write_text(private)
+    kept = tmp_path / ".unet_vgg19.resume"
+    begun = []
+
+    def repro():
+        with (tmp_path / "log").open("a") as log:
+            begun.append(
+                subprocess.Popen(
+                    [dvc, "repro"], cwd=tmp_path, stdout=log, stderr=log, start_new_session=True
+                )
+            )
+        return begun[-1]
+
+    def epochs():
+        return max((path.name for path in kept.glob("epoch-*")), default="")
+
+    try:
+        parent = repro()
+        until(epochs)
+        orphan = psutil.Process(int((kept / "lock").read_text()))
+        parent.kill()
+        parent.wait()
+        reached = epochs()
+        until(lambda: epochs() > reached)  # without its parent it trains on
+        repro()
+        until(lambda: (kept / "lock").read_text() not in ("", str(orphan.pid)))
+        assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE
+        reached = epochs()
+        until(lambda: epochs() > reached)
+        assert "unet_vgg19: going on after epoch" in (tmp_path / "log").read_text()
+    finally:
+        for process in begun:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 @pytest.mark.slow
