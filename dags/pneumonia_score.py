@@ -22,6 +22,7 @@ from airflow.sdk import (
 )
 
 from pneumo import workflow
+from pneumo.tries import AccidentsOnly
 
 WORKSPACE = Path(__file__).parents[1]
 SCORED = Asset(workflow.SCORED)
@@ -87,6 +88,7 @@ def announce(published: Any, outlet_events: Any = None) -> None:
     },
     default_args={
         "retries": 0,
+        "retry_policy": AccidentsOnly(),
         "retry_delay": timedelta(seconds=10),
         "execution_timeout": timedelta(hours=1),
     },

@@ -16,6 +16,7 @@ from typing import Any
 from airflow.sdk import Asset, Param, XComArg, chain, dag, task
 
 from pneumo import workflow
+from pneumo.tries import AccidentsOnly
 
 WORKSPACE = Path(__file__).parents[1]
 TRAININGS = [f"train_{model}" for model in workflow.models(WORKSPACE)]
@@ -40,7 +41,8 @@ def train(model: str) -> XComArg:
     """The task of one network: long, on a GPU of its own, tried again after an accident."""
     line = workflow.stage(f"train@{model}")
     options = {"pool": workflow.GPU_POOL, "queue": workflow.GPU_QUEUE, "retries": TRIES or 1}
-    return shell(f"train_{model}", line, hours=48, **options)
+    soon = timedelta(seconds=5)
+    return shell(f"train_{model}", line, hours=48, retry_delay=soon, **options)
 
 
 def asked() -> list[Any]:
@@ -89,7 +91,12 @@ def asked() -> list[Any]:
     catchup=False,
     max_active_runs=1,
     params={"recipe": Param("params.yaml", enum=["params.yaml", *workflow.RECIPES])},
-    default_args={"retries": 0, "retry_delay": timedelta(seconds=10), **HANDED},
+    default_args={
+        "retries": 0,
+        "retry_policy": AccidentsOnly(),
+        "retry_delay": timedelta(seconds=10),
+        **HANDED,
+    },
     doc_md=__doc__,
     tags=["pneumo"],
 )

@@ -15,6 +15,7 @@ from typing import Any
 from airflow.sdk import Asset, XComArg, chain, dag, task
 
 from pneumo import workflow
+from pneumo.tries import AccidentsOnly
 
 WORKSPACE = Path(__file__).parents[1]
 VALID_DATA = Asset(workflow.VALID_DATA)
@@ -44,7 +45,7 @@ def valid_data(facts: Any, outlet_events: Any = None) -> str:
     schedule="@daily",
     catchup=False,
     max_active_runs=1,
-    default_args={"retries": 0, **HANDED},
+    default_args={"retries": 0, "retry_policy": AccidentsOnly(), **HANDED},
     doc_md=__doc__,
     tags=["pneumo"],
 )

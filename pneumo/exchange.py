@@ -4,7 +4,9 @@ DVC's command line is called in this process, which saves an import for every st
 """
 
 import contextlib
+import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,14 +18,15 @@ from typing import Any
 import psutil
 
 from pneumo.clones import Run, lock_entries
-from pneumo.errors import ServiceError
+from pneumo.errors import PneumoError, ServiceError
 
 
 def bring_up_to_date(place: Path, stage: str) -> dict[str, Any]:
     """Run one DVC stage in the clone ``place``, or get its outputs when they were made before.
 
     Pulls the outputs of the stages it depends on, pushes its own and the run cache. Returns its
-    entry in the lock file. Raises ServiceError when a step fails.
+    entry in the lock file. Raises PneumoError for a stage that ended so, ServiceError when another
+    step fails.
     """
     with _in(place):
         needed = _direct_needs(stage)
@@ -74,10 +77,32 @@ def _direct_needs(stage: str) -> list[str]:
 def _dvc(*words: str) -> None:
     from dvc.cli import main
 
-    with contextlib.redirect_stdout(sys.stderr):
+    with contextlib.redirect_stdout(sys.stderr), _ends_of_stages() as ends:
         code = main(list(words))
+    if PneumoError.exit_code in ends:
+        raise PneumoError(f"dvc {words[0]}: the stage cannot be done; its message is above")
     if code:
         raise ServiceError(f"dvc {words[0]} failed with exit code {code}")
+
+
+@contextmanager
+def _ends_of_stages() -> Iterator[list[int]]:
+    """The exit codes with which stages fail in the block; DVC tells them to its log alone."""
+    ends: list[int] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            error = record.exc_info[1] if record.exc_info else None
+            while error:
+                ends.extend(map(int, re.findall(r", exited with (\d+)$", str(error))))
+                error = error.__cause__
+
+    listener, logger = Listener(), logging.getLogger("dvc")
+    logger.addHandler(listener)
+    try:
+        yield ends
+    finally:
+        logger.removeHandler(listener)
 
 
 def _end_children(number: int, _frame: Any) -> None:

@@ -30,7 +30,7 @@ stages:
       ls results/.kept-* | wc -l >> $LOG; [ ! -e $LOG.slow ] || sleep 987;
       [ ! -e $LOG.meet ] || { touch $LOG.${item.name}; timeout 60 bash -c
       'until [ -e $LOG.a -a -e $LOG.b ]; do sleep 0.1; done'; };
-      [ ! -e $LOG.broken ] && cp first.txt results/${item.name}
+      [ ! -e $LOG.wrong ] || exit 2; [ ! -e $LOG.broken ] && cp first.txt results/${item.name}
     deps: [first.txt]
     outs: ["results/${item.name}"]
   third:
@@ -139,6 +139,15 @@ def test_a_retry_takes_up_what_its_former_try_kept_beside_its_output(site):
     (one / ".pneumo/clones/manual-second-a/results/.kept-of-the-first-try").touch()
     site.task(one, "stage second@a")
     assert site.said() == ["first", "a", "1", "a", "2"]
+
+
+def test_a_stage_that_was_told_wrong_ends_the_task_as_a_mistake(site):
+    one = site.worker("one")
+    site.task(one, "start")
+    site.task(one, "stage first")
+    (site.folder / "log.wrong").touch()
+    said = site.task(one, "stage second@a", code=2)
+    assert said.splitlines()[-1] == "dvc repro: the stage cannot be done; its message is above"
 
 
 def test_a_retry_ends_what_a_killed_task_has_left_running(site):

@@ -31,6 +31,7 @@ tasks = {
         "queue": task.queue,
         "handed": (task.env or {}).get("PNEUMO_HANDED", ""),
         "retries": task.retries,
+        "policy": type(task.retry_policy).__name__,
         "hours": task.execution_timeout.total_seconds() / 3600,
         "rule": task.trigger_rule.value,
         "after": sorted(task.upstream_task_ids),
@@ -94,11 +95,16 @@ def test_reading_a_dag_file_loads_nothing_heavy(file, tmp_path):
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "dags").glob("*.py")), ids=lambda f: f.name)
-def test_a_dag_file_imports_the_sdk_the_standard_library_and_workflow_alone(file):
+def test_a_dag_file_imports_the_sdk_the_standard_library_and_what_is_made_for_it(file):
     imported = re.findall(r"^\s*(?:from|import) (\S+)(?: import (\w+))?", file.read_text(), re.M)
     foreign = {module for module, _ in imported if module not in sys.stdlib_module_names}
     # The standard provider comes with Airflow, which exports its decorators, but not this operator.
-    assert foreign <= {"airflow.sdk", "airflow.providers.standard.operators.hitl", "pneumo"}
+    assert foreign <= {
+        "airflow.sdk",
+        "airflow.providers.standard.operators.hitl",
+        "pneumo",
+        "pneumo.tries",
+    }
     assert {name for module, name in imported if module == "pneumo"} <= {"workflow"}
 
 
@@ -265,6 +271,11 @@ def test_in_a_cluster_a_lost_machine_costs_a_try_of_any_task(cloned):
     assert min(retries.values()) == 3
     assert cloned["tasks"]["lock"]["after"] == ["evaluate"]
     assert {task["retries"] for task in cloned["dag"]["daily"]["tasks"].values()} == {3}
+
+
+def test_a_mistake_is_not_tried_again(cloned, tasks):
+    for some in (*cloned["tasks"].values(), *tasks.values()):
+        assert some["policy"] == "AccidentsOnly"
 
 
 def test_trainings_have_a_queue_of_their_own_and_one_workspace_has_no_exchange(tasks):

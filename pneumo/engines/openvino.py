@@ -29,6 +29,11 @@ PRECISIONS = MappingProxyType(
 where it is faster."""
 
 
+MOST_FLOAT32 = 4
+"""Pictures of a batch in float32: more are no faster on a CPU, and the first result waits for
+its batch."""
+
+
 class OpenVinoEngine(Engine):
     """One graph for all networks, its input uint8, two batches at a time."""
 
@@ -43,8 +48,11 @@ class OpenVinoEngine(Engine):
     ) -> None:
         """Compile the package's graph, which is converted first unless it is in the cache.
 
+        Batches are of ``batch_size`` pictures, in float32 of ``MOST_FLOAT32`` at most.
         For int8, ``quantised`` is the folder of its graph in 8 bits, whose sums hold.
         """
+        if precision == "float32":
+            batch_size = min(batch_size, MOST_FLOAT32)
         self.precision, self.batch_size = precision, batch_size
         options = {
             hint.performance_mode: hint.PerformanceMode.THROUGHPUT,
