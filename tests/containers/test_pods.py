@@ -9,8 +9,7 @@ from importlib.util import find_spec
 import pytest
 import yaml
 
-from tests.containers.files import ROOT, stages
-from tests.containers.test_kubernetes import FOLDER, OVERLAY
+from tests.containers.files import KUBERNETES, OVERLAY, ROOT, stages
 
 TEMPLATES = ("pod-template.yaml", "pod-template-gpu.yaml")
 
@@ -31,17 +30,17 @@ print("RESULT", json.dumps(PodGenerator.serialize_pod(pod)))
 
 
 def _pod(name: str) -> dict:
-    return yaml.safe_load((FOLDER / name).read_text())["spec"]
+    return yaml.safe_load((KUBERNETES / name).read_text())["spec"]
 
 
 @pytest.fixture(scope="module")
 def values() -> dict:
-    return yaml.safe_load((FOLDER / "values.yaml").read_text())
+    return yaml.safe_load((KUBERNETES / "values.yaml").read_text())
 
 
 @pytest.fixture(scope="module")
 def overlay() -> dict:
-    return yaml.safe_load((FOLDER / OVERLAY).read_text())
+    return yaml.safe_load((KUBERNETES / OVERLAY).read_text())
 
 
 @pytest.fixture(scope="module", params=TEMPLATES)
@@ -72,7 +71,7 @@ def test_a_task_knows_no_secret_of_airflow_and_no_database(template, values):
 
 
 def test_what_a_retry_goes_on_from_is_on_a_volume_with_a_folder_per_task(template):
-    claims = yaml.safe_load_all((FOLDER / "claims.yaml").read_text())
+    claims = yaml.safe_load_all((KUBERNETES / "claims.yaml").read_text())
     modes = {claim["metadata"]["name"]: claim["spec"]["accessModes"] for claim in claims}
     (container,) = template["containers"]
     mounts = {mount["mountPath"]: mount for mount in container["volumeMounts"]}
@@ -94,7 +93,9 @@ def test_what_a_retry_goes_on_from_is_on_a_volume_with_a_folder_per_task(templat
 
 def test_trainings_differ_from_other_tasks_in_image_size_and_gpu_alone(values):
     cpu, gpu = (_pod(name) for name in TEMPLATES)
-    worker = yaml.safe_load((FOLDER / "gpu-worker.yaml").read_text())["spec"]["template"]["spec"]
+    worker = yaml.safe_load((KUBERNETES / "gpu-worker.yaml").read_text())["spec"]["template"][
+        "spec"
+    ]
     images = values["images"]["airflow"]
     assert cpu["containers"][0].pop("image") == f"{images['repository']}:{images['tag']}"
     assert gpu["containers"][0].pop("image") == worker["containers"][0]["image"]
@@ -111,7 +112,7 @@ def test_scheduler_and_dags_name_the_templates_that_are_mounted(overlay):
         overlay["scheduler"][name] for name in ("extraVolumes", "extraVolumeMounts")
     )
     assert volume["name"] == mount["name"]
-    said = (FOLDER / OVERLAY).read_text()
+    said = (KUBERNETES / OVERLAY).read_text()
     assert f"create configmap {volume['configMap']['name']} " in said
     (variable,) = overlay["dagProcessor"]["env"]
     assert variable["name"] == "PNEUMO_GPU_POD"
@@ -128,8 +129,9 @@ def test_the_executor_keeps_image_and_volumes_and_says_which_task_it_is(name, ov
     told = overlay["config"]["kubernetes_executor"]
     environment = {f"AIRFLOW__KUBERNETES_EXECUTOR__{key.upper()}": told[key] for key in told}
     done = subprocess.run(
-        [sys.executable, "-c", CONSTRUCT, FOLDER / name], cwd=ROOT, text=True, capture_output=True,
-        env={**os.environ, "AIRFLOW_HOME": str(tmp_path), **environment}, check=True,
+        [sys.executable, "-c", CONSTRUCT, KUBERNETES / name], cwd=ROOT,
+        env={**os.environ, "AIRFLOW_HOME": str(tmp_path), **environment},
+        capture_output=True, text=True, check=True,
     )  # fmt: skip
     pod = json.loads(done.stdout.rpartition("RESULT ")[2])
     (container,), (given,) = pod["spec"]["containers"], _pod(name)["containers"]
