@@ -40,9 +40,8 @@ def shell(task_id: str, line: str, hours: float = 6, **options: Any) -> XComArg:
 def train(model: str) -> XComArg:
     """The task of one network: long, on a GPU of its own, tried again after an accident."""
     line = workflow.stage(f"train@{model}")
-    options = {"pool": workflow.GPU_POOL, "queue": workflow.GPU_QUEUE, "retries": TRIES or 1}
-    soon = timedelta(seconds=5)
-    return shell(f"train_{model}", line, hours=48, retry_delay=soon, **options)
+    again = {"retries": TRIES or 1, "retry_delay": timedelta(seconds=5)}
+    return shell(f"train_{model}", line, hours=48, **again, **workflow.on_gpu())
 
 
 def asked() -> list[Any]:

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -21,13 +22,14 @@ def newest_holds(path: Path) -> Iterator[None]:
 
     Whoever starts the same work again has lost the first process (its supervisor died without it),
     and what that one had finished is kept. The lock goes with the process, however it ends, and
-    ``path`` may be removed while it is held. Raises PneumoError when the holder cannot be ended.
+    ``path`` may be removed while it is held. Raises PneumoError when the holder does not end; one
+    in another container or on another machine, which shares the folder, is only waited for.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with _taken(path) as file:
         file.seek(0)
         file.truncate()
-        file.write(str(os.getpid()))
+        file.write(f"{os.getpid()} {socket.gethostname()}")
         file.flush()
         yield
 
@@ -66,8 +68,9 @@ def _is_at(path: Path, file: IO[str]) -> bool:
 
 def _end(path: Path, file: IO[str], how: signal.Signals) -> None:
     file.seek(0)
-    holder = file.read().strip()
-    if not holder.isdigit() or int(holder) == os.getpid():
+    holder, _, host = file.read().strip().partition(" ")
+    # A number means nothing elsewhere: here it may be that of an innocent process.
+    if not holder.isdigit() or int(holder) == os.getpid() or host != socket.gethostname():
         return
     print(f"{path.parent}: taking over from process {holder}", file=sys.stderr)
     try:

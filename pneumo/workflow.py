@@ -37,6 +37,10 @@ GPU_QUEUE = "gpu"
 EXCHANGE = "PNEUMO_EXCHANGE"
 """Environment variable: ``shared`` (or unset: one workspace), or ``clones`` (one per task)."""
 
+GPU_POD = "PNEUMO_GPU_POD"
+"""Environment variable: a pod template for the trainings, as the KubernetesExecutor's scheduler
+sees it; unset: they get the pods of all tasks."""
+
 HANDED = "PNEUMO_HANDED"
 """Environment variable of a task: what the tasks before it printed last, a JSON list."""
 
@@ -61,6 +65,13 @@ def handing_on(before: Sequence[str]) -> dict[str, Any]:
         return {}
     pulled = f"{{{{ ti.xcom_pull(task_ids={list(before)!r}) | list | tojson }}}}"
     return {"env": {HANDED: pulled}, "append_env": True, "retries": 3}
+
+
+def on_gpu() -> dict[str, Any]:
+    """Options of the tasks that train: the pool, Celery's queue, and the pod where one is named."""
+    pod = os.environ.get(GPU_POD)
+    named = {"executor_config": {"pod_template_file": pod}} if pod else {}
+    return {"pool": GPU_POOL, "queue": GPU_QUEUE, **named}
 
 
 def stage(name: str) -> str:

@@ -21,14 +21,18 @@ MODULES = "import runpy, sys; runpy.run_path(sys.argv[1]); print(*sys.modules)"
 DESCRIBE = """
 import json, sys
 from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.serialized_objects import DagSerialization
 
 bag = DagBag(sys.argv[1])
+kept = json.loads(json.dumps(DagSerialization.to_dict(bag.dags["pneumonia_train"])))
+scheduled = {task.task_id: task for task in DagSerialization.from_dict(kept).tasks}
 tasks = {
     task.task_id: {
         "line": task.python_callable(),
         "cwd": task.cwd,
         "pool": task.pool,
         "queue": task.queue,
+        "pod": scheduled[task.task_id].executor_config,
         "handed": (task.env or {}).get("PNEUMO_HANDED", ""),
         "retries": task.retries,
         "policy": type(task.retry_policy).__name__,
@@ -67,6 +71,7 @@ def python(home: Path, program: str, *arguments: Path, **more: str) -> str:
     """What a fresh interpreter prints, with an Airflow home of its own."""
     variables = {
         "PNEUMO_EXCHANGE": "",
+        workflow.GPU_POD: "",
         **more,
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -248,7 +253,8 @@ def test_a_person_is_asked_only_when_the_gate_waits(approval, tmp_path, word, co
 def cloned(tmp_path_factory) -> dict:
     """The DAGs of a cluster, where every task works in a clone of its own."""
     home = tmp_path_factory.mktemp("cluster")
-    printed = python(home, DESCRIBE, ROOT / "dags", PNEUMO_EXCHANGE="clones")
+    more = {"PNEUMO_EXCHANGE": "clones", workflow.GPU_POD: "/srv/pods/gpu.yaml"}
+    printed = python(home, DESCRIBE, ROOT / "dags", **more)
     return json.loads(printed.rpartition("RESULT ")[2])
 
 
@@ -283,6 +289,14 @@ def test_trainings_have_a_queue_of_their_own_and_one_workspace_has_no_exchange(t
     assert queues == {f"train_{model}" for model in workflow.models(ROOT)}
     assert {task["handed"] for task in tasks.values()} == {""}
     assert "pneumo task" not in " ".join(task["line"] for task in tasks.values())
+
+
+def test_trainings_alone_have_the_pod_that_the_site_names_for_them(cloned, tasks):
+    trainings = {f"train_{model}" for model in workflow.models(ROOT)}
+    for name, task in cloned["tasks"].items():
+        named = {"pod_template_file": "/srv/pods/gpu.yaml"} if name in trainings else {}
+        assert task["pod"] == named, name
+    assert all(task["pod"] == {} for task in tasks.values())
 
 
 def test_a_word_for_the_exchange_that_is_unknown_is_refused(monkeypatch):

@@ -1,13 +1,18 @@
 """The newest process does the work."""
 
 import os
+import socket
 import subprocess
 import sys
 from contextlib import contextmanager
 
 import pytest
 
+from pneumo import locks
+from pneumo.errors import PneumoError
 from pneumo.locks import newest_holds
+
+ME = f"{os.getpid()} {socket.gethostname()}"
 
 HOLD = """
 import sys, time
@@ -34,17 +39,29 @@ def test_the_one_before_is_ended_and_told(tmp_path, capsys):
     path = tmp_path / "resume" / "lock"
     with _holder(path) as before, newest_holds(path):
         assert before.wait(5) != 0
-        assert path.read_text() == str(os.getpid())
+        assert path.read_text() == ME
     assert f"taking over from process {before.pid}" in capsys.readouterr().err
 
 
 def test_a_number_left_by_a_dead_process_ends_nobody(tmp_path):
     path = tmp_path / "lock"
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as innocent:
-        path.write_text(str(innocent.pid))  # the number was given to another process since
+        path.write_text(
+            f"{innocent.pid} {socket.gethostname()}"
+        )  # the number was given to another process since
         with newest_holds(path):
             assert innocent.poll() is None
         innocent.kill()
+
+
+def test_the_number_of_a_process_elsewhere_ends_nobody_here(tmp_path, monkeypatch):
+    path = tmp_path / "lock"
+    monkeypatch.setattr(locks, "PATIENCE_SECONDS", 0.2)
+    with _holder(path) as holder:
+        path.write_text(f"{holder.pid} another-container")
+        with pytest.raises(PneumoError, match="another process holds it"), newest_holds(path):
+            pass
+        assert holder.poll() is None
 
 
 def test_the_folder_may_go_while_it_is_held(tmp_path):
@@ -60,4 +77,4 @@ def test_the_folder_may_go_while_it_is_held(tmp_path):
 def test_a_torn_lock_file_is_no_obstacle(tmp_path, text):
     (tmp_path / "lock").write_text(text)
     with newest_holds(tmp_path / "lock"):
-        assert (tmp_path / "lock").read_text() == str(os.getpid())
+        assert (tmp_path / "lock").read_text() == ME

@@ -12,6 +12,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "docker/Dockerfile"
 COMPOSE = ROOT / "docker/compose.yaml"
+KUBERNETES = ROOT / "docker/kubernetes"
+OVERLAY = "values-kubernetes-executor.yaml"
 
 
 def tool(name: str) -> str:

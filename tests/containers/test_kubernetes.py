@@ -1,43 +1,47 @@
-"""Kubernetes: manifests against its schema; values against the chart's, where a copy is at hand.
+"""Kubernetes: what the values and the workers beside the chart mean."""
 
-The chart's ``values.schema.json`` is in no Python package. PNEUMO_CHART_SCHEMA names a file.
-"""
-
-import os
+import json
 import re
-import subprocess
-from pathlib import Path
+from importlib.metadata import version
 
 import pytest
 import yaml
 
-from tests.containers.files import COMPOSE, ROOT, stages, tool
-
-FOLDER = ROOT / "docker/kubernetes"
+from tests.containers.files import COMPOSE, KUBERNETES, ROOT, stages
 
 
 @pytest.fixture(scope="module")
 def values() -> dict:
-    return yaml.safe_load((FOLDER / "values.yaml").read_text())
+    return yaml.safe_load((KUBERNETES / "values.yaml").read_text())
 
 
 @pytest.fixture(scope="module")
 def worker() -> dict:
-    return yaml.safe_load((FOLDER / "gpu-worker.yaml").read_text())["spec"]["template"]["spec"]
+    return yaml.safe_load((KUBERNETES / "gpu-worker.yaml").read_text())["spec"]["template"]["spec"]
 
 
-def test_the_gpu_worker_has_the_form_of_kubernetes_schema():
-    command = [tool("kubernetes-validate"), "--strict", FOLDER / "gpu-worker.yaml"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_every_process_has_a_probe_that_the_image_can_run(values):
+    text = (ROOT / "docker/Dockerfile").read_text()
+    assert "/entrypoint" not in text
+    assert "clean-logs" not in text  # what the chart calls, of Airflow's own image
+    probes = [values["workers"]["celery"]["livenessProbe"], values["scheduler"]["startupProbe"]]
+    probes += [values[name]["livenessProbe"] for name in ("scheduler", "dagProcessor")]
+    assert all("entrypoint" not in " ".join(probe["command"]) for probe in probes)
+    for part in (values["workers"]["celery"], values["scheduler"], values["dagProcessor"]):
+        assert part["logGroomerSidecar"]["enabled"] is False
+    scheduler = " ".join(values["scheduler"]["livenessProbe"]["command"])
+    assert "127.0.0.1:8974" in scheduler
+    assert values["config"]["scheduler"]["enable_health_check"] == "True"
 
 
-def test_the_values_have_the_form_of_the_charts_schema(values):
-    schema = os.environ.get("PNEUMO_CHART_SCHEMA", "")
-    if not Path(schema).is_file():
-        pytest.skip("PNEUMO_CHART_SCHEMA names no file: the chart's values.schema.json")
-    command = [tool("check-jsonschema"), "--schemafile", schema, FOLDER / "values.yaml"]
-    subprocess.run(command, check=True)
+def test_workers_work_as_their_images_do(values, worker):
+    def command(target: str) -> list[str]:
+        (line,) = [line for line in stages()[target] if line.startswith("CMD ")]
+        return json.loads(line[4:])
+
+    assert values["workers"]["celery"]["args"] == command("worker")
+    (container,) = worker["containers"]
+    assert container["args"] == command("worker-gpu")
 
 
 def test_the_queue_gpu_gets_a_gpu_and_one_training_at_a_time(worker, values):
@@ -46,7 +50,17 @@ def test_the_queue_gpu_gets_a_gpu_and_one_training_at_a_time(worker, values):
     arguments = container["args"]
     assert arguments[arguments.index("--queues") + 1] == "gpu"
     assert arguments[arguments.index("--concurrency") + 1] == "1"
-    assert values["workers"]["queue"] == values["config"]["operators"]["default_queue"] == "cpu"
+    cpu = values["workers"]["celery"]
+    assert cpu["queue"] == values["config"]["operators"]["default_queue"] == "cpu"
+    assert cpu["args"][cpu["args"].index("--queues") + 1] == "cpu"
+
+
+def test_what_a_worker_goes_on_from_outlives_its_pod(values):
+    cpu = values["workers"]["celery"]
+    assert cpu["persistence"]["enabled"] is True  # else the chart makes no StatefulSet
+    (claim,) = cpu["volumeClaimTemplates"]
+    mounts = {mount["mountPath"]: mount["name"] for mount in values["volumeMounts"]}
+    assert mounts["/srv/pneumo"] == claim["metadata"]["name"]
 
 
 def test_nothing_runs_as_root(worker, values):
@@ -56,17 +70,26 @@ def test_nothing_runs_as_root(worker, values):
     assert f"ARG PNEUMO_UID={values['uid']}" in stages()["user"]
 
 
-def test_nothing_is_open_to_the_world(values):
+def test_nothing_is_open_to_the_world_but_tasks_reach_the_api_server(values):
     assert values["apiServer"]["service"]["type"] == "ClusterIP"
     assert values["networkPolicies"]["enabled"] is True
     assert values["ingress"]["apiServer"]["enabled"] is False
+    (peer,) = values["apiServer"]["networkPolicy"]["ingress"]["from"]
+    assert peer["podSelector"]["matchLabels"] == {"tier": "airflow", "release": "airflow"}
+    for name in ("gpu-worker.yaml", "pod-template.yaml", "pod-template-gpu.yaml"):
+        manifest = yaml.safe_load((KUBERNETES / name).read_text())
+        labels = manifest["spec"].get("template", manifest)["metadata"]["labels"]
+        assert peer["podSelector"]["matchLabels"].items() <= labels.items(), name
+        assert labels["component"] not in ("worker", "scheduler", "api-server")  # the chart's own
 
 
 def test_every_secret_that_is_named_is_made(worker, values):
-    text = (FOLDER / "secrets.sh").read_text()
+    text = (KUBERNETES / "secrets.sh").read_text()
     made = set(re.findall(r"^make (\S+)", text, flags=re.MULTILINE))
-    named = set(re.findall(r"pneumo-(?!secrets\b|worker)[a-z-]+", yaml.dump([worker, values])))
-    assert named <= made
+    claims = yaml.safe_load_all((KUBERNETES / "claims.yaml").read_text())
+    others = {"pneumo-worker", "pneumo-secrets", *(c["metadata"]["name"] for c in claims)}
+    named = set(re.findall(r"pneumo-[a-z-]+", yaml.dump([worker, values])))
+    assert named - others - {"pneumo-worker-gpu"} <= made
     files = set(re.findall(r"\$secrets/([a-z_]+)", text)) - {"metadata", "result_backend"}
     assert files <= set(yaml.safe_load(COMPOSE.read_text())["secrets"])
 
@@ -76,7 +99,6 @@ def test_airflow_is_told_the_same_as_by_compose(values):
     for section, options in values["config"].items():
         for name, value in options.items():
             variable = f"AIRFLOW__{section}__{name}".upper()
-            assert told[variable] == value, variable
-    from importlib.metadata import version
-
+            expected = told[variable].replace("//api-server:", "//airflow-api-server:")
+            assert value == expected, variable
     assert values["airflowVersion"] == version("apache-airflow")

@@ -100,13 +100,13 @@ def test_a_training_whose_dvc_was_killed_ends_when_another_begins(prepared, tmp_
     try:
         parent = repro()
         until(epochs)
-        orphan = psutil.Process(int((kept / "lock").read_text()))
+        orphan = psutil.Process(int((kept / "lock").read_text().split()[0]))
         parent.kill()
         parent.wait()
         reached = epochs()
         until(lambda: epochs() > reached)  # without its parent it trains on
         repro()
-        until(lambda: (kept / "lock").read_text() not in ("", str(orphan.pid)))
+        until(lambda: (kept / "lock").read_text().split()[:1] not in ([], [str(orphan.pid)]))
         assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE
         reached = epochs()
         until(lambda: epochs() > reached)
