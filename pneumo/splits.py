@@ -69,7 +69,7 @@ def leaked_people(index: pd.DataFrame) -> int:
     return int((used.groupby("person")["split"].nunique() > 1).sum())
 
 
-def leaked_images(index: pd.DataFrame, split: str = "validation") -> float:
+def leaked_share(index: pd.DataFrame, split: str) -> float:
     """Share, in [0, 1], of the images of ``split`` whose person is in ``train`` too."""
     here = index[index["split"] == split]["person"]
     return float(here.isin(index[index["split"] == "train"]["person"]).mean())
