@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -61,6 +61,19 @@ def split_by_person(
     known = images[images["person"].notna()]
     split.loc[known.index] = _place(known, _capacity(len(known), counts), seed)
     return split
+
+
+def counts_by_split(index: pd.DataFrame) -> dict[str, Any]:
+    """``images, positive, people`` per split, and ``leaked_people``, as ``profile.json`` has them.
+
+    ``index`` has ``person, target, split``.
+    """
+    return {
+        "images": index["split"].value_counts().to_dict(),
+        "positive": index[index["target"] == 1]["split"].value_counts().to_dict(),
+        "people": index.groupby("split")["person"].nunique().to_dict(),
+        "leaked_people": leaked_people(index),
+    }
 
 
 def leaked_people(index: pd.DataFrame) -> int:
