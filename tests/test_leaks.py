@@ -3,16 +3,9 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from pneumo.leaks import leaked_images
-from pneumo.prepared import load_prepared
 from pneumo.splits import leaked_people
-
-
-@pytest.fixture(scope="module")
-def data(prepared_folder):
-    return load_prepared(prepared_folder)
 
 
 def test_prepared_data_leak_nothing(data):
