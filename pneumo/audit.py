@@ -28,16 +28,16 @@ def audit(
     for ``all``; ``advantage`` is the model's AUROC less that of all metadata, in pairs.
     """
     target = test["target"].to_numpy() > 0
-    model = _auroc(score, target, draws)
+    model = auroc(score, target, draws)
     guesses = {name: guess(train, test, [name]) for name in FACTS}
     guesses["all"] = guess(train, test, FACTS)
-    metadata = {name: _auroc(values, target, draws) for name, values in guesses.items()}
+    metadata = {name: auroc(values, target, draws) for name, values in guesses.items()}
     return {
         "model": estimate(model),
         "metadata": {name: estimate(values) for name, values in metadata.items()},
         "advantage": estimate(model - metadata["all"]),
         "within": {
-            view: estimate(_auroc(score[mask], target[mask], draws[:, mask]))
+            view: estimate(auroc(score[mask], target[mask], draws[:, mask]))
             for view in ("AP", "PA")
             for mask in [test["view"].to_numpy(object) == view]
         },
@@ -68,9 +68,3 @@ def _columns(images: pd.DataFrame, facts: Sequence[str]) -> np.ndarray:
         "age": [years, years**2, known],
     }
     return np.column_stack([column for fact in facts for column in columns[fact]]).astype(float)
-
-
-def _auroc(score: np.ndarray, target: np.ndarray, draws: np.ndarray) -> np.ndarray:
-    if target.all() or not target.any():
-        return np.full(len(draws), np.nan)
-    return auroc(score, target, draws)

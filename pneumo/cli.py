@@ -5,7 +5,17 @@ from collections.abc import Callable
 
 import typer
 
-from pneumo.commands import data, files, models, pipeline, registry, scoring, servers, task
+from pneumo.commands import (
+    data,
+    experiments,
+    files,
+    models,
+    pipeline,
+    registry,
+    scoring,
+    servers,
+    task,
+)
 from pneumo.errors import PneumoError
 
 app = typer.Typer(
@@ -27,7 +37,7 @@ PANELS: dict[str, tuple[Callable, ...]] = {
         pipeline.evaluate,
     ),
     "Raw data": (data.fetch, data.manifest, data.splits, data.publish),
-    "Models": (models.models, models.pretrain, models.crossval, models.promote),
+    "Models": (models.models, experiments.pretrain, experiments.crossval, models.promote),
     "Scoring": (scoring.score, scoring.score_plan, scoring.score_part, scoring.score_publish),
     "Files": (files.explore, files.check, files.metric, files.settings, files.recipe),
     "One machine": (servers.up, servers.down, servers.status, servers.launch),

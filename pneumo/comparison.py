@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pneumo.pages import environment
+from pneumo.pages import render
 
 
 def render_comparison(result: Mapping[str, Any], drawn: Mapping[str, Mapping[str, Any]]) -> str:
@@ -11,4 +11,4 @@ def render_comparison(result: Mapping[str, Any], drawn: Mapping[str, Mapping[str
 
     It names nobody and needs no network.
     """
-    return environment().get_template("crossval.html").render(result=result, drawn=drawn)
+    return render("crossval.html", result=result, drawn=drawn)

@@ -29,9 +29,7 @@ def figures(cases: pd.DataFrame, seed: int) -> dict[str, dict[str, Any]]:
     }
     for name in ("AP", "PA"):
         mask = view == name
-        none = np.full(len(draws), np.nan)
-        measured = auroc(score[mask], target[mask], draws[:, mask]) if mask.any() else none
-        found[f"auroc_{name}"] = measured
+        found[f"auroc_{name}"] = auroc(score[mask], target[mask], draws[:, mask])
     return {name: estimate(rows) for name, rows in found.items()}
 
 

@@ -64,7 +64,7 @@ def read_histories(networks: Path, models: Sequence[str]) -> Tables:
 def charts(
     metrics: Mapping[str, Any], curves: Tables, histories: Tables
 ) -> list[dict[str, str | Markup | list]]:
-    """``title``, ``note``, ``svg`` and ``legend`` (name, colour) of each chart of the report."""
+    """``title``, ``note``, ``svg`` and ``legend`` (name, kind, colour) of each chart."""
     return [
         _precision_chart(metrics, curves["precision"]),
         _froc_chart(metrics, curves["froc"]),

@@ -20,7 +20,7 @@ from pneumo.bootstrap import estimate, weighted_means
 from pneumo.boxes import Box, Frame
 from pneumo.froc import HIT_IOU, RATES, Calls, sensitivity_at_rates
 from pneumo.groups import group_table, healthy_table, worst
-from pneumo.leaks import leaked_images, leaked_people
+from pneumo.leaks import leaked_images
 from pneumo.matching import precision_rows, table_of
 from pneumo.measures import (
     constant_boxes,
@@ -32,6 +32,7 @@ from pneumo.measures import (
 from pneumo.prepared import Prepared
 from pneumo.roc import calibration, image_measures
 from pneumo.rsna import mean_average_precision
+from pneumo.splits import leaked_people
 
 ENSEMBLE = "ensemble"
 Found = Mapping[str, Sequence[Box]]
@@ -95,7 +96,7 @@ def measure(
         "test_people": int(test.images["person"].nunique()),
         "test_positives": int((cases["truth_boxes"] > 0).sum()),
         "resamples": len(test.draws) - 1,
-        "leaked_people": leaked_people(data),
+        "leaked_people": leaked_people(data.index),
         "leaked_images": leaked_images(data),
     }
 

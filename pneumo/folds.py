@@ -7,7 +7,7 @@ import pandas as pd
 
 from pneumo.files import sha256, sha256_of, whole, write_json
 from pneumo.prepared import SPLITS, Prepared
-from pneumo.splits import leaked_people
+from pneumo.splits import counts_by_split
 
 
 def folds(index: pd.DataFrame, count: int, seed: int) -> np.ndarray:
@@ -43,10 +43,7 @@ def write_fold(data: Prepared, fold_of: np.ndarray, fold: int, folder: Path) -> 
         sums = {path.name: sha256(path) for path in sorted(aside.glob("*.[np]*"))}
         facts = {
             "sha256": sums,
-            "images": index["split"].value_counts().to_dict(),
-            "positive": index[index["target"] == 1]["split"].value_counts().to_dict(),
-            "people": index.groupby("split")["person"].nunique().to_dict(),
-            "leaked_people": leaked_people(index),
+            **counts_by_split(index),
             "test_set": sha256_of(test[["patientId", "person"]].astype(str).values.tolist()),
         }
         write_json(aside / "profile.json", {**data.profile, **facts})

@@ -106,6 +106,4 @@ def _mean(values: np.ndarray, mask: np.ndarray, draws: np.ndarray) -> Mapping[st
 def _auroc(cases: pd.DataFrame, mask: np.ndarray, draws: np.ndarray) -> Mapping[str, float | None]:
     score = cases["probability"].to_numpy(float)[mask]
     target = (cases["truth_boxes"] > 0).to_numpy()[mask]
-    if not target.any() or target.all():
-        return estimate(np.full(2, np.nan))
     return estimate(auroc(score, target, draws[:, mask]))

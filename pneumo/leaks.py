@@ -1,15 +1,9 @@
-"""What two splits share that they must not: people, and pictures of the same radiograph."""
+"""Pictures of the same radiograph in two splits; ``splits.py`` counts the people."""
 
 import numpy as np
 
-from pneumo import splits
 from pneumo.duplicates import same_pictures, shrink
 from pneumo.prepared import Prepared
-
-
-def leaked_people(data: Prepared) -> int:
-    """Number of people with images in more than one split."""
-    return splits.leaked_people(data.index)
 
 
 def leaked_images(data: Prepared) -> int:

@@ -1,4 +1,7 @@
-"""One process at a time for work that is kept in a folder and goes on where it was left."""
+"""Lock files: one process at a time for work that is kept in a folder.
+
+A lock goes with the process that holds it, however it ends.
+"""
 
 import fcntl
 import os
@@ -21,9 +24,9 @@ def newest_holds(path: Path) -> Iterator[None]:
     """Hold the lock file ``path`` for the block; a process that holds it is ended first.
 
     Whoever starts the same work again has lost the first process (its supervisor died without it),
-    and what that one had finished is kept. The lock goes with the process, however it ends, and
-    ``path`` may be removed while it is held. Raises PneumoError when the holder does not end; one
-    in another container or on another machine, which shares the folder, is only waited for.
+    and what that one had finished is kept. ``path`` may be removed while it is held. Raises
+    PneumoError when the holder does not end; one in another container or on another machine, which
+    shares the folder, is only waited for.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with _taken(path) as file:
@@ -34,6 +37,16 @@ def newest_holds(path: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def alone(path: Path, *, wait: bool = True) -> Iterator[IO[str] | None]:
+    """Hold the lock file ``path`` for the block; None, without ``wait``, when another holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        if wait:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield file if wait or try_lock(file) else None
+
+
 def try_lock(file: IO[str]) -> bool:
     """Lock an open file for this process alone, unless another one holds it."""
     try:
@@ -41,6 +54,11 @@ def try_lock(file: IO[str]) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def share_lock(file: IO[str]) -> None:
+    """Hold an open file's lock beside others, once none holds it alone; one's own is shared."""
+    fcntl.flock(file, fcntl.LOCK_SH)
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from pneumo.dataset import open_tables, read_ids
 from pneumo.splits import (
     UNUSED,
     counts_of,
-    leaked_images,
     leaked_people,
+    leaked_share,
     split_by_image,
     split_images,
 )
@@ -72,6 +72,6 @@ def _about(rows: pd.DataFrame) -> dict[str, Any]:
 def _leaks(index: pd.DataFrame) -> dict[str, Any]:
     return {
         "people_in_two_splits": leaked_people(index),
-        "validation_images_of_training_people": leaked_images(index, "validation"),
-        "test_images_of_training_people": leaked_images(index, "test"),
+        "validation_images_of_training_people": leaked_share(index, "validation"),
+        "test_images_of_training_people": leaked_share(index, "test"),
     }

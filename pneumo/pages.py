@@ -1,6 +1,7 @@
 """How the pages are made: Jinja templates that escape, and refuse what they are not given."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
@@ -16,6 +17,11 @@ def environment() -> Environment:
     )
     pages.filters |= {"figure": _figure, "span": _span, "grouped": lambda number: f"{number:,}"}
     return pages
+
+
+def render(template: str, **values: Any) -> str:
+    """The text that a template of the package makes of ``values``."""
+    return environment().get_template(template).render(**values)
 
 
 def _figure(value: float | None, digits: int = 3) -> str:

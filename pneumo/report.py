@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pneumo.pages import environment
+from pneumo.pages import render
 from pneumo.verdict import findings, headline
 
 
@@ -44,13 +44,10 @@ def render_card(
 def _render(template: str, **values: Any) -> str:
     metrics = values["metrics"]
     networks = [name for name in metrics["precision_by_threshold"] if name != "ensemble"]
-    return (
-        environment()
-        .get_template(template)
-        .render(
-            headline=headline(metrics),
-            findings=findings(metrics),
-            networks=sorted(networks),
-            **values,
-        )
+    return render(
+        template,
+        headline=headline(metrics),
+        findings=findings(metrics),
+        networks=sorted(networks),
+        **values,
     )

@@ -5,7 +5,6 @@ sum of what it was made from: names, sizes and times of the files, the side of t
 code that reads them. A shard of anything else has another name, so it is never used.
 """
 
-import fcntl
 import json
 import shutil
 import zipfile
@@ -23,6 +22,7 @@ import pneumo.frame
 import pneumo.squares
 from pneumo.errors import DataError
 from pneumo.files import sha256, sha256_of, whole
+from pneumo.locks import alone
 from pneumo.progress import track
 from pneumo.squares import Square, read_squares
 
@@ -92,12 +92,9 @@ def shards_beside(out: Path, paths: Sequence[Path], size_px: int) -> Iterator[Sh
     when another process makes the same output.
     """
     folder = out.parent / f".{out.name}.resume"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DataError(f"{out}: another process is writing it; wait for its end") from None
+    with alone(folder / "lock", wait=False) as lock:
+        if lock is None:
+            raise DataError(f"{out}: another process is writing it; wait for its end")
         for torn in out.parent.glob(f".{out.name}.*.part"):  # of a run that was killed
             shutil.rmtree(torn)
         yield Shards(folder, paths, size_px)

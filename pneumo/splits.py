@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -63,13 +63,26 @@ def split_by_person(
     return split
 
 
+def counts_by_split(index: pd.DataFrame) -> dict[str, Any]:
+    """``images, positive, people`` per split, and ``leaked_people``, as ``profile.json`` has them.
+
+    ``index`` has ``person, target, split``.
+    """
+    return {
+        "images": index["split"].value_counts().to_dict(),
+        "positive": index[index["target"] == 1]["split"].value_counts().to_dict(),
+        "people": index.groupby("split")["person"].nunique().to_dict(),
+        "leaked_people": leaked_people(index),
+    }
+
+
 def leaked_people(index: pd.DataFrame) -> int:
     """How many people have images in more than one split; ``index`` has ``person, split``."""
     used = index[index["split"] != UNUSED]
     return int((used.groupby("person")["split"].nunique() > 1).sum())
 
 
-def leaked_images(index: pd.DataFrame, split: str = "validation") -> float:
+def leaked_share(index: pd.DataFrame, split: str) -> float:
     """Share, in [0, 1], of the images of ``split`` whose person is in ``train`` too."""
     here = index[index["split"] == split]["person"]
     return float(here.isin(index[index["split"] == "train"]["person"]).mean())

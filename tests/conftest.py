@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from pneumo.manifest import MANIFEST
 from pneumo.perturbations import PERTURBATIONS, sample
-from pneumo.prepared import load_prepared
+from pneumo.prepared import Prepared, load_prepared
 from pneumo.settings import DataSettings, DemoSettings, Settings, load_settings
 from pneumo.stages.demo import demo
 from pneumo.stages.prepare import prepare
@@ -55,13 +55,18 @@ def prepared_folder(tmp_path_factory, data_settings) -> Path:
 
 
 @pytest.fixture(scope="session")
-def networks_folder(tmp_path_factory, prepared_folder, settings) -> Path:
+def data(prepared_folder) -> Prepared:
+    """What is in that folder. Read only: copy before a change."""
+    return load_prepared(prepared_folder)
+
+
+@pytest.fixture(scope="session")
+def networks_folder(tmp_path_factory, data, settings) -> Path:
     """Blurred true masks with noise, more of it per network, and a short history.
 
     Changed radiographs get the same maps, moved as they were, with a little noise of their own.
     """
     folder = tmp_path_factory.mktemp("models")
-    data = load_prepared(prepared_folder)
     rng = np.random.default_rng(0)
     masks = np.asarray(data.masks[data.rows("validation", "test")], float)
     for number, name in enumerate(settings.models):

@@ -1,13 +1,7 @@
 import numpy as np
-import pytest
 
 from pneumo.folds import folds, write_fold
 from pneumo.prepared import SPLITS, load_prepared
-
-
-@pytest.fixture(scope="module")
-def data(prepared_folder):
-    return load_prepared(prepared_folder)
 
 
 def test_folds_keep_people_together_and_are_near_equal(data):

@@ -7,15 +7,9 @@ from pneumo.boxes import Frame
 from pneumo.ensemble import Ensemble, image_level
 from pneumo.errors import DataError
 from pneumo.judge import candidates, judge
-from pneumo.prepared import load_prepared
 from pneumo.rsna import mean_average_precision
 
 CHOICE = Ensemble({"one": 1.0}, 0.5, 0.0, 0.0, 0.0, 0.0)
-
-
-@pytest.fixture(scope="module")
-def data(prepared_folder):
-    return load_prepared(prepared_folder)
 
 
 def true_maps(data, split):

@@ -1,16 +1,17 @@
-"""The newest process does the work."""
+"""One process does the work: the newest, or the first."""
 
 import os
 import socket
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 
 import pytest
 
 from pneumo import locks
 from pneumo.errors import PneumoError
-from pneumo.locks import newest_holds
+from pneumo.locks import alone, newest_holds
 
 ME = f"{os.getpid()} {socket.gethostname()}"
 
@@ -78,3 +79,24 @@ def test_a_torn_lock_file_is_no_obstacle(tmp_path, text):
     (tmp_path / "lock").write_text(text)
     with newest_holds(tmp_path / "lock"):
         assert (tmp_path / "lock").read_text() == ME
+
+
+def test_who_does_not_wait_gets_nothing_while_another_process_holds_it(tmp_path):
+    path = tmp_path / "lock"
+    with _holder(path), alone(path, wait=False) as file:
+        assert file is None
+    with alone(path, wait=False) as file:
+        assert file is not None
+
+
+def test_who_waits_goes_on_when_the_other_process_has_ended(tmp_path):
+    path, ended = tmp_path / "lock", []
+    with _holder(path) as before:
+
+        def end():
+            ended.append(before.pid)
+            before.kill()
+
+        threading.Timer(0.5, end).start()
+        with alone(path):
+            assert ended == [before.pid]

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jinja2 import meta
 
 from pneumo.commands.pipeline import is_section
+from pneumo.pages import environment
 from pneumo.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -72,6 +74,13 @@ def has_code(path: Path) -> bool:
     return any(not isinstance(node, ast.Expr) for node in body)
 
 
+def templates_of(name: str) -> set[str]:
+    """A template and all that it extends, includes or imports."""
+    pages = environment()
+    source = pages.loader.get_source(pages, name)[0]
+    return {name}.union(*map(templates_of, meta.find_referenced_templates(pages.parse(source))))
+
+
 def stage_of(name: str):
     return getattr(import_module(f"pneumo.stages.{name}"), name)
 
@@ -81,6 +90,11 @@ def test_a_stage_depends_on_exactly_the_python_files_it_reaches(name):
     module = ROOT / "pneumo" / "stages" / f"{name}.py"
     listed = {dep for dep in STAGES[name]["deps"] if dep.endswith(".py")}
     assert listed == {str(path.relative_to(ROOT)) for path in reached(module)}
+
+
+def test_evaluate_depends_on_exactly_the_templates_of_its_pages():
+    listed = {Path(dep).name for dep in STAGES["evaluate"]["deps"] if "/templates/" in dep}
+    assert listed == templates_of("report.html") | templates_of("model_card.md")
 
 
 @pytest.mark.parametrize("name", STAGES)

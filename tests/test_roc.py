@@ -44,6 +44,11 @@ def test_one_class_alone_has_no_curve_but_a_brier_score():
     assert all(np.isnan(value) for value in found.values())
 
 
+def test_no_radiograph_at_all_has_no_curve():
+    found = auroc(np.zeros(0), np.zeros(0, bool), np.ones((3, 0)))
+    assert np.isnan(found).tolist() == [True] * 3
+
+
 def test_equal_scores_tell_nothing():
     assert auroc(np.full(4, 0.5), np.array([1, 0, 1, 0]) > 0, np.ones((1, 4))) == [0.5]
 

@@ -9,15 +9,9 @@ from pneumo.bootstrap import draw_people, with_all
 from pneumo.ensemble import Ensemble
 from pneumo.errors import DataError
 from pneumo.perturbations import PERTURBATIONS, sample
-from pneumo.prepared import load_prepared
 from pneumo.stability import load_perturbed, stability
 
 CHOICE = Ensemble({"one": 1.0}, 0.5, 0.0, 0.0, 0.0, 0.0)
-
-
-@pytest.fixture(scope="module")
-def data(prepared_folder):
-    return load_prepared(prepared_folder)
 
 
 @pytest.fixture(scope="module")

@@ -1,1 +1,1 @@
-"""The commands, a module per panel of ``pneumo --help``; ``cli.py`` puts them together."""
+"""The commands, a module per kind; ``cli.py`` puts them into the panels of ``pneumo --help``."""

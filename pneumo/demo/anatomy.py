@@ -97,8 +97,8 @@ def _above(floor: Points) -> Plane:
     return np.asarray(np.maximum(shown, behind), np.float32)
 
 
-def _heart(build: Build, pose: Pose, wide: float = 1.0) -> Plane:
-    size = build.heart * (1.13 if pose.view == "AP" else 1.0) * wide
+def _heart(build: Build, pose: Pose) -> Plane:
+    size = build.heart * (1.13 if pose.view == "AP" else 1.0)
     right = [[-52, 400], [-78, 500], [-96, 580], [-98, 650], [-80, 735]]
     left = [
         [60, 790],

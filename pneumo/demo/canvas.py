@@ -88,12 +88,12 @@ def ellipse(x: float, y: float, across_px: float, down_px: float, turn: float = 
     return np.stack([x + a * cos - b * sin, y + a * sin + b * cos], axis=1)
 
 
-def cloud(rng: np.random.Generator, grain_px: float, side: int = HALF_PX) -> Plane:
+def cloud(rng: np.random.Generator, grain_px: float) -> Plane:
     """Random smooth texture, mean 0 and standard deviation 1, of grains ``grain_px`` wide."""
-    coarse = int(np.clip(SIDE_PX / grain_px * 2, 4, side))
+    coarse = int(np.clip(SIDE_PX / grain_px * 2, 4, HALF_PX))
     plane = blurred(rng.standard_normal((coarse, coarse), np.float32), SIDE_PX / coarse)
     plane = (plane - plane.mean()) / plane.std()
-    return resized(plane, side)
+    return resized(plane, HALF_PX)
 
 
 def grid(side: int = HALF_PX) -> tuple[Plane, Plane]:

@@ -1,6 +1,5 @@
 """A radiograph that is opened and checked, its pixels still encoded."""
 
-import math
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -135,6 +134,6 @@ def _spacing(header: Header) -> float | None:
             found = positive(header.decimals(tag))
         except Refused:
             continue
-        if found is not None and math.isfinite(found):
+        if found is not None:
             return found
     return None

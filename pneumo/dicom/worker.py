@@ -1,4 +1,4 @@
-"""One process that reads untrusted files for its parent: ``python -m pneumo.dicom.worker``.
+"""One process that reads untrusted files for its parent, which ``process.py`` starts.
 
 Standard input: one JSON line ``[path, size_px]`` per file; a size of 0 asks for the header alone.
 Standard output, per file: the lengths of two parts (``ANSWER``), then JSON, then the square's
@@ -73,7 +73,3 @@ def _read(path: Path, size_px: int) -> tuple[dict[str, Any], bytes]:
         return {"reason": "cannot_read", "message": f"cannot be read ({type(error).__name__})"}, b""
     size = {"rows": square.rows, "columns": square.columns}
     return {**size, **asdict(square.facts)}, square.pixels.tobytes()
-
-
-if __name__ == "__main__":
-    main()

@@ -99,7 +99,6 @@ class _Pool:
 
     def run(self, paths: Iterable[Path]) -> Iterator[Any]:
         waiting, given, taken = enumerate(paths), 0, 0
-        again: list[int] = []
         ended = False
         while True:
             while not ended and given - taken < LOOK_AHEAD * self.count and self._has_room():
@@ -116,9 +115,7 @@ class _Pool:
             if ended and taken == given:
                 return
             for number in self._collect():
-                again.append(number)
-            while again:
-                self._give(again.pop(0))
+                self._give(number)
 
     def close(self) -> None:
         for worker in self.workers:

@@ -4,14 +4,13 @@
 when the sums beside it hold, and made anew when they do not.
 """
 
-import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from pneumo.files import sha256, whole, write_json
+from pneumo.locks import alone
 
 SUMS = "sums.json"
 
@@ -38,7 +37,7 @@ def kept(
     """
     path, holds = folder() / kind / key, holds or _sums_hold
     if not holds(path):
-        with _alone(path):
+        with alone(path.with_name(f".{path.name}.lock")):
             if not holds(path):
                 _make(path, make)
     return path
@@ -58,11 +57,3 @@ def _sums_hold(path: Path) -> bool:
         return bool(sums) and all(sha256(path / name) == digest for name, digest in sums.items())
     except (OSError, ValueError, AttributeError):
         return False
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f".{path.name}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -12,7 +12,7 @@ from pneumo.explore import charts, compare
 from pneumo.explore import statistics as stats
 from pneumo.explore.notes import notes
 from pneumo.explore.survey import SIDES, Survey
-from pneumo.pages import environment
+from pneumo.pages import render as render_page
 from pneumo.rsna import CLASSES
 from pneumo.squares import read_squares
 
@@ -28,17 +28,14 @@ def render(surveys: Sequence[Survey]) -> str:
     sets = [_figures(s, heat, hottest) for s, heat in zip(surveys, heats, strict=True)]
     for letter, figures in zip(LETTERS, sets, strict=False):
         figures["letter"] = letter
-    return (
-        environment()
-        .get_template("data.html")
-        .render(
-            sets=sets,
-            compared=_compared(*surveys) if len(surveys) == 2 else None,
-            charts=_side_by_side(sets),
-            greys=_greys(surveys),
-            hottest=hottest,
-            version=version("pneumo"),
-        )
+    return render_page(
+        "data.html",
+        sets=sets,
+        compared=_compared(*surveys) if len(surveys) == 2 else None,
+        charts=_side_by_side(sets),
+        greys=_greys(surveys),
+        hottest=hottest,
+        version=version("pneumo"),
     )
 
 

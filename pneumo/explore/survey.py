@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pneumo.boxes import Frame
-from pneumo.dataset import IMAGES, Dataset, open_dataset
+from pneumo.dataset import IMAGES, LABELS, Dataset, open_dataset
 from pneumo.duplicates import THUMB_PX, shrink
 from pneumo.files import sha256
 from pneumo.progress import track
@@ -59,7 +59,7 @@ def survey(root: Path, workers: int | None = None) -> Survey:
     row_of = pd.Series(table.index, index=table["patientId"])
     return Survey(
         name=root.resolve().name,
-        labels_sha256=sha256(root / "stage_2_train_labels.csv"),
+        labels_sha256=sha256(root / LABELS),
         images=images,
         boxes=_boxes(dataset, row_of, images),
         thumbs=pixels.thumbs,

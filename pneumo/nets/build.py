@@ -49,8 +49,8 @@ def build(
 
     Takes ``(batch, size_px, size_px, 1)`` uint8; gives ``(batch, size_px, size_px, 2)`` float32,
     per pixel the probabilities of background and of opacity. ``size_px`` is a multiple of 32;
-    ``encoder`` is ``full`` or ``small``; ``encoder_weights`` is ``imagenet``, ``none`` or a
-    ``.weights.h5`` file. With ``image_head`` every pixel's opacity is multiplied by the
+    ``encoder`` is ``full`` or ``small``; ``encoder_weights`` is ``imagenet``, ``none`` or a path,
+    see ``load_encoder_weights``. With ``image_head`` every pixel's opacity is multiplied by the
     probability that the radiograph shows any, found from the encoder's last map. Raises
     PneumoError for an unknown network and for weights that do not fit.
     """

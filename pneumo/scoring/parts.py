@@ -5,7 +5,6 @@ A part is a folder ``shards/SCORER/KEY`` of the results. It is written aside, fl
 hold have equal rows, so it does not matter which one is read.
 """
 
-import fcntl
 import json
 import os
 import shutil
@@ -20,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pneumo.files import sha256, sha256_of
+from pneumo.locks import alone
 
 ROWS, ABOUT = "rows.parquet", "part.json"
 OverlayName = Literal["none", "positive", "all"]
@@ -121,15 +121,8 @@ class Store:
     @contextmanager
     def claimed(self, path: Path, *, wait: bool = False) -> Iterator[bool]:
         """Whether this process alone works on the part ``path``; another may do so already."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.with_name(f".{path.name}.lock")
-        with lock.open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            except BlockingIOError:
-                yield False
-                return
-            yield True
+        with alone(path.with_name(f".{path.name}.lock"), wait=wait) as lock:
+            yield lock is not None
 
 
 def write_part(

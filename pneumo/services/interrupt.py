@@ -1,7 +1,6 @@
 """One launch at a time in a workspace, and nothing left behind when it is interrupted."""
 
 import contextlib
-import fcntl
 import os
 import signal
 import time
@@ -12,6 +11,7 @@ from typing import IO, Any
 import psutil
 
 from pneumo.errors import PneumoError
+from pneumo.locks import alone
 from pneumo.services import processes
 from pneumo.services.config import instance
 from pneumo.services.launch import stop_all
@@ -58,13 +58,11 @@ def down(workspace: Path) -> int:
 
 @contextlib.contextmanager
 def _lock(workspace: Path) -> Iterator[IO[str]]:
-    with _lock_file(workspace).open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with alone(_lock_file(workspace), wait=False) as file:
+        if file is None:
             raise PneumoError(
                 f"{workspace}: another launch is under way; wait for it, or end it: make stop"
-            ) from None
+            )
         file.truncate(0)
         yield file
         file.truncate(0)

@@ -113,7 +113,7 @@ def write_settings(source: Path, changes: Mapping[str, Any], target: Path) -> Se
             raw[section] = value
     weights = raw.get("train", {}).get("encoder_weights")
     if weights not in (None, "imagenet", "none"):
-        raw["train"]["encoder_weights"] = str(Path(weights).resolve())  # it is used elsewhere
+        raw["train"]["encoder_weights"] = str(Path(weights).resolve())
     target.parent.mkdir(parents=True, exist_ok=True)
     write_text(target, yaml.safe_dump(raw, sort_keys=False))
     return load_settings(target)

@@ -14,7 +14,7 @@ from pneumo.files import sha256, sha256_of, whole, write_json
 from pneumo.manifest import check_manifest
 from pneumo.prepared import COLUMNS, SPLITS
 from pneumo.shards import Shards, create, shards_beside
-from pneumo.splits import UNUSED, leaked_people, split_images
+from pneumo.splits import UNUSED, counts_by_split, leaked_people, split_images
 
 if TYPE_CHECKING:
     from pneumo.settings import DataSettings
@@ -89,10 +89,7 @@ def _write(
         folder / "profile.json",
         {
             "size_px": data.size_px,
-            "images": index["split"].value_counts().to_dict(),
-            "positive": index[index["target"] == 1]["split"].value_counts().to_dict(),
-            "people": index.groupby("split")["person"].nunique().to_dict(),
-            "leaked_people": leaked_people(index),
+            **counts_by_split(index),
             "test_set": sha256_of([*map(str, _truth_rows(test, boxes))]),
             "sha256": {path.name: sha256(path) for path in sorted(folder.glob("*.[np]*"))},
         },

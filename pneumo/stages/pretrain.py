@@ -18,16 +18,13 @@ from pneumo.lineage import git_commit
 from pneumo.nets.batches import Batches
 from pneumo.nets.checkpoints import Checkpoints, best_row, key_of
 from pneumo.nets.fitting import fit, make_repeatable
-from pneumo.nets.pretraining import (
-    finished_classifier,
-    make_classifying,
-    save_encoder,
-)
+from pneumo.nets.pretraining import finished_classifier, make_classifying, save_encoder
 from pneumo.nets.watch import Watch
 from pneumo.nets.weights import ENDING
 from pneumo.roc import auroc
 from pneumo.safe import cell
 from pneumo.shards import shards_beside
+from pneumo.tracking import training_params
 
 if TYPE_CHECKING:
     from pneumo.settings import AugmentSettings, TrainSettings
@@ -156,8 +153,7 @@ def _pretrain_one(
         steps=len(shown), augmented=any(augment.model_dump().values()),
     )  # fmt: skip
     settings = {
-        **train.model_dump(),
-        **{f"augment_{name}": value for name, value in augment.model_dump().items()},
+        **training_params(train, augment),
         "size_px": size_px,
         "balance": balance,
     }
@@ -166,13 +162,7 @@ def _pretrain_one(
     if _is_made(path, report, key):
         print(f"{encoder}: {path} is up to date")
         return
-    watch = Watch(
-        encoder,
-        train.epochs,
-        lambda number, figures: None,
-        shown,
-        measure="accuracy",
-    )
+    watch = Watch(encoder, train.epochs, lambda number, figures: None, shown, measure="accuracy")
     fit(trainer, shown, judged, train, watch, Checkpoints(kept, key))
     network = finished_classifier(trainer, size_px, train, plain)
     found: dict[str, Any] = {

@@ -4,7 +4,6 @@
 ``score_part`` does one task of it, ``publish_scores`` writes the tables of all.
 """
 
-import fcntl
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pneumo.engines.choose import choose, open_engine
 from pneumo.errors import DataError, PneumoError
-from pneumo.locks import try_lock
+from pneumo.locks import share_lock, try_lock
 from pneumo.safe import printable
 from pneumo.scoring.inputs import list_inputs
 from pneumo.scoring.model import Model, open_model
@@ -163,7 +162,7 @@ def _writing(out: Path, *, clean: bool = False) -> Iterator[None]:
     try:
         (out / ".scoring").mkdir(parents=True, exist_ok=True)
         with (out / ".scoring" / "shared").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_SH)
+            share_lock(file)
             yield
             if clean and try_lock(file):
                 shutil.rmtree(_unpacked(out), ignore_errors=True)
@@ -199,5 +198,5 @@ def _alone_with(out: Path, plan: Plan, again: Scorer | None) -> Iterator[None]:
                     f"{printable(out)}: another run scores {what} into it; wait for its "
                     "end, or name another folder"
                 )
-        fcntl.flock(file, fcntl.LOCK_SH)
+        share_lock(file)
         yield

@@ -11,11 +11,6 @@ from pneumo.splits import leaked_people
 from pneumo.stages.prepare import prepare
 
 
-@pytest.fixture
-def data(prepared_folder):
-    return load_prepared(prepared_folder)
-
-
 def test_no_person_is_in_two_splits_and_the_counts_are_as_set(data):
     assert leaked_people(data.index) == data.profile["leaked_people"] == 0
     assert data.index["split"].value_counts().to_dict() == {
