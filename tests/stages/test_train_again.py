@@ -75,7 +75,9 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(undisturbed, prepared,
 @pytest.mark.slow
 def test_a_training_whose_dvc_was_killed_ends_when_another_begins(prepared, tmp_path):
     long = MORE.model_copy(update={"epochs": 5_000, "patience": 5_000})
-    line = shlex.join(_command(long, prepared, tmp_path))
+    python, _, script, *words = _command(long, prepared, tmp_path)
+    (tmp_path / "train.py").write_text(script)
+    line = shlex.join([python, "train.py", *words])
     stages = {"train": {"cmd": line, "outs": ["unet_vgg19"]}}
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
     dvc = Path(sys.executable).with_name("dvc")
