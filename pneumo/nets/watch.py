@@ -146,4 +146,5 @@ class Watch(keras.callbacks.Callback):
         )
 
     def _learning_rate(self) -> float:
-        return float(f"{float(self.model.optimizer.learning_rate):.6g}")
+        rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
+        return float(f"{float(rate):.6g}")
