@@ -249,7 +249,8 @@ def _gigaflop(package: Path) -> float:
     from pneumo.engines.openvino import graph, openvino
 
     model = openvino.Core().read_model(graph(Package(package)))
-    return sum(map(_operations, _convolutions(model))) / model.inputs[0].shape[0] / 1e9
+    model.reshape([1, SIZE_PX, SIZE_PX])
+    return sum(map(_operations, _convolutions(model))) / 1e9
 
 
 def _convolutions(model: Any) -> Iterator[Any]:

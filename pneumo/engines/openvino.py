@@ -29,7 +29,7 @@ PRECISIONS = MappingProxyType(
 where it is faster."""
 
 
-MOST_FLOAT32 = 4
+MOST_FLOAT32 = 2
 """Pictures of a batch in float32: more are no faster on a CPU, and the first result waits for
 its batch."""
 
