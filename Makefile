@@ -42,7 +42,7 @@ bench-evaluate: $(READY)  ## Time of all figures with intervals, 3,000 test imag
 
 .PHONY: bench-train
 bench-train: $(READY)  ## Time of steps and epochs, and the wait for data, per network and backend
-	@python bench/training.py --steps 100 --mlflow
+	@python bench/training.py --steps 25 --mlflow
 
 .PHONY: mutate
 mutate: $(READY)  ## Read 10,000 damaged radiographs
