@@ -3,9 +3,9 @@
 Every task is one shell line in the workspace: mostly a stage of `dvc.yaml`, which does nothing
 when its inputs are unchanged, so a second run takes seconds. The parameter `recipe` installs one
 of the files in `recipes/` as `params.yaml`; `params.yaml` keeps what is there. The networks train
-in the pool `gpu`, one slot per GPU. Own data in place of the demo's: set `data.root`. With
-`promotion.approval: required` the run waits on the page "Required Actions" for a person, who says
-yes or no and why; both are recorded as tags of the version.
+in the pool `gpu`, one slot per training at a time. Own data in place of the demo's: set
+`data.root`. With `promotion.approval: required` the run waits on the page "Required Actions" for a
+person, who says yes or no and why; both are recorded as tags of the version.
 """
 
 import json

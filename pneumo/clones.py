@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from pneumo.errors import PneumoError
+from pneumo.errors import PneumoError, TransientError
 from pneumo.files import whole, write_text
 from pneumo.locks import newest_holds
 
@@ -168,5 +168,5 @@ def _has(place: Path, commit: str) -> bool:
 def _git(folder: Path, *words: str | Path) -> str:
     done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True)
     if done.returncode:
-        raise PneumoError(f"{folder}: git {words[0]} failed: {done.stderr.strip()}")
+        raise TransientError(f"{folder}: git {words[0]} failed: {done.stderr.strip()}")
     return done.stdout.strip()

@@ -23,8 +23,8 @@ def leased_gpus(count: int, seconds: float = 1.0) -> Iterator[list[str]]:
     """Hold ``count`` free GPUs for the block, and let ``CUDA_VISIBLE_DEVICES`` name them alone.
 
     Waits, looking every ``seconds``, until as many are free at once: it holds none before, so that
-    two that wait never hold what the other needs, and one after the other gets its turn, so that
-    those who need one never keep those who need several waiting for ever. The GPUs are those that
+    two that wait never hold what the other needs. One at a time looks for the same set of GPUs,
+    so that those who need one do not pass one that needs several. The GPUs are those that
     the variable names already, else those that ``nvidia-smi`` lists; without any nothing changes
     and an empty list is given. Enter it before a library looks for GPUs. A lease ends with its
     process, however that ends. Raises PneumoError when there are fewer than ``count``.

@@ -35,7 +35,11 @@ class RegistryError(PneumoError):
     """The model registry has no such version, or what it holds fails its checks."""
 
 
-class ServiceError(PneumoError):
-    """A server does not start, does not answer, or a run on it failed."""
+class TransientError(PneumoError):
+    """Something is away or busy, and another try may find it better; Airflow does try again."""
 
     exit_code = 1
+
+
+class ServiceError(TransientError):
+    """A server does not start, does not answer, or a run on it failed."""

@@ -14,9 +14,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from pneumo.errors import PneumoError
+from pneumo.errors import PneumoError, TransientError
 
 PATIENCE_SECONDS = 10.0
+
+_HELD: set[Path] = set()
+"""The locks that this process holds as the newest."""
+
+
+def resume_folder(out: Path) -> Path:
+    """The hidden folder beside ``out`` for what its work goes on from after a kill, and its lock.
+
+    Beside and not inside, since DVC deletes a stage's output before it runs the stage.
+    """
+    return out.parent / f".{out.name}.resume"
 
 
 @contextmanager
@@ -25,16 +36,23 @@ def newest_holds(path: Path) -> Iterator[None]:
 
     Whoever starts the same work again has lost the first process (its supervisor died without it),
     and what that one had finished is kept. ``path`` may be removed while it is held. Raises
-    PneumoError when the holder does not end; one in another container or on another machine, which
-    shares the folder, is only waited for.
+    TransientError when the holder does not end; one in another container or on another machine,
+    which shares the folder, is only waited for. Inside such a block the same lock is held already.
     """
+    if path.resolve() in _HELD:
+        yield
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     with _taken(path) as file:
         file.seek(0)
         file.truncate()
         file.write(f"{os.getpid()} {socket.gethostname()}")
         file.flush()
-        yield
+        _HELD.add(path.resolve())
+        try:
+            yield
+        finally:
+            _HELD.discard(path.resolve())
 
 
 @contextmanager
@@ -72,7 +90,7 @@ def _taken(path: Path) -> Iterator[IO[str]]:
             waited = time.monotonic() - started
             _end(path, file, signal.SIGTERM if waited < PATIENCE_SECONDS else signal.SIGKILL)
             if waited > 2 * PATIENCE_SECONDS:
-                raise PneumoError(f"{path}: another process holds it and does not end; end it")
+                raise TransientError(f"{path}: another process holds it and does not end; end it")
         time.sleep(0.2)
 
 

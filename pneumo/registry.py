@@ -163,7 +163,7 @@ def fetch_ensemble(server: "MlflowClient", version: "ModelVersion", folder: Path
     try:
         local = mlflow.artifacts.download_artifacts(artifact_uri=source, dst_path=str(folder))
     except OSError as error:
-        raise RegistryError(f"{where}: cannot be downloaded: {error}") from None
+        raise ServiceError(f"{where}: cannot be downloaded: {error}") from None
     package = Package(Path(local) / "artifacts" / "ensemble", where, version.tags.get(SUM, "?"))
     package.check()
     return package
@@ -186,7 +186,7 @@ def fetch_graph(server: "MlflowClient", version: "ModelVersion", digest: str, fo
             if digest_of_int8(local) != digest:
                 raise RegistryError(f"{where} is not the one that was registered")
         except (OSError, MlflowException) as error:
-            raise RegistryError(f"{where} cannot be downloaded: {error}") from None
+            raise ServiceError(f"{where} cannot be downloaded: {error}") from None
         for name in INT8:
             (local / name).rename(folder / name)
 

@@ -164,7 +164,9 @@ class ScoreSettings(Section):
     precision: Literal["float32", "bfloat16", "int8"] = Field(
         description="bfloat16 or int8 is used where it agreed with float32 at the promotion"
     )
-    batch_size: int = Field(ge=1, le=256, description="Pictures that are computed at once")
+    batch_size: int = Field(
+        ge=1, le=256, description="Pictures computed at once; OpenVINO in float32: 2 at most"
+    )
     flip: bool = Field(description="Average each map with that of the mirrored picture")
     overlays: Literal["none", "positive", "all"] = Field(
         description="Radiographs drawn with boxes and heat map"

@@ -20,9 +20,9 @@ import numpy as np
 import pneumo.dicom
 import pneumo.frame
 import pneumo.squares
-from pneumo.errors import DataError
+from pneumo.errors import TransientError
 from pneumo.files import sha256, sha256_of, whole
-from pneumo.locks import alone
+from pneumo.locks import alone, resume_folder
 from pneumo.progress import track
 from pneumo.squares import Square, read_squares
 
@@ -88,13 +88,12 @@ def create(path: Path, shape: tuple[int, int, int]) -> None:
 def shards_beside(out: Path, paths: Sequence[Path], size_px: int) -> Iterator[Shards]:
     """Shards in a hidden folder beside ``out``, which goes when the block has succeeded.
 
-    Beside and not inside, since DVC deletes a stage's output before it runs the stage. DataError
-    when another process makes the same output.
+    TransientError when another process makes the same output.
     """
-    folder = out.parent / f".{out.name}.resume"
+    folder = resume_folder(out)
     with alone(folder / "lock", wait=False) as lock:
         if lock is None:
-            raise DataError(f"{out}: another process is writing it; wait for its end")
+            raise TransientError(f"{out}: another process is writing it; wait for its end")
         for torn in out.parent.glob(f".{out.name}.*.part"):  # of a run that was killed
             shutil.rmtree(torn)
         yield Shards(folder, paths, size_px)

@@ -1,4 +1,8 @@
-"""Which failures of a task Airflow tries again; imported by DAG files alone."""
+"""Which failures of a task Airflow tries again; imported by DAG files alone.
+
+DVC ends with a code of its own, whatever that of a stage was: `pneumo task` passes the stage's on,
+`dvc repro` in one workspace does not.
+"""
 
 from airflow.sdk import Context, RetryDecision, RetryPolicy
 

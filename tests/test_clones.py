@@ -150,6 +150,17 @@ def test_a_stage_that_was_told_wrong_ends_the_task_as_a_mistake(site):
     assert said.splitlines()[-1] == "dvc repro: the stage cannot be done; its message is above"
 
 
+def test_an_origin_that_is_away_is_an_accident(site):
+    one = site.worker("one")
+    site.task(one, "start")
+    site.task(one, "stage first")
+    (site.folder / "site").rename(site.folder / "away")
+    said = site.task(one, "finish", code=1)
+    assert "git push failed" in said
+    (site.folder / "away").rename(site.folder / "site")
+    site.task(one, "finish")
+
+
 def test_a_retry_ends_what_a_killed_task_has_left_running(site):
     one = site.worker("one")
     site.task(one, "start")

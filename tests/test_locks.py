@@ -100,3 +100,14 @@ def test_who_waits_goes_on_when_the_other_process_has_ended(tmp_path):
         threading.Timer(0.5, end).start()
         with alone(path):
             assert ended == [before.pid]
+
+
+def test_inside_a_block_of_this_process_the_same_lock_is_held_already(tmp_path):
+    path = tmp_path / "lock"
+    with newest_holds(path):
+        with newest_holds(path):
+            assert path.read_text() == ME
+        with alone(path, wait=False) as file:
+            assert file is None
+    with alone(path, wait=False) as file:
+        assert file is not None

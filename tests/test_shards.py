@@ -10,7 +10,7 @@ import pytest
 
 from pneumo import shards
 from pneumo.dataset import IMAGES
-from pneumo.errors import DataError
+from pneumo.errors import TransientError
 from pneumo.files import sha256
 from pneumo.shards import Shards
 from pneumo.squares import read_squares
@@ -125,5 +125,5 @@ def test_two_runs_do_not_write_the_same_output(data_settings, tmp_path):
     (tmp_path / ".out.resume").mkdir()
     with (tmp_path / ".out.resume/lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(DataError, match="another process is writing it"):
+        with pytest.raises(TransientError, match="another process is writing it"):
             prepare(tmp_path / "out", data=data_settings)

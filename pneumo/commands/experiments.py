@@ -75,6 +75,7 @@ def pretrain(
             "warmup_epochs": min(1.0, epochs / 4),
             "average": 0.0,
             "batch_norm_momentum": 0.9,
+            "devices": 1,
             "seed": seed,
         }
     )

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from pneumo.devices import leased_gpus
+from pneumo.locks import newest_holds, resume_folder
 from pneumo.settings import load_settings
 
 
@@ -55,7 +56,8 @@ def train(model: str, prepared: Path, out: Path) -> None:
     if model not in settings.models:
         raise typer.BadParameter(f"{model!r} is not one of {', '.join(settings.models)}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with leased_gpus(settings.train.devices):
+    # The lock first: who holds it may hold the GPU, too, and is ended.
+    with newest_holds(resume_folder(out) / "lock"), leased_gpus(settings.train.devices):
         from pneumo.stages.train import train as stage  # after the lease: it loads Keras
 
         _run(stage, model, prepared, out)

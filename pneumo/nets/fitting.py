@@ -10,7 +10,7 @@ from pneumo.nets.batches import Batches
 from pneumo.nets.build import build, flip_averaged
 from pneumo.nets.checkpoints import Checkpoints, KeepGoing
 from pneumo.nets.losses import segmentation_loss
-from pneumo.nets.spread import synchronise
+from pneumo.nets.spread import handed_over, synchronise
 from pneumo.nets.trainer import Trainer
 from pneumo.nets.watch import Watch
 
@@ -150,7 +150,7 @@ def fit(
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            raise PneumoError(_too_large(trainer, shown, train.batch_size)) from None
+            raise PneumoError(_too_large(trainer, shown, train.batch_size, train.devices)) from None
     checkpoints.load_best(trainer, watch.history)
 
 
@@ -162,18 +162,19 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def _too_large(trainer: keras.Model, shown: Batches, size: int) -> str:
+def _too_large(trainer: keras.Model, shown: Batches, size: int, devices: int) -> str:
     """What to set, after trying halves of a batch."""
-    whole, fits = shown[0][0], size // 2
+    whole, fits = shown[0][0], size // 2 // devices * devices
     while fits:
+        images = handed_over(fits, devices)
         try:
-            trainer.train_on_batch({name: values[:fits] for name, values in whole.items()})
+            trainer.train_on_batch({name: values[:images] for name, values in whole.items()})
             break
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            fits //= 2
-    advice = f"{fits} fits" if fits else "not even 1 fits; lower data.size_px"
+            fits = fits // 2 // devices * devices
+    advice = f"{fits} fits" if fits else f"not even {devices} fits; lower data.size_px"
     return f"{trainer.network.name}: out of memory at train.batch_size {size}; {advice}"
 
 

@@ -75,6 +75,14 @@ def even_rows(rows: np.ndarray, devices: int) -> np.ndarray:
     return rows[: len(rows) // devices * devices]
 
 
+def handed_over(count: int, devices: int) -> int:
+    """Images to give ``train_on_batch`` so that ``devices`` compute ``count``.
+
+    Under TensorFlow it gives every device all of them.
+    """
+    return count // devices if keras.backend.backend() == "tensorflow" else count
+
+
 def parts() -> int:
     """How many devices see a part of the batch each, where this is called; 1: it is whole."""
     if keras.backend.backend() != "tensorflow":

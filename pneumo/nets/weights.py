@@ -4,7 +4,7 @@ from pathlib import Path
 
 import keras
 
-from pneumo.errors import PneumoError
+from pneumo.errors import PneumoError, TransientError
 from pneumo.files import sha256
 
 PUBLISHED = {"resnet152": "ResNet152", "densenet121": "DenseNet121", "vgg19": "VGG19"}
@@ -47,7 +47,7 @@ def _copy_imagenet(encoder: keras.Model) -> None:
         published = builder(weights="imagenet", include_top=False, input_shape=(None, None, 3))
     except Exception as error:  # the downloader raises bare Exception
         reason = str(error).splitlines()[0]
-        raise PneumoError(
+        raise TransientError(
             f"{encoder.name}: ImageNet weights cannot be downloaded ({reason}); {INSTEAD}"
         ) from None
     copy_by_name(published, encoder)

@@ -41,7 +41,7 @@ class Gallery:
             .get_template("gallery.html")
             .render(
                 summary=summary,
-                rows=_script([_card(row) for row in self._rows]),
+                rows=f"[{', '.join(_script(_card(row)) for row in self._rows)}]",
                 shown=len(self._rows),
                 views=sorted(self._views),
             )

@@ -1,4 +1,4 @@
-"""``predictions``, ``rejected.csv`` and ``submission.csv``, some thousand rows at a time."""
+"""``predictions``, ``rejected.csv`` and ``submission.csv``, a thousand rows at a time."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from pneumo.files import whole
 from pneumo.rsna import format_submission
 from pneumo.scoring.tables import COLUMNS
 
-AT_ONCE = 8192
+AT_ONCE = 1024
 WHOLE = ("rows", "columns", "model_version")
 REAL = ("spacing_mm", "probability", "seconds")
 SCHEMA = pa.schema(

@@ -12,7 +12,7 @@ from PIL.Image import Image
 
 from pneumo.files import sha256, whole
 from pneumo.live import network_run
-from pneumo.locks import newest_holds
+from pneumo.locks import newest_holds, resume_folder
 from pneumo.nets.archive import save_network
 from pneumo.nets.batches import Batches
 from pneumo.nets.build import MODELS
@@ -55,7 +55,7 @@ def train(
         trainer = make_trainer(model, data.size_px, train, steps=len(shown), augmented=augmented)
     settings = training_params(train, augment)
     settings |= weights_sum(MODELS[model].encoder, train.encoder_weights)
-    kept = out.parent / f".{out.name}.resume"
+    kept = resume_folder(out)
     with (
         newest_holds(kept / "lock"),
         network_run(model, data.profile, settings, kept / "run") as run,

@@ -184,12 +184,14 @@ def test_passwords_are_in_private_files_and_nowhere_else(site, disturbed):
 
 def test_a_mistake_is_not_tried_again(site, disturbed):
     site.change({"data": {"test_images": 1000}})
-    run = site.trigger("pneumonia_train")
-    await_true(lambda: run.state() == "failed", "the run does not fail")
+    try:
+        run = site.trigger("pneumonia_train")
+        await_true(lambda: run.state() == "failed", "the run does not fail")
+    finally:
+        site.change({"data": {"test_images": TINY["data"]["test_images"]}})
     (prepare,) = [task for task in run.tasks() if task["task_id"] == "prepare"]
     assert (prepare["state"], prepare["try_number"]) == ("failed", 1)
     assert "1000" in run.log("prepare")
-    site.change({"data": {"test_images": TINY["data"]["test_images"]}})
 
 
 @pytest.mark.skipif(not TABLE, reason="make cluster-test tries all faults")

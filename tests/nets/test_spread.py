@@ -9,7 +9,7 @@ import pytest
 
 from pneumo.errors import PneumoError
 from pneumo.nets.fitting import make_trainer
-from pneumo.nets.spread import even_rows, even_size, scope_over
+from pneumo.nets.spread import even_rows, even_size, handed_over, scope_over
 from tests.stages.conftest import prepared  # noqa: F401
 from tests.stages.test_train import AUGMENT, SETTINGS
 
@@ -98,6 +98,11 @@ def test_validation_images_that_cannot_be_shared_are_left_out():
     rows = np.arange(9)
     assert list(even_rows(rows, 1)) == list(range(9))
     assert list(even_rows(rows, 4)) == list(range(8))
+
+
+def test_a_trial_batch_gives_each_device_its_share():
+    assert handed_over(8, 1) == 8
+    assert handed_over(8, 2) == (4 if keras.backend.backend() == "tensorflow" else 8)
 
 
 def test_fewer_images_than_devices_are_refused():

@@ -24,6 +24,7 @@ from tests.servers import Server, until
 from tests.stages.test_train import AUGMENT, ELSEWHERE, FILES, SETTINGS, sections
 
 MORE = SETTINGS.model_copy(update={"epochs": 6, "patience": 6})
+ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("PNEUMO_KILLS", "3"))
 
 
@@ -74,10 +75,13 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(undisturbed, prepared,
 
 @pytest.mark.slow
 def test_a_training_whose_dvc_was_killed_ends_when_another_begins(prepared, tmp_path):
+    settings = yaml.safe_load((ROOT / "recipes/demo.yaml").read_text())
     long = MORE.model_copy(update={"epochs": 5_000, "patience": 5_000})
-    python, _, script, *words = _command(long, prepared, tmp_path)
-    (tmp_path / "train.py").write_text(script)
-    line = shlex.join([python, "train.py", *words])
+    settings |= {"models": ["unet_vgg19"], "train": long.model_dump()}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings))
+    pneumo = Path(sys.executable).with_name("pneumo")
+    line = shlex.join(map(str, [pneumo, "train", "unet_vgg19", prepared, "unet_vgg19"]))
+    only = os.environ | {"CUDA_VISIBLE_DEVICES": "0", "TMPDIR": str(tmp_path)}  # one GPU to lease
     stages = {"train": {"cmd": line, "outs": ["unet_vgg19"]}}
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
     dvc = Path(sys.executable).with_name("dvc")
@@ -91,7 +95,12 @@ def test_a_training_whose_dvc_was_killed_ends_when_another_begins(prepared, tmp_
         with (tmp_path / "log").open("a") as log:
             begun.append(
                 subprocess.Popen(
-                    [dvc, "repro"], cwd=tmp_path, stdout=log, stderr=log, start_new_session=True
+                    [dvc, "repro"],
+                    cwd=tmp_path,
+                    env=only,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
                 )
             )
         return begun[-1]
