@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -13,6 +14,8 @@ from tests.containers.files import KUBERNETES, OVERLAY, ROOT, stages
 
 TEMPLATES = ("pod-template.yaml", "pod-template-gpu.yaml")
 
+VARIABLE = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
+
 CONSTRUCT = """
 import json, sys
 from airflow.providers.cncf.kubernetes.kube_config import KubeConfig
@@ -20,7 +23,8 @@ from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
 
 pod = PodGenerator.construct_pod(
     namespace="pneumo", scheduler_job_id="1", pod_id="score", dag_id="pneumonia_score",
-    task_id="score", map_index=3, try_number=1, date=None, run_id="manual", args=["work"],
+    task_id="score", map_index=int(sys.argv[2]), try_number=1, date=None, run_id="manual",
+    args=["work"],
     kube_image=KubeConfig().kube_image,
     pod_override_object=PodGenerator.from_obj({"pod_template_file": sys.argv[1]}),
     base_worker_pod=PodGenerator.deserialize_model_file(sys.argv[1]),
@@ -31,6 +35,30 @@ print("RESULT", json.dumps(PodGenerator.serialize_pod(pod)))
 
 def _pod(name: str) -> dict:
     return yaml.safe_load((KUBERNETES / name).read_text())["spec"]
+
+
+def _environment(container: dict, annotations: dict[str, str]) -> dict[str, str]:
+    """Variables as kubelet sets them, in order: a value may name those before it.
+
+    An annotation that is missing is an empty variable.
+    """
+    known: dict[str, str] = {}
+    for entry in container["env"]:
+        if "valueFrom" in entry:
+            path = entry["valueFrom"]["fieldRef"]["fieldPath"].split("'")
+            value = annotations.get(path[1], "")
+        else:
+            value = VARIABLE.sub(lambda found: known.get(found[1], found[0]), entry["value"])
+        known[entry["name"]] = value
+    return known
+
+
+def _sub_path(expression: str, known: dict[str, str]) -> str:
+    """What kubelet makes of a ``subPathExpr``. ValueError for a missing or empty variable."""
+    for name in VARIABLE.findall(expression):
+        if not known.get(name):
+            raise ValueError(f"missing value for {name}")
+    return VARIABLE.sub(lambda found: known[found[1]], expression)
 
 
 @pytest.fixture(scope="module")
@@ -80,15 +108,32 @@ def test_what_a_retry_goes_on_from_is_on_a_volume_with_a_folder_per_task(templat
     for path in ("/srv/pneumo", "/srv/shared"):
         claim = volumes[mounts[path]["name"]]["persistentVolumeClaim"]["claimName"]
         assert modes[claim] == ["ReadWriteMany"]
-    folder = mounts["/srv/pneumo"]["subPathExpr"]
-    fields = {
-        entry["name"]: entry["valueFrom"]["fieldRef"]["fieldPath"]
-        for entry in container["env"]
-        if "valueFrom" in entry
-    }
-    for name, path in fields.items():
-        folder = folder.replace(f"$({name})", path.split("'")[1])
-    assert folder == "dag_id/task_id-map_index"
+
+
+@pytest.mark.parametrize(
+    ("part", "folder"),
+    [({"map_index": "3"}, "pneumonia_score/score-3"), ({}, "pneumonia_score/score-")],
+)  # the executor leaves out map_index of a task that has no parts
+def test_every_task_has_a_folder_of_its_own(template, part, folder):
+    (container,) = template["containers"]
+    annotations = {"dag_id": "pneumonia_score", "task_id": "score", **part}
+    (mount,) = [m for m in container["volumeMounts"] if "subPathExpr" in m]
+    assert mount["mountPath"] == "/srv/pneumo"
+    assert _sub_path(mount["subPathExpr"], _environment(container, annotations)) == folder
+
+
+def test_a_folder_named_by_an_empty_variable_is_refused():
+    for environment in ({}, {"PART": ""}):
+        with pytest.raises(ValueError, match="missing value for PART"):
+            _sub_path("task-$(PART)", environment)
+
+
+def test_what_is_made_once_outlives_the_pod(template):
+    (container,) = template["containers"]
+    cache = _environment(container, {})["XDG_CACHE_HOME"]
+    (mount,) = [m for m in container["volumeMounts"] if cache.startswith(f"{m['mountPath']}/")]
+    (volume,) = [v for v in template["volumes"] if v["name"] == mount["name"]]
+    assert volume["persistentVolumeClaim"] == {"claimName": "pneumo-shared"}
 
 
 def test_trainings_differ_from_other_tasks_in_image_size_and_gpu_alone(values):
@@ -122,14 +167,17 @@ def test_scheduler_and_dags_name_the_templates_that_are_mounted(overlay):
     assert overlay["executor"] == "KubernetesExecutor"
 
 
+@pytest.mark.parametrize(("part", "folder"), [(3, "score-3"), (-1, "score-")])
 @pytest.mark.parametrize("name", TEMPLATES)
-def test_the_executor_keeps_image_and_volumes_and_says_which_task_it_is(name, overlay, tmp_path):
+def test_the_executor_keeps_image_and_volumes_and_says_which_task_it_is(
+    name, part, folder, overlay, tmp_path
+):
     if find_spec("kubernetes") is None:
         pytest.skip("the extra `kubernetes` is not installed")
     told = overlay["config"]["kubernetes_executor"]
     environment = {f"AIRFLOW__KUBERNETES_EXECUTOR__{key.upper()}": told[key] for key in told}
     done = subprocess.run(
-        [sys.executable, "-c", CONSTRUCT, KUBERNETES / name], cwd=ROOT,
+        [sys.executable, "-c", CONSTRUCT, KUBERNETES / name, str(part)], cwd=ROOT,
         env={**os.environ, "AIRFLOW_HOME": str(tmp_path), **environment},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
@@ -138,5 +186,5 @@ def test_the_executor_keeps_image_and_volumes_and_says_which_task_it_is(name, ov
     assert container["image"] == given["image"]
     assert container["volumeMounts"] == given["volumeMounts"]
     assert container["resources"] == given["resources"]
-    said = pod["metadata"]["annotations"]
-    assert (said["dag_id"], said["task_id"], said["map_index"]) == ("pneumonia_score", "score", "3")
+    known = _environment(container, pod["metadata"]["annotations"])
+    assert _sub_path("$(PLACE)", known) == f"pneumonia_score/{folder}"
