@@ -191,7 +191,7 @@ def test_a_mistake_is_not_tried_again(site, disturbed):
         site.change({"data": {"test_images": TINY["data"]["test_images"]}})
     (prepare,) = [task for task in run.tasks() if task["task_id"] == "prepare"]
     assert (prepare["state"], prepare["try_number"]) == ("failed", 1)
-    assert "1000" in run.log("prepare")
+    assert "the splits need 1010" in run.log("prepare")
 
 
 @pytest.mark.skipif(not TABLE, reason="make cluster-test tries all faults")
