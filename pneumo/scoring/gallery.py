@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pneumo.files import write_text
-from pneumo.pages import environment
+from pneumo.pages import render
 
 MOST_CARDS = 20_000
 """A page of 6 MB; browsers fail at a million cards."""
@@ -36,15 +36,12 @@ class Gallery:
     def write(self, out: Path, summary: Mapping[str, Any]) -> None:
         """Write the page; its pictures lie in ``overlays/``, it loads nothing from elsewhere."""
         self._cut()
-        text = (
-            environment()
-            .get_template("gallery.html")
-            .render(
-                summary=summary,
-                rows=f"[{', '.join(_script(_card(row)) for row in self._rows)}]",
-                shown=len(self._rows),
-                views=sorted(self._views),
-            )
+        text = render(
+            "gallery.html",
+            summary=summary,
+            rows=f"[{', '.join(_script(_card(row)) for row in self._rows)}]",
+            shown=len(self._rows),
+            views=sorted(self._views),
         )
         write_text(out / "index.html", text)
 
