@@ -98,6 +98,15 @@ def site(tmp_path) -> Site:
     return Site(tmp_path)
 
 
+@pytest.fixture
+def one(site) -> Path:
+    """A worker that has begun a run and done its first stage."""
+    worker = site.worker("one")
+    site.task(worker, "start")
+    site.task(worker, "stage first")
+    return worker
+
+
 def test_tasks_on_two_workers_make_what_a_third_clone_pulls_with_nothing_left_to_do(site):
     one, other = site.worker("one"), site.worker("other")
     site.task(one, "start")
@@ -127,10 +136,7 @@ def test_what_was_made_before_comes_from_the_run_cache_on_any_worker(site):
     assert "is cached - skipping run" in again
 
 
-def test_a_retry_takes_up_what_its_former_try_kept_beside_its_output(site):
-    one = site.worker("one")
-    site.task(one, "start")
-    site.task(one, "stage first")
+def test_a_retry_takes_up_what_its_former_try_kept_beside_its_output(site, one):
     (site.folder / "log.broken").touch()
     said = site.task(one, "stage second@a", code=1)
     assert "dvc repro failed" in said
@@ -141,19 +147,13 @@ def test_a_retry_takes_up_what_its_former_try_kept_beside_its_output(site):
     assert site.said() == ["first", "a", "1", "a", "2"]
 
 
-def test_a_stage_that_was_told_wrong_ends_the_task_as_a_mistake(site):
-    one = site.worker("one")
-    site.task(one, "start")
-    site.task(one, "stage first")
+def test_a_stage_that_was_told_wrong_ends_the_task_as_a_mistake(site, one):
     (site.folder / "log.wrong").touch()
     said = site.task(one, "stage second@a", code=2)
     assert said.splitlines()[-1] == "dvc repro: the stage cannot be done; its message is above"
 
 
-def test_an_origin_that_is_away_is_an_accident(site):
-    one = site.worker("one")
-    site.task(one, "start")
-    site.task(one, "stage first")
+def test_an_origin_that_is_away_is_an_accident(site, one):
     (site.folder / "site").rename(site.folder / "away")
     said = site.task(one, "finish", code=1)
     assert "git push failed" in said
@@ -161,10 +161,7 @@ def test_an_origin_that_is_away_is_an_accident(site):
     site.task(one, "finish")
 
 
-def test_a_retry_ends_what_a_killed_task_has_left_running(site):
-    one = site.worker("one")
-    site.task(one, "start")
-    site.task(one, "stage first")
+def test_a_retry_ends_what_a_killed_task_has_left_running(site, one):
     (site.folder / "log.slow").touch()
     first = site.start(one, "stage second@a")
     deadline = time.monotonic() + 60
