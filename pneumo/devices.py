@@ -1,6 +1,7 @@
 """Which GPUs a training gets: a lease on some that no other training of this machine holds."""
 
 import hashlib
+import itertools
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pneumo.errors import PneumoError
 from pneumo.locks import try_lock
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+SHARES = "PNEUMO_GPU_SHARES"
 AS_NEEDED = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 """Lets TensorFlow, and JAX, take a GPU's memory as they need it, unless the caller decided."""
 
@@ -27,7 +29,9 @@ def leased_gpus(count: int, seconds: float = 1.0) -> Iterator[list[str]]:
     so that those who need one do not pass one that needs several. The GPUs are those that
     the variable names already, else those that ``nvidia-smi`` lists; without any nothing changes
     and an empty list is given. Enter it before a library looks for GPUs. A lease ends with its
-    process, however that ends. Raises PneumoError when there are fewer than ``count``.
+    process, however that ends. Where ``PNEUMO_GPU_SHARES`` is more than 1, as many trainings share
+    a GPU, each with what memory it needs. Raises PneumoError when there are fewer than ``count``,
+    or that variable is no number.
     """
     gpus = list_gpus()
     if not gpus:
@@ -51,6 +55,14 @@ def leased_gpus(count: int, seconds: float = 1.0) -> Iterator[list[str]]:
 
 def _are(count: int) -> str:
     return "is 1 GPU" if count == 1 else f"are {count} GPUs"
+
+
+def shares() -> int:
+    """How many trainings a GPU takes; PneumoError when the variable is no such number."""
+    said = os.environ.get(SHARES, "1")
+    if not (said.isascii() and said.isdigit() and int(said)):
+        raise PneumoError(f"{SHARES} is {said!r}; set how many trainings share a GPU, 1 or more")
+    return int(said)
 
 
 def list_gpus() -> list[str]:
@@ -86,13 +98,17 @@ def _all(gpus: list[str], count: int, stack: ExitStack) -> list[str]:
     """Lock ``count`` of ``gpus`` for ``stack``, or none."""
     with ExitStack() as attempt:
         held: list[str] = []
-        for gpu in gpus:
-            if len(held) < count and _lock(gpu, attempt):
+        for share, gpu in itertools.product(range(shares()), gpus):
+            if len(held) < count and gpu not in held and _lock(_share_name(gpu, share), attempt):
                 held.append(gpu)
         if len(held) < count:
             return []
         stack.enter_context(attempt.pop_all())
     return held
+
+
+def _share_name(gpu: str, share: int) -> str:
+    return f"{gpu}-share{share}" if share else gpu
 
 
 def _lock(name: str, stack: ExitStack) -> bool:

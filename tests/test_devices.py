@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pneumo.devices import AS_NEEDED, VISIBLE, leased_gpus, list_gpus
+from pneumo.devices import AS_NEEDED, SHARES, VISIBLE, leased_gpus, list_gpus
 from pneumo.errors import PneumoError
 
 HOLD = """
@@ -23,6 +23,7 @@ with leased_gpus(int(sys.argv[1]), 0.05) as gpus:
 def _own_leases(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.delenv(SHARES, raising=False)
 
 
 def _training(gpus, count=1):
@@ -77,6 +78,27 @@ def test_one_that_needs_all_is_not_passed_by_those_that_need_one():
     big.communicate("\n")
     assert small.stdout.readline() == "0 0\n"
     small.communicate("\n")
+
+
+def test_where_a_gpu_has_two_shares_two_trainings_use_it_and_others_are_filled_first(monkeypatch):
+    monkeypatch.setenv(SHARES, "2")
+    trainings = [_training("0,1") for _ in range(4)]
+    first = [training.stdout.readline() for training in trainings]
+    assert sorted(first) == ["0 0\n", "0 0\n", "1 1\n", "1 1\n"]
+    both = _training("0,1", 2)
+    assert both.stderr.readline() == "waiting for 2 free GPUs of 0, 1\n"
+    for training in trainings:
+        training.communicate("\n")
+    assert both.stdout.readline() == "0,1 0,1\n"
+    both.communicate("\n")
+
+
+@pytest.mark.parametrize("said", ["0", "two", "-1", ""])
+def test_a_number_of_shares_that_is_none_is_refused(monkeypatch, said):
+    monkeypatch.setenv(VISIBLE, "0")
+    monkeypatch.setenv(SHARES, said)
+    with pytest.raises(PneumoError, match=r"PNEUMO_GPU_SHARES is .*; set how many trainings share"):
+        leased_gpus(1).__enter__()
 
 
 def test_more_than_there_are_is_refused(monkeypatch):

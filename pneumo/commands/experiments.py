@@ -107,6 +107,9 @@ def crossval(
     ] = [],  # noqa: B006
     folds: Annotated[int, typer.Option(min=3, max=20, help="Folds, by person.")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="Seed of folds and intervals.")] = 1,
+    jobs: Annotated[
+        int, typer.Option(min=1, max=64, help="Trainings at a time, as many as there are GPUs.")
+    ] = 1,
     radiographs: Annotated[
         bool, typer.Option(help="Whether the page shows them, or boxes and maps alone.")
     ] = True,
@@ -130,7 +133,7 @@ def crossval(
     settings = {key: yaml.safe_load(value) for key, value in changes.items()}
     root = settings.get("data.root") or load_settings().data.root
     settings["data.root"] = str(Path(root).resolve())
-    stage(out, files, settings, folds, seed, radiographs=radiographs)
+    stage(out, files, settings, folds, seed, jobs=jobs, radiographs=radiographs)
     print((out / "crossval.md").read_text())
     print(f"{out / 'crossval.html'}: the same, with the best and the worst images")
 

@@ -23,6 +23,7 @@ class Watch(keras.callbacks.Callback):
     without times, so that the same training gives the same history; ``send`` gets them too:
     ``seconds`` of the epoch, ``images_per_second`` in training and ``waiting_share``, the share of
     that time in which a step had begun and its batch was asked of ``shown`` and not there yet.
+    A step's loss is looked at when the next step is under way, so that a GPU never waits for it.
     Raises PneumoError when a figure is not finite or the loss diverges.
     """
 
@@ -40,6 +41,7 @@ class Watch(keras.callbacks.Callback):
         self._name, self._epochs, self._send = name, epochs, send
         self._shown = shown
         self._divergence = Divergence()
+        self._unseen: tuple[int, Figures] | None = None  # a step's number and figures
         self._console = Console()
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -82,12 +84,23 @@ class Watch(keras.callbacks.Callback):
         self._step_began = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Move the bar on; stop on a loss that is not finite, or too high for too long."""
-        self._batches, figures = batch + 1, logs or {}
-        loss = float(figures["loss"])  # waits for the device, so that the clock below is right
-        self._trained = time.monotonic()
+        """Count what the step waited for data; look at the step before."""
         asked, ready = self._shown.waits.get(batch, (0.0, 0.0))
         self._waited += max(0.0, ready - max(asked, self._step_began))
+        self._look()
+        self._unseen = (batch, logs or {})
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        """Look at the epoch's last step before its validation."""
+        self._look()
+
+    def _look(self) -> None:
+        """Move the bar on; stop on a loss that is not finite, or too high for too long."""
+        if self._unseen is None:
+            return
+        (batch, figures), self._unseen = self._unseen, None
+        loss = float(figures["loss"])  # waits for the device, so that the clock below is right
+        self._batches, self._trained = batch + 1, time.monotonic()
         self._finite("loss", loss, f"batch {batch + 1} of epoch {self._number}")
         self._divergence.add(batch, loss)
         if self.history and (mean := self._divergence.exceeds(self.history[0]["loss"])):
@@ -103,6 +116,7 @@ class Watch(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Keep, show and send the figures of an epoch; stop on one that is not finite."""
+        self._look()
         number = epoch + 1
         figures = {key: float(f"{value:.6g}") for key, value in sorted((logs or {}).items())}
         for key, value in figures.items():

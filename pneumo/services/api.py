@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from pneumo.devices import list_gpus
+from pneumo.devices import list_gpus, shares
 from pneumo.errors import ServiceError
 from pneumo.workflow import GPU_POOL, SCORING_POOL
 
@@ -79,8 +79,8 @@ class Airflow:
 
 
 def ensure_pools(airflow: Airflow) -> None:
-    """Create the pools of trainings and of scoring, one slot per GPU; those there stay."""
-    slots = len(list_gpus()) or 1
+    """Create the pools of trainings and of scoring, a slot per share of a GPU; those there stay."""
+    slots = len(list_gpus()) * shares() or 1
     for name, about in POOLS.items():
         if airflow.find(f"/pools/{name}") is None:
             body = {"name": name, "slots": slots, "description": about}

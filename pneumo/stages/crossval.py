@@ -8,7 +8,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from pneumo.judge import judge
 from pneumo.prepared import Prepared, load_maps, load_prepared
 from pneumo.settings import Settings, load_settings
 
+Task = Callable[..., None]
 ENSEMBLE = "ensemble"
 PICTURES = 5
 """Images of each kind on the page."""
@@ -47,29 +50,36 @@ def crossval(
     count: int,
     seed: int,
     *,
+    jobs: int = 1,
     radiographs: bool = True,
 ) -> dict[str, Any]:
     """Cross-validate each recipe (name -> settings file) on ``count`` folds by person.
 
     ``changes`` (such as ``train.epochs`` -> 5) are made in every recipe; ``data.root`` is one.
-    Writes ``crossval.json``, ``crossval.md`` and ``crossval.html`` to ``out`` and returns the
-    first; ``radiographs`` are part of the page unless they are not wanted there. Raises
-    SettingsError for recipes that cannot be used, ServiceError when a command fails.
+    ``jobs`` trainings run at a time. Writes ``crossval.json``, ``crossval.md`` and
+    ``crossval.html`` to ``out`` and returns the first; ``radiographs`` are part of the page unless
+    they are not wanted there. Raises SettingsError for recipes that cannot be used,
+    ServiceError when a command fails.
     """
     plan = {"folds": count, "seed": seed, "changes": dict(changes)}
     _same_plan(out, {**plan, "recipes": {name: sha256(path) for name, path in recipes.items()}})
+    used = {
+        name: write_settings(path, {**ALL, **changes}, out / name / "params.yaml")
+        for name, path in recipes.items()
+    }
+    for name in recipes:
+        _divide(out / name, count, seed)
+    places = [(out / name / f"fold{fold}", used[name]) for fold in range(count) for name in used]
+    _at_once(
+        [_training(here, model) for here, settings in places for model in settings.models], jobs
+    )
+    _at_once([_tuning(here) for here, _ in places], jobs)
     judged, drawn = {}, {}
-    for name, path in recipes.items():
-        folder = out / name
-        settings = write_settings(path, {**ALL, **changes}, folder / "params.yaml")
-        _run(folder, ["prepare", "prepared"], folder / "prepared")
-        data = load_prepared(folder / "prepared")
-        fold_of = folds(data.index, count, seed)
-        for fold in range(count):
-            _train_fold(folder, settings, fold, fold_of)
-        judged[name] = _judged(folder, settings, count)
+    for name, settings in used.items():
+        judged[name] = _judged(out / name, settings, count)
         cases = judged[name][ENSEMBLE]
-        drawn[name] = _drawn(folder, settings, cases, data.size_px, radiographs=radiographs)
+        drawn[name] = _drawn(out / name, settings, cases, radiographs=radiographs)
+    data = load_prepared(out / name / "prepared")
     result: dict[str, Any] = {
         "recipes": {
             recipe: {network: figures(cases, seed) for network, cases in tables.items()}
@@ -119,27 +129,58 @@ def write_settings(source: Path, changes: Mapping[str, Any], target: Path) -> Se
     return load_settings(target)
 
 
-def _train_fold(folder: Path, settings: Settings, fold: int, fold_of: np.ndarray) -> None:
-    here = folder / f"fold{fold}"
-    here.mkdir(exist_ok=True)
-    write_text(here / "params.yaml", (folder / "params.yaml").read_text())
-    if not (here / "prepared").exists():
-        write_fold(load_prepared(folder / "prepared"), fold_of, fold, here / "prepared")
-    for model in settings.models:
-        _run(here, ["train", model, "prepared", f"models/{model}"], here / "models" / model)
-    _run(
-        here, ["tune", "prepared", "models", "ensemble.json", "tuning.json"], here / "ensemble.json"
-    )
+def _divide(folder: Path, count: int, seed: int) -> None:
+    """Prepare a recipe's data in ``folder``, and divide them into folds with settings each."""
+    _run(folder, ["prepare", "prepared"], folder / "prepared")
+    data = load_prepared(folder / "prepared")
+    fold_of = folds(data.index, count, seed)
+    for fold in range(count):
+        here = folder / f"fold{fold}"
+        here.mkdir(exist_ok=True)
+        write_text(here / "params.yaml", (folder / "params.yaml").read_text())
+        if not (here / "prepared").exists():
+            write_fold(data, fold_of, fold, here / "prepared")
 
 
-def _run(folder: Path, words: Sequence[str], made: Path) -> None:
-    """Run a command of ours in ``folder``, unless what it makes is there."""
+def _training(fold: Path, model: str) -> Task:
+    out = f"models/{model}"
+    return partial(_run, fold, ["train", model, "prepared", out], fold / out)
+
+
+def _tuning(fold: Path) -> Task:
+    words = ["tune", "prepared", "models", "ensemble.json", "tuning.json"]
+    return partial(_run, fold, words, fold / "ensemble.json")
+
+
+def _at_once(tasks: Sequence[Task], jobs: int) -> None:
+    """Run ``tasks``, ``jobs`` at a time; after an error only those under way are finished."""
+    with ThreadPoolExecutor(jobs) as pool:
+        futures = [pool.submit(task, told=jobs > 1) for task in tasks]
+        try:
+            for future in as_completed(futures):
+                future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _run(folder: Path, words: Sequence[str], made: Path, *, told: bool = False) -> None:
+    """Run a command of ours in ``folder``, unless what it makes is there.
+
+    ``told``: its lines begin with the folder, since others say theirs at the same time.
+    """
     if made.exists():
         return
     print(f"{folder}: pneumo {' '.join(words)}", file=sys.stderr, flush=True)
     command = [str(Path(sys.executable).with_name("pneumo")), *words]
     environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
-    if subprocess.run(command, cwd=folder, env=environment, check=False).returncode:
+    out, error = (subprocess.PIPE, subprocess.STDOUT) if told else (None, None)
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, text=True, stdout=out, stderr=error
+    ) as process:
+        for line in process.stdout or ():
+            print(f"{folder}: {line}", end="", file=sys.stderr, flush=True)
+    if process.returncode:
         raise ServiceError(f"{folder}: `pneumo {' '.join(words)}` failed; its lines are above")
 
 
@@ -166,7 +207,7 @@ def _read_fold(
 
 
 def _drawn(
-    folder: Path, settings: Settings, cases: pd.DataFrame, size_px: int, *, radiographs: bool
+    folder: Path, settings: Settings, cases: pd.DataFrame, *, radiographs: bool
 ) -> dict[str, Any]:
     """The ensemble's best and worst images of all folds, by ``gallery.KINDS``."""
     places = kinds_of(cases)
@@ -184,4 +225,4 @@ def _drawn(
         section(kind, len(places[kind]), [made[place] for place in found])
         for kind, found in shown.items()
     ]
-    return {"size_px": size_px, "sections": sections}
+    return {"size_px": settings.data.size_px, "sections": sections}

@@ -58,6 +58,7 @@ def taught(losses, first=1.0):
         mean = sum(losses[: number + 1]) / (number + 1)  # as Keras tells it
         watch.on_train_batch_begin(number)
         watch.on_train_batch_end(number, {"loss": mean, "iou": 0.5})
+    watch.on_test_begin()
     return watch
 
 
@@ -86,6 +87,30 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_names_the_batch():
     expected = r"net: loss is nan in batch 1 of epoch 1; a lower train\.learning"
     with pytest.raises(PneumoError, match=expected):
         follow(float("nan"))
+
+
+class _Unfinished:
+    """A loss of a step that the device still computes."""
+
+    def __init__(self):
+        self.looked_at = False
+
+    def __float__(self):
+        self.looked_at = True
+        return 0.5
+
+
+def test_a_loss_is_looked_at_when_the_next_step_is_under_way():
+    watch = taught([])
+    steps = [_Unfinished(), _Unfinished(), _Unfinished()]
+    seen = []
+    for number, loss in enumerate(steps):
+        watch.on_train_batch_begin(number)
+        watch.on_train_batch_end(number, {"loss": loss, "iou": 0.5})
+        seen.append([step.looked_at for step in steps])
+    assert seen == [[False] * 3, [True, False, False], [True, True, False]]
+    watch.on_test_begin()
+    assert steps[2].looked_at
 
 
 def test_another_figure_that_is_not_finite_names_the_epoch():

@@ -35,7 +35,7 @@ def test_weights_are_found_from_the_folder_of_a_fold(tmp_path, monkeypatch):
 def test_recipes_are_compared_on_the_same_images_and_a_second_run_only_reads(demo_root, tmp_path):
     changes = {**CHANGES, "data.root": str(demo_root)}
     recipes = {name: ROOT / f"recipes/{name}.yaml" for name in ("seed", "demo")}
-    found = crossval(tmp_path, recipes, changes, 3, 1)
+    found = crossval(tmp_path, recipes, changes, 3, 1, jobs=2)
     assert set(found["recipes"]) == {"seed", "demo"}
     for networks in found["recipes"].values():
         assert set(networks) == {"unet_vgg19", "ensemble"}
