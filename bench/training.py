@@ -4,10 +4,11 @@ Each network, backend, precision and compiler setting in a process of its own, o
 lie on disk as ``prepare`` leaves them. The bare loop is Keras' ``fit`` on one batch that stays in
 memory, without callbacks, validation or checkpoints; the epoch is that of ``pneumo train``. They
 take turns, and ratios are medians over the rounds, since the same step takes up to half as long
-again from one minute to the next.
+again from one minute to the next. With ``--jobs`` several compile at once, and one by one is timed.
 """
 
 import argparse
+import fcntl
 import itertools
 import json
 import os
@@ -19,6 +20,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -27,7 +29,6 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).parents[1]
-ROUNDS = 5
 NETWORKS = ("unet_resnet152", "unet_densenet121", "unet_vgg19", "aspp_resnet152")
 SEED = 1
 
@@ -36,32 +37,35 @@ def main() -> None:
     """Measure every combination asked for, and print one table."""
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--encoder", choices=["small", "full"], default="small")
-    words.add_argument("--size", type=int, default=64)
+    words.add_argument("--sizes", default="64", help="sides in px")
     words.add_argument("--recipe", default="demo")
     words.add_argument("--models", default=",".join(NETWORKS))
     words.add_argument("--backends", default="tensorflow,jax")
     words.add_argument("--precisions", default="float32")
     words.add_argument("--jit", default="auto")
     words.add_argument("--steps", type=int, default=20)
+    words.add_argument("--rounds", type=int, default=5)
     words.add_argument("--mlflow", action="store_true", help="a server that never answers")
+    words.add_argument("--jobs", type=int, default=1, help="processes that compile at a time")
     words.add_argument("--one", help=argparse.SUPPRESS)
     given = words.parse_args()
     if given.one:
         print(json.dumps(measure(json.loads(given.one))))
         return
-    lists = (given.models, given.backends, given.precisions, given.jit)
-    table = Table("network", "backend", "precision", "XLA", "first step s", "step s", "images/s",
-                  "waiting", "epoch / bare", "rest s", "MiB", box=None)  # fmt: skip
-    for model, backend, precision, jit in itertools.product(*(item.split(",") for item in lists)):
-        wanted = vars(given) | {"model": model, "precision": precision, "jit": jit}
-        found = elsewhere(wanted, backend)
-        row = [model, backend, precision, jit]
-        table.add_row(*row, *([f"failed: {found}"] if isinstance(found, str) else cells(found)))
-        print(*row, found, file=sys.stderr, flush=True)
-    Console(width=150).print(table)
+    lists = (given.models, given.sizes, given.backends, given.precisions, given.jit)
+    table = Table("network", "px", "backend", "precision", "XLA", "first step s", "step s",
+                  "images/s", "waiting", "epoch / bare", "rest s", "MiB", box=None)  # fmt: skip
+    rows = list(itertools.product(*(item.split(",") for item in lists)))
+    with tempfile.NamedTemporaryFile() as turn, ThreadPoolExecutor(given.jobs) as pool:
+        started = [pool.submit(elsewhere, vars(given) | {"turn": turn.name}, row) for row in rows]
+        for row, future in zip(rows, started, strict=True):
+            found = future.result()
+            table.add_row(*row, *([f"failed: {found}"] if isinstance(found, str) else cells(found)))
+            print(*row, found, file=sys.stderr, flush=True)
+    Console(width=160).print(table)
     print(
-        f"{given.encoder} encoders, {given.size} px, recipe {given.recipe}, {given.steps} steps an "
-        f"epoch, seed {SEED}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+        f"{given.encoder} encoders, recipe {given.recipe}, {given.steps} steps an epoch, "
+        f"{given.rounds} rounds, seed {SEED}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
     )
 
 
@@ -69,7 +73,7 @@ def cells(found: dict) -> list[str]:
     """The figures of one row."""
     text = [
         f"{found['first']:.1f}",
-        f"{found['step']:.3f}",
+        f"{found['step']:.4f}",
         f"{found['rate']:.1f}",
         f"{found['waiting']:.2%}",
         f"{found['epoch']:.3f}",
@@ -81,8 +85,10 @@ def cells(found: dict) -> list[str]:
     return text
 
 
-def elsewhere(wanted: dict, backend: str) -> dict | str:
+def elsewhere(given: dict, row: tuple) -> dict | str:
     """What ``measure`` finds in a process of its own, or the last line of its complaint."""
+    model, size, backend, precision, jit = row
+    wanted = given | {"model": model, "size": int(size), "precision": precision, "jit": jit}
     environment = os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
     environment.pop("MLFLOW_TRACKING_URI", None)
     command = [sys.executable, __file__, "--one", json.dumps(wanted)]
@@ -107,10 +113,15 @@ def measure(wanted: dict) -> dict:
         trainer = make_trainer(
             wanted["model"], wanted["size"], train, steps=wanted["steps"], augmented=True
         )
-        trainer(shown[0][0])
-        found = {"first": loop(trainer, shown[0], 1)}
         parts = (trainer, shown, held_out, train)
-        rounds = [one_round(Path(folder) / str(n), parts, wanted) for n in range(ROUNDS)]
+        with Path(wanted["turn"]).open() as turn:
+            fcntl.flock(turn, fcntl.LOCK_SH)  # nobody is timed before all have compiled
+            found = {"first": loop(trainer, shown[0], 1)}
+            epochs(*parts, Path(folder) / "warm")
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            rounds = [
+                one_round(Path(folder) / str(n), parts, wanted) for n in range(wanted["rounds"])
+            ]
     found |= {name: median(turn[name] for turn in rounds) for name in rounds[0]}
     found["mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return found
@@ -151,6 +162,7 @@ def batches(folder: Path, wanted: dict, train, augment) -> tuple:
 def loop(trainer, batch: tuple, steps: int) -> float:
     """Seconds of ``steps`` on one batch that stays in memory."""
     import keras
+    import numpy as np
 
     class Same(keras.utils.PyDataset):
         def __len__(self) -> int:
@@ -161,7 +173,10 @@ def loop(trainer, batch: tuple, steps: int) -> float:
 
     started = time.perf_counter()
     trainer.fit(Same(), epochs=1, verbose=0, shuffle=False)
-    return time.perf_counter() - started
+    seconds = time.perf_counter() - started
+    for variable in trainer.optimizer.variables:  # an average and its weight share their memory
+        variable.assign(np.array(keras.ops.convert_to_numpy(variable)))
+    return seconds
 
 
 def epochs(trainer, shown, held_out, train, kept: Path) -> dict:

@@ -1,12 +1,15 @@
-"""What a training needs to go on after it was killed: written after every epoch, the last two kept.
+"""What a training needs to go on after it was killed: written after its epochs, the last two kept.
 
-A checkpoint is an ``.npz`` of the network's and the optimizer's variables with the history so far.
-Order and augmentation follow from seed and epoch alone, so that a training which goes on ends with
-the weights of an undisturbed one. A torn checkpoint is passed over for the one before.
+Where epochs take less than ten times as long as the writing, as on a GPU with few images, not every
+one is followed by it. A checkpoint is an ``.npz`` of the network's and the optimizer's variables
+with the history so far. Order and augmentation follow from seed and epoch alone, so that a training
+which goes on ends with the weights of an undisturbed one. A torn checkpoint is passed over for the
+one before.
 """
 
 import hashlib
 import json
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,8 @@ from pneumo.files import sha256, sha256_of, whole
 
 Figures = dict[str, float]
 KEPT = 2
+WRITING_SHARE = 0.1
+"""Of the time since a training began, the most that writing checkpoints may take."""
 
 
 class Checkpoints:
@@ -28,6 +33,7 @@ class Checkpoints:
 
     def __init__(self, folder: Path, key: str) -> None:
         self._folder, self._key = folder, key
+        self._held: tuple[Path, list[np.ndarray]] | None = None
 
     def restore(self, trainer: keras.Model) -> list[Figures]:
         """Give a compiled ``trainer`` the state of the newest whole checkpoint.
@@ -43,18 +49,31 @@ class Checkpoints:
         return []
 
     def save(self, trainer: keras.Model, history: list[Figures]) -> None:
-        """Keep the state after the last epoch of ``history``, and its weights if it is the best."""
+        """Keep the state after the last epoch of ``history``, and the best weights so far."""
         self._folder.mkdir(parents=True, exist_ok=True)
         facts = {"key": self._key, "history": history}
-        if best_row(history) is history[-1]:
-            _save(self._best(history), averaged(trainer), facts)
+        self.hold(trainer, history)
+        if self._held and not self._held[0].exists():
+            _save(*self._held, facts)
         path = self._folder / f"epoch-{len(history):05}.npz"
         _save(path, trainer.network.variables + trainer.optimizer.variables, facts)
         self._forget(history)
 
+    def hold(self, trainer: keras.Model, history: list[Figures]) -> None:
+        """Keep in memory the weights after the last epoch of ``history`` if it is the best."""
+        if best_row(history) is history[-1]:
+            # Copies: the backend reuses the memory of the variables.
+            values = [np.array(keras.ops.convert_to_numpy(v)) for v in averaged(trainer)]
+            self._held = (self._best(history), values)
+
     def load_best(self, trainer: keras.Model, history: list[Figures]) -> None:
         """Give the network the weights after the epoch with the lowest validation loss."""
-        _load(self._best(history), trainer.network.variables)
+        path = self._best(history)
+        if self._held and self._held[0] == path:
+            for variable, value in zip(trainer.network.variables, self._held[1], strict=True):
+                variable.assign(value)
+        else:
+            _load(path, trainer.network.variables)
 
     def _best(self, history: list[Figures]) -> Path:
         return self._folder / f"best-{best_row(history)['epoch']:05.0f}.npz"
@@ -63,10 +82,9 @@ class Checkpoints:
         return _facts(self._best(history)).get("key") == self._key
 
     def _forget(self, history: list[Figures]) -> None:
-        """Remove what the last ``KEPT`` epochs do not need."""
-        ends = range(max(1, len(history) - KEPT + 1), len(history) + 1)
-        kept = {self._folder / f"epoch-{end:05}.npz" for end in ends}
-        kept |= {self._best(history[:end]) for end in ends}
+        """Remove what the last ``KEPT`` checkpoints do not need."""
+        kept = sorted(self._folder.glob("epoch-*.npz"))[-KEPT:]
+        kept += [self._best(history[: int(path.stem[6:])]) for path in kept]
         for path in self._folder.glob("*.npz"):
             if path not in kept:
                 path.unlink()
@@ -93,15 +111,17 @@ def key_of(network: keras.Model, *decides: Any) -> str:
 
 
 class KeepGoing(keras.callbacks.Callback):
-    """Saves a checkpoint after every epoch, and ends a training that no longer improves.
+    """Saves checkpoints after epochs, and ends a training that no longer improves.
 
-    ``history`` grows by a row per epoch before this callback sees it. The training ends when
-    ``patience`` epochs have brought no lower validation loss.
+    ``history`` grows by a row per epoch before this callback sees it. Nothing is written as long as
+    that has taken more than ``WRITING_SHARE`` of the time. The training ends when ``patience``
+    epochs have brought no lower validation loss.
     """
 
     def __init__(self, checkpoints: Checkpoints, history: list[Figures], patience: int) -> None:
         super().__init__()
         self._checkpoints, self._history, self._patience = checkpoints, history, patience
+        self._began, self._writing = time.monotonic(), 0.0
 
     def is_over(self) -> bool:
         """Whether the last epochs brought nothing."""
@@ -110,7 +130,12 @@ class KeepGoing(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Save, and stop when it is over."""
-        self._checkpoints.save(self.model, self._history)
+        now = time.monotonic()
+        if self._writing <= WRITING_SHARE * (now - self._began):
+            self._checkpoints.save(self.model, self._history)
+            self._writing += time.monotonic() - now
+        else:
+            self._checkpoints.hold(self.model, self._history)
         self.model.stop_training = self.is_over()
 
 

@@ -10,15 +10,13 @@ from pneumo.nets.batches import Batches
 from pneumo.nets.build import build, flip_averaged
 from pneumo.nets.checkpoints import Checkpoints, KeepGoing
 from pneumo.nets.losses import segmentation_loss
+from pneumo.nets.normalisation import reestimate_batch_norm
 from pneumo.nets.spread import handed_over, synchronise
 from pneumo.nets.trainer import Trainer
 from pneumo.nets.watch import Watch
 
 if TYPE_CHECKING:
     from pneumo.settings import TrainSettings
-
-MOST_BATCHES = 64
-"""Batches from which the statistics of batch normalisation are estimated anew."""
 
 
 def make_repeatable(seed: int) -> None:
@@ -130,7 +128,6 @@ def fit(
     Goes on after the last epoch that ``checkpoints`` hold. Raises PneumoError, with a batch size
     that fits, when the device has too little memory.
     """
-    trainer(shown[0][0])  # builds it
     done = watch.resume(checkpoints.restore(trainer))
     keep = KeepGoing(checkpoints, watch.history, train.patience)
     callbacks = [keras.callbacks.LambdaCallback(on_epoch_begin=shown.begin_epoch), watch, keep]
@@ -176,21 +173,6 @@ def _too_large(trainer: keras.Model, shown: Batches, size: int, devices: int) ->
             fits = fits // 2 // devices * devices
     advice = f"{fits} fits" if fits else f"not even {devices} fits; lower data.size_px"
     return f"{trainer.network.name}: out of memory at train.batch_size {size}; {advice}"
-
-
-def reestimate_batch_norm(network: keras.Model, batches: Batches) -> None:
-    """Replace the moving statistics by means over training batches, under the final weights.
-
-    Source: Wu and Johnson, "Rethinking 'Batch' in BatchNorm", 2021, section 3.
-    """
-    norms = [n for n in network.layers if isinstance(n, keras.layers.BatchNormalization)]
-    before = [norm.momentum for norm in norms]
-    for number in range(min(len(batches), MOST_BATCHES)):
-        for norm in norms:
-            norm.momentum = number / (number + 1)
-        network(batches[number][0]["pixels"], training=True)
-    for norm, momentum in zip(norms, before, strict=True):
-        norm.momentum = momentum
 
 
 def finished(

@@ -12,7 +12,8 @@ from pneumo.nets.augment import augment_pixels
 from pneumo.nets.batches import Batches
 from pneumo.nets.build import MODELS
 from pneumo.nets.encoders import ENCODERS
-from pneumo.nets.fitting import compile_for, policy, reestimate_batch_norm
+from pneumo.nets.fitting import compile_for, policy
+from pneumo.nets.normalisation import reestimate_batch_norm
 from pneumo.nets.weights import load_encoder_weights
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ class Classifying(keras.Model):
         self.network, self._augmented = network, augmented
         self._weights = np.array(weights, "float32")
         self.accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+        self.built = (
+            True  # nothing of its own to build; an eager call would be hundreds of programs
+        )
 
     def call(self, x: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """The classes' numbers and probabilities."""

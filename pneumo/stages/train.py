@@ -123,8 +123,10 @@ def probabilities(
     """
     values = np.empty((len(rows), *images.shape[1:]), np.float16)
     for start in range(0, len(rows), batch_size):
-        part = slice(start, start + batch_size)
-        values[part] = network.predict_on_batch(images[rows[part]][..., np.newaxis])[..., 1]
+        part = rows[start : start + batch_size]
+        whole = np.resize(part, batch_size)  # a batch of another size would be another program
+        found = network.predict_on_batch(images[whole][..., np.newaxis])
+        values[start : start + len(part)] = found[: len(part), ..., 1]
     return values
 
 

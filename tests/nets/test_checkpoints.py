@@ -1,6 +1,101 @@
-from pneumo.nets.checkpoints import best_row
+"""Which checkpoints are written, what they keep, and which weights count as the best."""
+
+import keras
+import numpy as np
+import pytest
+
+from pneumo.nets import checkpoints
+from pneumo.nets.checkpoints import WRITING_SHARE, Checkpoints, KeepGoing, best_row
+
+LOSSES = (0.9, 0.5, 0.7, 0.3, 0.6, 0.8)
+
+
+class Trained(keras.Model):
+    """A network of one weight, which is the number of the epoch."""
+
+    def __init__(self):
+        super().__init__()
+        self.network = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+        self.compile(keras.optimizers.SGD())
+        self.optimizer.build(self.network.trainable_variables)
+
+    def call(self, x):
+        return self.network(x)
+
+    def after(self, epoch):
+        self.network.variables[0].assign([[float(epoch)]])
+        return self
+
+    def weight(self):
+        return float(np.asarray(self.network.variables[0])[0, 0])
+
+
+def history(epochs):
+    return [{"epoch": n, "val_loss": loss} for n, loss in enumerate(LOSSES[:epochs], start=1)]
+
+
+@pytest.fixture
+def kept(tmp_path):
+    return Checkpoints(tmp_path, "key")
+
+
+def names(folder):
+    return sorted(path.stem for path in folder.iterdir())
 
 
 def test_the_best_epoch_is_the_first_with_the_lowest_validation_loss():
-    history = [{"epoch": n, "val_loss": loss} for n, loss in enumerate((0.5, 0.3, 0.3), start=1)]
-    assert best_row(history)["epoch"] == 2
+    rows = [{"epoch": n, "val_loss": loss} for n, loss in enumerate((0.5, 0.3, 0.3), start=1)]
+    assert best_row(rows)["epoch"] == 2
+
+
+def test_what_is_held_is_the_best_although_training_went_on(kept, tmp_path):
+    trainer = Trained()
+    for epoch in range(1, 7):
+        kept.hold(trainer.after(epoch), history(epoch))
+    assert names(tmp_path) == []
+    kept.load_best(trainer, history(6))
+    assert trainer.weight() == 4.0
+
+
+def test_a_checkpoint_brings_the_best_of_the_epochs_that_were_held_before_it(kept, tmp_path):
+    trainer = Trained()
+    kept.save(trainer.after(1), history(1))
+    for epoch in (2, 3, 4, 5):
+        kept.hold(trainer.after(epoch), history(epoch))
+    kept.save(trainer.after(6), history(6))
+    assert names(tmp_path) == ["best-00001", "best-00004", "epoch-00001", "epoch-00006"]
+    other, again = Trained(), Checkpoints(tmp_path, "key")
+    assert again.restore(other) == history(6)
+    assert other.weight() == 6.0
+    again.load_best(other, history(6))
+    assert other.weight() == 4.0
+
+
+def test_the_last_that_were_written_are_kept_with_the_best_of_each(kept, tmp_path):
+    trainer = Trained()
+    for epoch in (1, 2, 3, 4):
+        kept.save(trainer.after(epoch), history(epoch))
+    assert names(tmp_path) == ["best-00002", "best-00004", "epoch-00003", "epoch-00004"]
+
+
+def test_writing_takes_no_more_than_its_share_of_the_time(monkeypatch):
+    clock, did = [0.0], []
+
+    class Slow:
+        def save(self, trainer, rows):
+            did.append("save")
+            clock[0] += 1.0
+
+        def hold(self, trainer, rows):
+            did.append("hold")
+
+    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: clock[0])
+    rows = []
+    keep = KeepGoing(Slow(), rows, patience=100)
+    keep.set_model(Trained())
+    for epoch in range(45):
+        clock[0] += 0.5
+        rows.append({"epoch": epoch + 1, "val_loss": 1.0})
+        keep.on_epoch_end(epoch)
+    assert did[:2] == ["save", "hold"]
+    assert did.count("save") == 1 + int(WRITING_SHARE * clock[0])

@@ -17,8 +17,8 @@ from pneumo.nets.fitting import (
     learning_rate,
     make_trainer,
     policy,
-    reestimate_batch_norm,
 )
+from pneumo.nets.normalisation import reestimate_batch_norm
 from pneumo.settings import AugmentSettings
 from tests.stages.test_train import SETTINGS
 

@@ -13,6 +13,7 @@ from pneumo.dataset import IMAGES
 from pneumo.errors import DataError, PneumoError
 from pneumo.files import sha256
 from pneumo.labelled import Columns, read_labelled
+from pneumo.nets import checkpoints
 from pneumo.nets.build import MODELS
 from pneumo.nets.checkpoints import Checkpoints
 from pneumo.nets.encoders import ENCODERS
@@ -140,6 +141,7 @@ def test_killed_and_run_again_it_ends_with_the_same_bytes(made, chests, tmp_path
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Checkpoints, "save", killed)
+        patched.setattr(checkpoints, "WRITING_SHARE", 1.0)  # after every epoch
         with pytest.raises(Killed):
             run(read(chests), out)
     assert sorted(path.name for path in out.iterdir()) == ["rejected.csv"]

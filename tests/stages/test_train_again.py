@@ -18,6 +18,7 @@ import yaml
 
 from pneumo import tracking
 from pneumo.files import sha256
+from pneumo.nets import checkpoints
 from pneumo.nets.checkpoints import Checkpoints
 from pneumo.stages.train import train
 from tests.servers import Server, until
@@ -171,6 +172,7 @@ def left(prepared, tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Checkpoints, "save", killed)
+        patched.setattr(checkpoints, "WRITING_SHARE", 1.0)  # after every epoch
         with pytest.raises(Killed):
             train("unet_vgg19", prepared, folder / "unet_vgg19", train=MORE, augment=AUGMENT)
     return folder / ".unet_vgg19.resume"
