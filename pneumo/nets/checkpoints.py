@@ -34,11 +34,13 @@ class Checkpoints:
     def __init__(self, folder: Path, key: str) -> None:
         self._folder, self._key = folder, key
         self._held: tuple[Path, list[np.ndarray]] | None = None
+        self._written: Path | None = None
 
     def restore(self, trainer: keras.Model) -> list[Figures]:
         """Give a compiled ``trainer`` the state of the newest whole checkpoint.
 
-        Returns the history up to it, a row per epoch; an empty one where nothing can be used.
+        Returns the history up to it, a row per epoch; an empty one where nothing can be used. What
+        cannot be used, torn or of another key, is removed.
         """
         for path in sorted(self._folder.glob("epoch-*.npz"), reverse=True):
             facts = _facts(path)
@@ -46,6 +48,9 @@ class Checkpoints:
                 trainer.optimizer.build(trainer.trainable_variables)
                 _load(path, trainer.network.variables + trainer.optimizer.variables)
                 return list(facts["history"])
+            path.unlink()
+        for path in self._folder.glob("best-*.npz"):
+            path.unlink()
         return []
 
     def save(self, trainer: keras.Model, history: list[Figures]) -> None:
@@ -53,8 +58,9 @@ class Checkpoints:
         self._folder.mkdir(parents=True, exist_ok=True)
         facts = {"key": self._key, "history": history}
         self.hold(trainer, history)
-        if self._held and not self._held[0].exists():
+        if self._held and self._held[0] != self._written:
             _save(*self._held, facts)
+            self._written = self._held[0]
         path = self._folder / f"epoch-{len(history):05}.npz"
         _save(path, trainer.network.variables + trainer.optimizer.variables, facts)
         self._forget(history)

@@ -51,9 +51,7 @@ class Classifying(keras.Model):
         self.network, self._augmented = network, augmented
         self._weights = np.array(weights, "float32")
         self.accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-        self.built = (
-            True  # nothing of its own to build; an eager call would be hundreds of programs
-        )
+        self.built = True  # its parts are; an eager call to build it is hundreds of programs
 
     def call(self, x: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """The classes' numbers and probabilities."""

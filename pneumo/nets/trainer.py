@@ -30,9 +30,7 @@ class Trainer(keras.Model):
         self._answers = keras.Model(network.input, answers)
         self._loss, self._augmented, self._head_weight = loss, augmented, head_weight
         self.iou = OpacityIou()
-        self.built = (
-            True  # nothing of its own to build; an eager call would be hundreds of programs
-        )
+        self.built = True  # its parts are; an eager call to build it is hundreds of programs
 
     def call(self, x: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """The masks as they were shown, what was found, and the image head's probability."""

@@ -78,6 +78,32 @@ def test_the_last_that_were_written_are_kept_with_the_best_of_each(kept, tmp_pat
     assert names(tmp_path) == ["best-00002", "best-00004", "epoch-00003", "epoch-00004"]
 
 
+def test_those_of_another_key_give_way(kept, tmp_path):
+    trainer = Trained()
+    for epoch in (1, 2, 3, 4):
+        kept.save(trainer.after(epoch), history(epoch))
+    other = Checkpoints(tmp_path, "another key")
+    assert other.restore(trainer) == []
+    assert names(tmp_path) == []
+    other.save(trainer.after(1), history(1))
+    assert names(tmp_path) == ["best-00001", "epoch-00001"]
+    assert Checkpoints(tmp_path, "another key").restore(trainer) == history(1)
+
+
+def test_after_a_torn_one_what_comes_is_kept_anew(kept, tmp_path):
+    trainer = Trained()
+    for epoch in (1, 2, 3, 4):
+        kept.save(trainer.after(epoch), history(epoch))
+    (tmp_path / "epoch-00004.npz").write_bytes(b"torn")
+    again = Checkpoints(tmp_path, "key")
+    assert again.restore(trainer) == history(3)
+    again.save(trainer.after(40), history(4))  # on a GPU the same epoch ends a little elsewhere
+    last = Checkpoints(tmp_path, "key")
+    assert last.restore(trainer) == history(4)
+    last.load_best(trainer, history(4))
+    assert trainer.weight() == 40.0
+
+
 def test_writing_takes_no_more_than_its_share_of_the_time(monkeypatch):
     clock, did = [0.0], []
 
