@@ -79,11 +79,12 @@ class Airflow:
 
 
 def ensure_pools(airflow: Airflow) -> None:
-    """Create the pools of trainings and of scoring, a slot per share of a GPU; those there stay."""
-    slots = len(list_gpus()) * shares() or 1
+    """Create the pools: a training per share of a GPU, a scoring per GPU; those there stay."""
+    gpus = len(list_gpus())
+    slots = {GPU_POOL: gpus * shares() or 1, SCORING_POOL: gpus or 1}
     for name, about in POOLS.items():
         if airflow.find(f"/pools/{name}") is None:
-            body = {"name": name, "slots": slots, "description": about}
+            body = {"name": name, "slots": slots[name], "description": about}
             airflow.post("/pools", {**body, "include_deferred": False})
 
 
