@@ -31,24 +31,23 @@ def conv_bn_relu(
 
 
 def spatial_attention(
-    x: keras.KerasTensor, *, kernel_size: int = 7, name: str
+    x: keras.KerasTensor, *, momentum: float, kernel_size: int = 7, name: str
 ) -> keras.KerasTensor:
     """Weigh every pixel of a feature map by a learnt map in [0, 1].
 
     ``(batch, height, width, channels)`` in and out. Channel mean and maximum are stacked
     and convolved to one plane: the spatial half of CBAM (Woo et al., ECCV 2018, section 3.2).
+    The plane is normalised, as in its authors' code: VGG19's maps reach hundreds, at which a
+    sigmoid is 0 or 1 everywhere and learns nothing.
     """
     mean = ops.mean(x, axis=-1, keepdims=True)
     peak = ops.max(x, axis=-1, keepdims=True)
     both = layers.Concatenate(name=f"{name}_stack")([mean, peak])
-    weight = layers.Conv2D(
-        1,
-        kernel_size,
-        padding="same",
-        use_bias=False,
-        activation="sigmoid",
-        name=f"{name}_map",
-    )(both)
+    weight = layers.Conv2D(1, kernel_size, padding="same", use_bias=False, name=f"{name}_conv")(
+        both
+    )
+    weight = layers.BatchNormalization(momentum=momentum, name=f"{name}_bn")(weight)
+    weight = layers.Activation("sigmoid", name=f"{name}_map")(weight)
     return layers.Multiply(name=f"{name}_weigh")([x, weight])
 
 
@@ -67,16 +66,20 @@ def head(x: keras.KerasTensor, size_px: int) -> keras.KerasTensor:
     return layers.Activation("softmax", dtype="float32", name="head_softmax")(x)
 
 
-def gated(found: keras.KerasTensor, bridge: keras.KerasTensor, *, name: str) -> keras.KerasTensor:
+def gated(
+    found: keras.KerasTensor, bridge: keras.KerasTensor, *, momentum: float, name: str
+) -> keras.KerasTensor:
     """Multiply every pixel's opacity by the probability that the image shows any.
 
     ``found`` is ``(batch, height, width, 2)``, as ``head`` gives it, and so is what is returned;
     ``bridge``, the encoder's last map, is pooled by mean and by maximum to that one probability,
-    layer ``name``, float32 ``(batch, 1, 1, 1)``.
+    layer ``name``, float32 ``(batch, 1, 1, 1)``. What is pooled is normalised first: VGG19's maps
+    reach hundreds, at which a sigmoid says 0 or 1 and nothing is learnt any more.
     """
     mean = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_mean")(bridge)
     peak = layers.GlobalMaxPooling2D(keepdims=True, name=f"{name}_peak")(bridge)
     pooled = layers.Concatenate(name=f"{name}_pooled")([mean, peak])
+    pooled = layers.BatchNormalization(momentum=momentum, name=f"{name}_bn")(pooled)
     present = layers.Conv2D(1, 1, activation="sigmoid", dtype="float32", name=name)(pooled)
     absent = layers.Rescaling(-1.0, 1.0, dtype="float32", name=f"{name}_absent")(present)
     nothing = layers.Rescaling(0.0, dtype="float32", name=f"{name}_nothing")(absent)

@@ -64,7 +64,7 @@ def build(
     )
     found = head(features, size_px)
     if image_head:
-        found = gated(found, backbone.outputs[-1], name=IMAGE_HEAD)
+        found = gated(found, backbone.outputs[-1], momentum=batch_norm_momentum, name=IMAGE_HEAD)
     return keras.Model(backbone.input, found, name=model)
 
 

@@ -22,7 +22,7 @@ def unet(
     *skips, x = encoder.outputs
     size_px = encoder.input.shape[1]
     if attention:
-        x = spatial_attention(x, name="bridge_attention")
+        x = spatial_attention(x, momentum=momentum, name="bridge_attention")
     for step, width in enumerate(filters, start=1):
         if x.shape[1] == size_px:
             break
@@ -31,7 +31,7 @@ def unet(
         if skips:
             skip = skips.pop()
             if attention:
-                skip = spatial_attention(skip, name=f"{name}_attention")
+                skip = spatial_attention(skip, momentum=momentum, name=f"{name}_attention")
             x = layers.Concatenate(name=f"{name}_concat")([x, skip])
         x = conv_bn_relu(x, width, momentum=momentum, name=f"{name}_1")
         x = conv_bn_relu(x, width, momentum=momentum, name=f"{name}_2")

@@ -10,7 +10,7 @@ from pneumo.nets.losses import OpacityIou, segmentation_loss
 FULL_PARAMETERS = {
     "unet_resnet152": 67_385_890,
     "unet_densenet121": 13_693_154,
-    "unet_vgg19": 23_945_580,
+    "unet_vgg19": 23_945_600,
     "aspp_resnet152": 52_613_698,
 }
 
