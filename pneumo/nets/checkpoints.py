@@ -18,6 +18,7 @@ import keras
 import numpy as np
 
 from pneumo.files import sha256, sha256_of, whole
+from pneumo.nets.averaging import means_of
 
 Figures = dict[str, float]
 KEPT = 2
@@ -62,15 +63,13 @@ class Checkpoints:
             _save(*self._held, facts)
             self._written = self._held[0]
         path = self._folder / f"epoch-{len(history):05}.npz"
-        _save(path, trainer.network.variables + trainer.optimizer.variables, facts)
+        _save(path, copies(trainer.network.variables + trainer.optimizer.variables), facts)
         self._forget(history)
 
     def hold(self, trainer: keras.Model, history: list[Figures]) -> None:
         """Keep in memory the weights after the last epoch of ``history`` if it is the best."""
         if best_row(history) is history[-1]:
-            # Copies: the backend reuses the memory of the variables.
-            values = [np.array(keras.ops.convert_to_numpy(v)) for v in averaged(trainer)]
-            self._held = (self._best(history), values)
+            self._held = (self._best(history), averaged(trainer))
 
     def load_best(self, trainer: keras.Model, history: list[Figures]) -> None:
         """Give the network the weights after the epoch with the lowest validation loss."""
@@ -96,14 +95,22 @@ class Checkpoints:
                 path.unlink()
 
 
-def averaged(trainer: keras.Model) -> list[Any]:
-    """The network's variables, trained ones as their moving averages where there are any."""
-    optimizer = getattr(trainer.optimizer, "inner_optimizer", trainer.optimizer)
-    if not optimizer.use_ema:
-        return list(trainer.network.variables)
-    means = optimizer._model_variables_moving_average  # as keras.callbacks.SwapEMAWeights reads it
-    mean_of = {id(v): m for v, m in zip(trainer.trainable_variables, means, strict=True)}
-    return [mean_of.get(id(variable), variable) for variable in trainer.network.variables]
+def averaged(trainer: keras.Model) -> list[np.ndarray]:
+    """Copies of the network's variables, trained ones as their moving averages where there are any.
+
+    Copies, since the backend reuses the memory of the variables.
+    """
+    means = means_of(trainer)
+    return copies([means.get(id(variable), variable) for variable in trainer.network.variables])
+
+
+def copies(variables: list[Any]) -> list[np.ndarray]:
+    """The values of variables; under JAX all are on their way from the device at once."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return [np.array(value) for value in jax.device_get([v.value for v in variables])]
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
 
 
 def key_of(network: keras.Model, *decides: Any) -> str:
@@ -150,8 +157,8 @@ def best_row(history: list[Figures]) -> Figures:
     return min(history, key=lambda row: row["val_loss"])
 
 
-def _save(path: Path, variables: list[Any], facts: dict[str, Any]) -> None:
-    arrays = {f"v{n}": np.asarray(variable) for n, variable in enumerate(variables)}
+def _save(path: Path, values: list[np.ndarray], facts: dict[str, Any]) -> None:
+    arrays = {f"v{n}": value for n, value in enumerate(values)}
     note = np.frombuffer(json.dumps(facts).encode(), np.uint8)
     with whole(path) as aside, aside.open("wb") as file:
         np.savez(file, facts=note, **arrays)  # type: ignore[arg-type]

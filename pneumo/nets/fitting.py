@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import keras
 
 from pneumo.errors import PneumoError
+from pneumo.nets.averaging import JudgeAverages
 from pneumo.nets.batches import Batches
 from pneumo.nets.build import build, flip_averaged
 from pneumo.nets.checkpoints import Checkpoints, KeepGoing
@@ -132,7 +133,7 @@ def fit(
     keep = KeepGoing(checkpoints, watch.history, train.patience)
     callbacks = [keras.callbacks.LambdaCallback(on_epoch_begin=shown.begin_epoch), watch, keep]
     if train.average:
-        callbacks.insert(0, keras.callbacks.SwapEMAWeights())  # what is kept is what is judged
+        callbacks.insert(0, JudgeAverages())  # what is kept is what is judged
     if not keep.is_over():
         try:
             trainer.fit(
