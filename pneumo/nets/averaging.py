@@ -5,6 +5,26 @@ from typing import Any
 import keras
 from keras import ops
 
+FORGOTTEN_STEPS = 3
+
+
+class AveragingAdam(keras.optimizers.Adam):
+    """Adam whose moving average of the weights is at first mostly of the last third of the steps.
+
+    After ``t`` steps its memory is at most ``t / (t + 3)``, and ``ema_momentum`` from then on. With
+    0.995 from the first step on, what is judged early lags behind the weights, and behind the
+    batch statistics, which are of the last few steps.
+    Source: tf.train.ExponentialMovingAverage, ``num_updates``, with other constants.
+    """
+
+    def _update_model_variables_moving_average(self, trainable_variables: Any) -> None:
+        wanted, steps = self.ema_momentum, ops.cast(self.iterations, "float32")
+        self.ema_momentum = ops.minimum(wanted, steps / (steps + FORGOTTEN_STEPS))
+        try:
+            super()._update_model_variables_moving_average(trainable_variables)
+        finally:
+            self.ema_momentum = wanted
+
 
 def means_of(trainer: keras.Model) -> dict[int, Any]:
     """``id`` of a trained variable -> the variable of its moving average; empty where none is kept.
@@ -21,8 +41,7 @@ def means_of(trainer: keras.Model) -> dict[int, Any]:
 class JudgeAverages(keras.callbacks.Callback):
     """Puts the moving averages in the network's place for the validation.
 
-    Keras' SwapEMAWeights does the same through the memory of the host, variable by variable, which
-    on a GPU took longer than the steps of a short epoch.
+    On the device: Keras' SwapEMAWeights takes them to the host and back one by one, and waits.
     """
 
     def on_test_begin(self, logs: Any = None) -> None:
@@ -36,7 +55,6 @@ class JudgeAverages(keras.callbacks.Callback):
     def _exchange(self) -> None:
         means = means_of(self.model)
         for variable in self.model.trainable_variables:
-            mean = means[id(variable)]
-            weight, average = ops.convert_to_tensor(variable), ops.convert_to_tensor(mean)
-            variable.assign(average)
+            mean, weight = means[id(variable)], ops.copy(variable)
+            variable.assign(mean)
             mean.assign(weight)

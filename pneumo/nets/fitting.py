@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import keras
 
 from pneumo.errors import PneumoError
-from pneumo.nets.averaging import JudgeAverages
+from pneumo.nets.averaging import AveragingAdam, JudgeAverages
 from pneumo.nets.batches import Batches
 from pneumo.nets.build import build, flip_averaged
 from pneumo.nets.checkpoints import Checkpoints, KeepGoing
@@ -72,7 +72,7 @@ def make_trainer(
 
 def compile_for(trainer: keras.Model, train: "TrainSettings", steps: int) -> None:
     """Give a trainer its optimizer and its precision; ``steps`` are those of an epoch."""
-    adam = keras.optimizers.Adam(
+    adam = AveragingAdam(
         learning_rate(train, steps),
         use_ema=train.average > 0,
         ema_momentum=train.average or 0.99,
