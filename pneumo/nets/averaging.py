@@ -18,7 +18,8 @@ class AveragingAdam(keras.optimizers.Adam):
     """
 
     def _update_model_variables_moving_average(self, trainable_variables: Any) -> None:
-        wanted, steps = self.ema_momentum, ops.cast(self.iterations, "float32")
+        wanted: float = self.ema_momentum  # type: ignore[has-type]
+        steps = ops.cast(self.iterations, "float32")
         self.ema_momentum = ops.minimum(wanted, steps / (steps + FORGOTTEN_STEPS))
         try:
             super()._update_model_variables_moving_average(trainable_variables)

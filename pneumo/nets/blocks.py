@@ -79,7 +79,9 @@ def gated(
     mean = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_mean")(bridge)
     peak = layers.GlobalMaxPooling2D(keepdims=True, name=f"{name}_peak")(bridge)
     pooled = layers.Concatenate(name=f"{name}_pooled")([mean, peak])
-    pooled = layers.BatchNormalization(momentum=momentum, name=f"{name}_bn")(pooled)
+    pooled = layers.BatchNormalization(momentum=momentum, dtype="float32", name=f"{name}_bn")(
+        pooled
+    )
     present = layers.Conv2D(1, 1, activation="sigmoid", dtype="float32", name=name)(pooled)
     absent = layers.Rescaling(-1.0, 1.0, dtype="float32", name=f"{name}_absent")(present)
     nothing = layers.Rescaling(0.0, dtype="float32", name=f"{name}_nothing")(absent)
