@@ -37,8 +37,8 @@ def spatial_attention(
 
     ``(batch, height, width, channels)`` in and out. Channel mean and maximum are stacked
     and convolved to one plane: the spatial half of CBAM (Woo et al., ECCV 2018, section 3.2).
-    The plane is normalised, as in its authors' code: VGG19's maps reach hundreds, at which a
-    sigmoid is 0 or 1 everywhere and learns nothing.
+    The plane is normalised, as in its authors' code: nothing bounds VGG19's maps, and a sigmoid
+    that is 0 or 1 everywhere learns nothing.
     """
     mean = ops.mean(x, axis=-1, keepdims=True)
     peak = ops.max(x, axis=-1, keepdims=True)
@@ -67,21 +67,21 @@ def head(x: keras.KerasTensor, size_px: int) -> keras.KerasTensor:
 
 
 def gated(
-    found: keras.KerasTensor, bridge: keras.KerasTensor, *, momentum: float, name: str
+    found: keras.KerasTensor, bridge: keras.KerasTensor, *, momentum: float | None, name: str
 ) -> keras.KerasTensor:
     """Multiply every pixel's opacity by the probability that the image shows any.
 
     ``found`` is ``(batch, height, width, 2)``, as ``head`` gives it, and so is what is returned;
     ``bridge``, the encoder's last map, is pooled by mean and by maximum to that one probability,
-    layer ``name``, float32 ``(batch, 1, 1, 1)``. What is pooled is normalised first: VGG19's maps
-    reach hundreds, at which a sigmoid says 0 or 1 and nothing is learnt any more.
+    layer ``name``, float32 ``(batch, 1, 1, 1)``. With a ``momentum``, what is pooled is normalised
+    over the batch first: a map of any size would make the sigmoid say 0 or 1, and learn nothing.
     """
     mean = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_mean")(bridge)
     peak = layers.GlobalMaxPooling2D(keepdims=True, name=f"{name}_peak")(bridge)
     pooled = layers.Concatenate(name=f"{name}_pooled")([mean, peak])
-    pooled = layers.BatchNormalization(momentum=momentum, dtype="float32", name=f"{name}_bn")(
-        pooled
-    )
+    if momentum is not None:
+        norm = layers.BatchNormalization(momentum=momentum, dtype="float32", name=f"{name}_bn")
+        pooled = norm(pooled)
     present = layers.Conv2D(1, 1, activation="sigmoid", dtype="float32", name=name)(pooled)
     absent = layers.Rescaling(-1.0, 1.0, dtype="float32", name=f"{name}_absent")(present)
     nothing = layers.Rescaling(0.0, dtype="float32", name=f"{name}_nothing")(absent)

@@ -64,8 +64,14 @@ def build(
     )
     found = head(features, size_px)
     if image_head:
-        found = gated(found, backbone.outputs[-1], momentum=batch_norm_momentum, name=IMAGE_HEAD)
+        momentum = None if _is_normalised(backbone) else batch_norm_momentum
+        found = gated(found, backbone.outputs[-1], momentum=momentum, name=IMAGE_HEAD)
     return keras.Model(backbone.input, found, name=model)
+
+
+def _is_normalised(backbone: keras.Model) -> bool:
+    """Whether an encoder normalises its maps itself."""
+    return any(isinstance(n, keras.layers.BatchNormalization) for n in backbone.layers)
 
 
 def flip_averaged(network: keras.Model) -> keras.Model:

@@ -110,3 +110,10 @@ def test_the_full_network_at_128_px_is_as_documented_and_learns_a_batch(
     found = full.predict_on_batch(images)
     assert (loaded.predict_on_batch(images) == found).all()
     assert np.allclose(found.sum(-1), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_image_head_normalises_what_its_encoder_does_not(model):
+    settings = {"encoder": "small", "encoder_weights": "none", "batch_norm_momentum": 0.9}
+    names = {layer.name for layer in build(model, 32, **settings, image_head=True).layers}
+    assert ("image_head_bn" in names) == (model == "unet_vgg19")
