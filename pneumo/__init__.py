@@ -3,6 +3,6 @@
 To follow one radiograph from DICOM to registry, and a new one to its boxes, read in this order:
 ``dvc.yaml``, ``stages/prepare.py``, ``dicom/read.py``, ``stages/train.py``, ``nets/``,
 ``stages/tune.py``, ``search.py``, ``stages/evaluate.py``, ``evaluation.py``, ``stages/promote.py``,
-``registration.py``, ``candidacy.py``, ``gate.py``, ``champion.py``, ``stages/score.py``,
-``scoring/``, ``engines/``.
+``enrolment.py``, ``registration.py``, ``candidacy.py``, ``gate.py``, ``champion.py``,
+``stages/score.py``, ``scoring/``, ``engines/``.
 """

@@ -2,37 +2,19 @@
 
 import getpass
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import copyfile
-from typing import TYPE_CHECKING, Any
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from pneumo import registry
-from pneumo.agreement import TAG
-from pneumo.candidacy import Seat, figures_of, measure_agreement, stand
-from pneumo.cases import read_cases
+from pneumo.candidacy import Seat, stand
 from pneumo.champion import VERDICT, crown, settle
-from pneumo.engines.package import MANIFEST
-from pneumo.ensemble import Ensemble
-from pneumo.errors import DataError, RegistryError
-from pneumo.files import sha256, sha256_of, write_json
+from pneumo.enrolment import read_results, register
+from pneumo.errors import RegistryError
+from pneumo.files import write_json
 from pneumo.gate import Rule, Verdict
-from pneumo.golden import write_golden
-from pneumo.lineage import lineage
-from pneumo.pairs import mean_precision
-from pneumo.prepared import load_prepared
-from pneumo.registration import (
-    finished_run,
-    network_run_id,
-    register_ensemble,
-    register_network,
-)
 from pneumo.registry import number
-from pneumo.tracking import log_data, metrics_of, training_params
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -58,16 +40,6 @@ class Outcome:
         return number(self.version)
 
 
-@dataclass(frozen=True)
-class Results:
-    """What the pipeline left behind for one ensemble."""
-
-    evaluation: dict[str, Any]
-    tuned: dict[str, Any]
-    cases: pd.DataFrame
-    profile: dict[str, Any]
-
-
 def promote(
     paths: Mapping[str, Path], settings: "Settings", because: str = "", by: str = ""
 ) -> Outcome:
@@ -83,9 +55,9 @@ def promote(
 
         int8.require()
     server = registry.connect()
-    results = _read_results(paths)
+    results = read_results(paths)
     champion = settle(server)
-    version = _register(server, paths, settings, results)
+    version = register(server, paths, settings, results)
     if champion and number(champion) == number(version):
         return _already(server, version, paths["reports"])
     seat = Seat(server, paths["prepared"], settings.promotion)
@@ -177,115 +149,3 @@ def _write(reports: Path, outcome: Outcome, alias: str) -> None:
             "rules": outcome.verdict.to_json(),
         },
     )
-
-
-def _read_results(paths: Mapping[str, Path]) -> Results:
-    reports = paths["reports"]
-    try:
-        evaluation = json.loads((reports / "evaluation" / "metrics.json").read_text())
-        chosen = json.loads((reports / "ensemble.json").read_text())["ensemble"]
-    except OSError as error:
-        raise DataError(f"{error.filename}: not there; run `dvc repro` first") from None
-    cases = read_cases(reports / "evaluation" / "cases.csv")
-    if abs(mean_precision(cases) - evaluation["ensemble"]["map"]) > 1e-6:
-        raise DataError(
-            f"{reports / 'evaluation'}: cases.csv gives mAP {mean_precision(cases):.6f}, but "
-            f"metrics.json {evaluation['ensemble']['map']:.6f}; run `dvc repro evaluate`"
-        )
-    tuned = Ensemble.from_json(chosen).to_json()
-    return Results(evaluation, tuned, cases, load_prepared(paths["prepared"]).profile)
-
-
-def _register(
-    server: "MlflowClient", paths: Mapping[str, Path], settings: "Settings", results: Results
-) -> "ModelVersion":
-    """The version of this ensemble, registered now or before; its cases on this test set kept."""
-    tags = lineage(Path.cwd(), paths["reports"], results.profile, results.evaluation)
-    tags |= figures_of(results.cases, settings.promotion)
-    networks: dict[str, Path] = {
-        name: paths["models"] / name / "model.keras" for name in settings.models
-    }
-    content = sha256_of([{name: sha256(file) for name, file in networks.items()}, results.tuned])
-    version = registry.find_version(server, registry.ENSEMBLE, content, registry.CONTENT)
-    if version is None:
-        tags |= {registry.CONTENT: content}
-        made = {
-            name: _register_network(server, name, file, settings, results, tags)
-            for name, file in networks.items()
-        }
-        tags["pneumo.networks"] = json.dumps(
-            {name: {"version": number(v), "run": v.run_id} for name, v in made.items()}
-        )
-        version = _register_ensemble(server, networks, paths, settings, results, tags)
-    test_set = results.evaluation["test_set"]
-    if registry.cases_of(server, version, test_set) is None:
-        registry.save_cases(server, version, test_set, results.cases)
-    if version.tags.get("pneumo.test_set") != test_set:
-        registry.tag(server, version, tags)
-    wanted = settings.score.precision
-    if wanted != "float32" and wanted not in json.loads(version.tags.get(TAG, "{}")):
-        found = measure_agreement(server, version, load_prepared(paths["prepared"]), wanted)
-        registry.tag(server, version, {TAG: json.dumps(found)})
-    return server.get_model_version(registry.ENSEMBLE, version.version)
-
-
-def _register_network(
-    server: "MlflowClient",
-    name: str,
-    file: Path,
-    settings: "Settings",
-    results: Results,
-    tags: Mapping[str, str],
-) -> "ModelVersion":
-    from pneumo.nets.build import MODELS  # here, since they load Keras
-    from pneumo.nets.weights import weights_sum
-
-    history: list = pd.read_csv(file.with_name("history.csv")).to_dict("records")
-    params = training_params(settings.train, settings.augment)
-    params |= weights_sum(MODELS[name].encoder, settings.train.encoder_weights)
-    run_id = network_run_id(server, name, sha256(file), params, results.profile, history)
-    version = register_network(
-        server, name, file, {**tags, **_figures(results.evaluation[name])}, run_id
-    )
-    print(f"{name}: version {version.version}")
-    return version
-
-
-def _register_ensemble(
-    server: "MlflowClient",
-    networks: Mapping[str, Path],
-    paths: Mapping[str, Path],
-    settings: "Settings",
-    results: Results,
-    tags: Mapping[str, str],
-) -> "ModelVersion":
-    evaluation = paths["reports"] / "evaluation"
-    figures = {k: v for k, v in results.evaluation["ensemble"].items() if _is_number(v)}
-
-    def fill(run_id: str) -> None:
-        log_data(server, run_id, results.profile)
-        server.log_batch(run_id, metrics=metrics_of(0, figures))
-        server.log_artifacts(run_id, str(evaluation), "evaluation")
-
-    run_tags = {"pneumo.kind": "ensemble", registry.CONTENT: tags[registry.CONTENT]}
-    params = {"models": settings.models, **settings.ensemble.model_dump()}
-    run_id = finished_run(server, "ensemble", run_tags, params, fill)
-    card = evaluation / "model_card.md"
-    with tempfile.TemporaryDirectory() as folder:
-        package = Path(folder)
-        for name, file in networks.items():
-            copyfile(file, package / f"{name}.keras")
-        write_json(package / "ensemble.json", results.tuned)
-        write_golden(package, int(tags["pneumo.size_px"]))
-        files = {path.name: path for path in package.iterdir() if path.name != MANIFEST}
-        said = card.read_text(encoding="utf-8") if card.is_file() else ""
-        all_tags = {**tags, **_figures(results.evaluation["ensemble"])}
-        return register_ensemble(server, files, all_tags, run_id, said)
-
-
-def _figures(measured: Mapping[str, Any]) -> dict[str, str]:
-    return {f"pneumo.{key}": f"{value:.6f}" for key, value in measured.items() if _is_number(value)}
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
