@@ -71,7 +71,7 @@ bench-dag: $(READY)  ## Run the DAG pneumonia_score on 1,000 radiographs and tim
 .PHONY: kills
 kills: $(READY)  ## Kill scoring 50 times, a training 20 times, a promotion at every step
 	@PNEUMO_KILLS=50 pytest -q -s tests/scoring/test_survival.py
-	@PNEUMO_KILLS=20 pytest -q tests/stages/test_train_again.py
+	@PNEUMO_KILLS=20 pytest -q --timeout 3600 tests/stages/test_train_again.py
 	@PNEUMO_KILL_EVERY=1 pytest -q tests/stages/test_promote_kills.py
 
 .PHONY: cluster-test
