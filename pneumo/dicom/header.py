@@ -23,6 +23,12 @@ class Header:
 
     def __init__(self, dataset: "Dataset | Elements", syntax: str, little_endian: bool):
         self._dataset, self.syntax, self.little_endian = dataset, syntax, little_endian
+        self.notes: dict[str, str] = {}
+        """What is doubtful, though the file is read: a code and a sentence each."""
+
+    def note(self, code: str, message: str) -> None:
+        """Mark the radiograph as doubtful; the first sentence of a code counts."""
+        self.notes.setdefault(code, message)
 
     def __contains__(self, tag: int) -> bool:
         return tag in self._dataset
@@ -89,9 +95,14 @@ class Header:
             return []
         try:
             items = list(self._dataset[tag].value or [])
-            return [Header(item, self.syntax, self.little_endian) for item in items]
+            return [self._within(item) for item in items]
         except Exception:  # pydicom raises many kinds on a broken sequence
             return self._strange(tag)
+
+    def _within(self, item: "Dataset") -> "Header":
+        inner = Header(item, self.syntax, self.little_endian)
+        inner.notes = self.notes
+        return inner
 
     def words(self, tag: int) -> list[int]:
         """16-bit numbers, unsigned."""
