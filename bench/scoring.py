@@ -246,7 +246,8 @@ for name in MODELS:
 
 def _gigaflop(package: Path) -> float:
     """Operations of all convolutions for one picture, in billions."""
-    from pneumo.engines.openvino import graph, openvino
+    from pneumo.engines.graphs import graph
+    from pneumo.engines.openvino import openvino
 
     model = openvino.Core().read_model(graph(Package(package)))
     model.reshape([1, SIZE_PX, SIZE_PX])

@@ -8,7 +8,7 @@ code that reads them. A shard of anything else has another name, so it is never 
 import json
 import shutil
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from itertools import islice
@@ -17,11 +17,9 @@ from typing import Any
 
 import numpy as np
 
-import pneumo.dicom
-import pneumo.frame
-import pneumo.squares
+from pneumo.base.code import code_sum
 from pneumo.errors import TransientError
-from pneumo.files import sha256, sha256_of, whole
+from pneumo.files import sha256_of, whole
 from pneumo.locks import alone, resume_folder
 from pneumo.progress import track
 from pneumo.squares import Square, read_squares
@@ -114,16 +112,11 @@ def _state(path: Path) -> list[int]:
 
 
 def _reader() -> str:
-    """The sum of the code between a file and its square."""
-    own = [*Path(pneumo.dicom.__file__).parent.glob("*.py"), *map(Path, _modules())]
+    """The sum of the code between a file and its square, and of the libraries it calls."""
     libraries = [
         version(name) for name in ("imagecodecs", "numpy", "pillow", "pydicom", "simplejpeg")
     ]
-    return sha256_of([libraries, sorted(map(sha256, own))])
-
-
-def _modules() -> Iterable[str]:
-    return pneumo.frame.__file__, pneumo.squares.__file__
+    return sha256_of([libraries, code_sum(__name__)])
 
 
 def _save(path: Path, squares: Sequence[Square]) -> None:

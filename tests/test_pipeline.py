@@ -1,6 +1,5 @@
 """The joints between the package, dvc.yaml and params.yaml."""
 
-import ast
 import inspect
 from importlib import import_module
 from pathlib import Path
@@ -9,6 +8,7 @@ import pytest
 import yaml
 from jinja2 import meta
 
+from pneumo.base.code import files_of, imports, reached
 from pneumo.commands.pipeline import is_section
 from pneumo.pages import environment
 from pneumo.settings import Settings
@@ -19,66 +19,20 @@ MLFLOW = ("live", "machine", "tracking", "registry", "registration", "serving")
 STAGES = PIPELINE | yaml.safe_load((ROOT / "data/dvc.yaml").read_text())["stages"]
 
 
-def reached(module: Path) -> set[Path]:
-    """All files of the package that ``module`` reaches by import, except docstring-only ones."""
-    seen, waiting = set(), [module]
-    while waiting:
-        path = waiting.pop()
-        if path not in seen:
-            seen.add(path)
-            waiting += imported_by(path)
-    return {path for path in seen if has_code(path)}
-
-
-def imported_by(path: Path) -> list[Path]:
-    found = []
-    for node in runtime_nodes(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        found += [file for name in names if name.startswith("pneumo") for file in files_of(name)]
-    return found
-
-
-def outside_imports(path: Path) -> set[str]:
-    """Top-level packages that a file imports when it runs, also inside functions."""
-    found = set()
-    for node in runtime_nodes(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module.split(".")[0])
-    return found
-
-
-def runtime_nodes(tree: ast.AST):
-    """Every node that runs: imports under ``if TYPE_CHECKING`` do not."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
-            continue
-        yield node
-        yield from runtime_nodes(node)
-
-
-def files_of(name: str) -> list[Path]:
-    place = ROOT.joinpath(*name.split("."))
-    packages = [ROOT.joinpath(*name.split(".")[:n], "__init__.py") for n in range(1, 5)]
-    return [p for p in [place.with_suffix(".py"), *packages] if p.is_file()]
-
-
-def has_code(path: Path) -> bool:
-    body = ast.parse(path.read_text()).body
-    return any(not isinstance(node, ast.Expr) for node in body)
-
-
 def templates_of(name: str) -> set[str]:
     """A template and all that it extends, includes or imports."""
     pages = environment()
     source = pages.loader.get_source(pages, name)[0]
     return {name}.union(*map(templates_of, meta.find_referenced_templates(pages.parse(source))))
+
+
+def tops(path: Path) -> set[str]:
+    """Top-level packages that a file imports when it runs, also inside functions."""
+    return {name.split(".")[0] for name in imports(path)}
+
+
+def files_imported(path: Path) -> set[Path]:
+    return {file for name in imports(path) for file in files_of(name)}
 
 
 def stage_of(name: str):
@@ -87,9 +41,9 @@ def stage_of(name: str):
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_depends_on_exactly_the_python_files_it_reaches(name):
-    module = ROOT / "pneumo" / "stages" / f"{name}.py"
     listed = {dep for dep in STAGES[name]["deps"] if dep.endswith(".py")}
-    assert listed == {str(path.relative_to(ROOT)) for path in reached(module)}
+    found = reached(f"pneumo.stages.{name}")
+    assert listed == {str(path.relative_to(ROOT)) for path in found}
 
 
 def test_evaluate_depends_on_exactly_the_templates_of_its_pages():
@@ -113,7 +67,7 @@ def test_a_stage_runs_its_own_command_with_paths_from_dvc_yaml(name):
 
 def test_only_networks_engines_and_training_load_keras():
     for path in (ROOT / "pneumo").rglob("*.py"):
-        loads = {"keras", "tensorflow"} & outside_imports(path)
+        loads = {"keras", "tensorflow"} & tops(path)
         inside = path.relative_to(ROOT / "pneumo")
         allowed = inside.parts[0] in ("nets", "engines") or str(inside) == "stages/train.py"
         assert allowed or not loads, inside
@@ -122,11 +76,15 @@ def test_only_networks_engines_and_training_load_keras():
 def test_only_tracking_registry_registration_and_serving_load_mlflow():
     allowed = {ROOT / "pneumo" / f"{name}.py" for name in MLFLOW}
     for path in (ROOT / "pneumo").rglob("*.py"):
-        assert "mlflow" not in outside_imports(path) or path in allowed, path
+        assert "mlflow" not in tops(path) or path in allowed, path
 
 
 def test_stages_never_import_stages_and_networks_never_import_dicom():
     for path in (ROOT / "pneumo/stages").glob("*.py"):
-        assert not any(dep.parent.name == "stages" for dep in imported_by(path) if has_code(dep))
+        assert not any(
+            dep.parent.name == "stages" and dep.name != "__init__.py"
+            for dep in files_imported(path)
+        )
     for path in (ROOT / "pneumo/nets").glob("*.py"):
-        assert not any("dicom" in dep.parts for dep in reached(path))
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        assert not any("dicom" in dep.parts for dep in reached(name))

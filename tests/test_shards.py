@@ -101,11 +101,11 @@ def test_only_the_shard_of_a_changed_file_is_read_again(few, paths, tmp_path):
     assert sorted(tmp_path.glob("*.npz")) == sorted(again.files)
 
 
-def test_shards_of_another_size_or_reader_are_removed(few, paths, tmp_path, monkeypatch):
+def test_shards_of_another_size_or_of_other_code_are_removed(few, paths, tmp_path, monkeypatch):
     Shards(tmp_path, paths, 32).read()
     Shards(tmp_path, paths, 64).read()
     assert len(few) == 24
-    monkeypatch.setattr(shards, "_reader", lambda: "another")
+    monkeypatch.setattr(shards, "code_sum", lambda module: "another")
     Shards(tmp_path, paths, 64).read()
     assert len(few) == 36
     assert len(list(tmp_path.glob("*.npz"))) == 3

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from pneumo.base.code import code_sum
 from pneumo.engines import cache, silence  # noqa: F401
-from pneumo.engines.openvino import graph
+from pneumo.engines.graphs import graph
 from pneumo.engines.package import INT8, Package
 from pneumo.errors import PneumoError, RegistryError
-from pneumo.files import sha256, sha256_of
+from pneumo.files import sha256_of
 
 import openvino  # isort: skip  # after silence
 
@@ -53,7 +54,7 @@ def quantised(package: Package, pictures: np.ndarray) -> Path:
     require()
     chosen = np.ascontiguousarray(pictures[:: max(1, -(-len(pictures) // PICTURES))])
     float32 = graph(package)
-    facts = [float32.parent.name, version("nncf"), sha256(Path(__file__))]
+    facts = [float32.parent.name, version("nncf"), code_sum(__name__)]
     facts += [hashlib.sha256(chosen.tobytes()).hexdigest()]
     return cache.kept("quantised", sha256_of(facts), lambda a: _quantise(float32, chosen, a))
 

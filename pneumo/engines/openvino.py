@@ -1,9 +1,5 @@
 """The networks of an ensemble as one OpenVINO graph on a CPU; Keras and TensorFlow stay away."""
 
-import os
-import subprocess
-import sys
-from importlib.metadata import version
 from pathlib import Path
 from queue import SimpleQueue
 from types import MappingProxyType
@@ -11,17 +7,16 @@ from types import MappingProxyType
 import numpy as np
 
 from pneumo.dicom.process import usable_cores
-from pneumo.engines import cache, convert, silence  # noqa: F401
+from pneumo.engines import int8, silence  # noqa: F401
 from pneumo.engines.engine import Engine
+from pneumo.engines.graphs import graph
 from pneumo.engines.package import Package
-from pneumo.errors import RegistryError
-from pneumo.files import sha256, sha256_of
+from pneumo.files import sha256_of
 
 import openvino  # isort: skip  # after silence
 from openvino import properties  # isort: skip
 from openvino.properties import hint  # isort: skip
 
-GRAPH = "ensemble.xml"
 PRECISIONS = MappingProxyType(
     {"float32": openvino.Type.f32, "bfloat16": openvino.Type.bf16, "int8": openvino.Type.f32}
 )
@@ -62,8 +57,6 @@ class OpenVinoEngine(Engine):
         }
         core = openvino.Core()
         if precision == "int8":
-            from pneumo.engines import int8
-
             assert quantised, "int8 has a graph of its own"
             key, model = quantised.name, int8.read(package, quantised)
         else:
@@ -87,31 +80,3 @@ class OpenVinoEngine(Engine):
             return np.array(found[0][: len(pictures)])
         finally:
             self._requests.put(request)
-
-
-def graph(package: Package) -> Path:
-    """The ``.xml`` file of the package's graph, from the cache. Raises RegistryError."""
-    package.file("ensemble.json")
-    code = [sha256(path) for path in sorted(Path(convert.__file__).parent.glob("c*.py"))]
-    libraries = [version("openvino"), version("keras")]
-    key = sha256_of([package.digest, libraries, code])
-    return cache.kept("graphs", key, lambda aside: _convert(package, aside)) / GRAPH
-
-
-def _convert(package: Package, aside: Path) -> None:
-    """Run the conversion in a process of its own, on files that were looked at before."""
-    for name in package.networks:
-        package.network(name)
-    print(f"{package.where}: converting for OpenVINO, once", file=sys.stderr, flush=True)
-    arguments = [package.folder, package.where, package.digest, aside / GRAPH]
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", convert.__name__, *map(str, arguments)],
-        env={**os.environ, "KERAS_BACKEND": "openvino"},
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
-        raise RegistryError(
-            last if done.returncode == RegistryError.exit_code else f"{package.where}: {last}"
-        )

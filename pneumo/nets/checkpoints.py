@@ -17,7 +17,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from pneumo.files import sha256, sha256_of, whole
+from pneumo.base.code import code_sum
+from pneumo.files import sha256_of, whole
 from pneumo.nets.averaging import means_of
 
 Figures = dict[str, float]
@@ -113,14 +114,16 @@ def copies(variables: list[Any]) -> list[np.ndarray]:
     return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
 
 
-def key_of(network: keras.Model, *decides: Any) -> str:
-    """The sum of what decides a training: first weights, ``decides`` (as JSON), and the code."""
+def key_of(network: keras.Model, module: str, *decides: Any) -> str:
+    """The sum of what decides a training: first weights, the code of ``module``, ``decides``.
+
+    ``module`` names the one that trains; ``decides`` is put into JSON.
+    """
     first = hashlib.sha256()
     for variable in network.variables:
         first.update(np.asarray(variable).tobytes())
-    code = sorted(sha256(path) for path in Path(__file__).parent.glob("*.py"))
     versions = [keras.__version__, keras.backend.backend()]
-    return sha256_of([first.hexdigest(), *decides, code, versions])
+    return sha256_of([first.hexdigest(), *decides, code_sum(module), versions])
 
 
 class KeepGoing(keras.callbacks.Callback):

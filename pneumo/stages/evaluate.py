@@ -1,7 +1,6 @@
 """Judge the ensemble, and each network alone, on test people that nothing was chosen on."""
 
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,8 +63,7 @@ def evaluate(
     metrics["stability"] = stability(data, ours, changed, choice, test.draws)
     curves = tables(metrics, cases, calls)
     pictures = gallery(data, ours, cases, choice, evaluate.pictures)
-    code = sys.modules[__name__]
-    source = origin(data, networks, models, tuned, code, evaluate.model_dump())
+    source = origin(data, networks, models, tuned, __name__, evaluate.model_dump())
     chosen = read_json(tuned)
     drawn = charts(metrics, curves, histories)
     with whole(out) as aside:

@@ -157,7 +157,7 @@ def _pretrain_one(
         "size_px": size_px,
         "balance": balance,
     }
-    key = key_of(trainer.network, data, settings)
+    key = key_of(trainer.network, __name__, data, settings)
     path, report = out / f"{encoder}{ENDING}", out / f"{encoder}.json"
     if _is_made(path, report, key):
         print(f"{encoder}: {path} is up to date")

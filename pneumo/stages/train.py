@@ -61,7 +61,9 @@ def train(
         network_run(model, data.profile, settings, kept / "run") as run,
     ):
         watch = Watch(model, train.epochs, run.epoch, shown)
-        checkpoints = Checkpoints(kept, key_of(trainer.network, data.profile["sha256"], settings))
+        checkpoints = Checkpoints(
+            kept, key_of(trainer.network, __name__, data.profile["sha256"], settings)
+        )
         with scope():
             fit(trainer, shown, held_out, train, watch, checkpoints)
         network = finished(trainer, model, data.size_px, train, plain)

@@ -3,7 +3,8 @@ import stat
 import pytest
 
 from pneumo.engines import cache as kept_things
-from pneumo.engines.openvino import graph
+from pneumo.engines import graphs
+from pneumo.engines.graphs import graph
 from pneumo.engines.package import Package
 
 
@@ -61,3 +62,14 @@ def test_a_graph_whose_weights_were_changed_in_the_cache_is_converted_again(pack
     weights.write_bytes(before[:-4] + b"\0\0\0\0")
     assert graph(Package(package_folder)) == path
     assert weights.read_bytes() == before
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_graph_that_other_code_made_is_not_taken_up(package_folder, monkeypatch):
+    ours = graph(Package(package_folder))
+    asked = []
+    monkeypatch.setattr(graphs, "code_sum", lambda module: asked.append(module) or "another")
+    theirs = graph(Package(package_folder))
+    assert asked == ["pneumo.engines.convert"]
+    assert theirs != ours
+    assert theirs.is_file()

@@ -42,6 +42,16 @@ def test_the_same_pictures_quantise_once(package_folder, quantised, monkeypatch)
     assert int8.quantised(Package(package_folder), pictures(24, seed=5)) == quantised
 
 
+def test_a_graph_in_int8_that_other_code_made_is_not_taken_up(
+    package_folder, quantised, monkeypatch
+):
+    monkeypatch.setattr(int8, "code_sum", lambda module: {int8.__name__: "another"}[module])
+    made = []
+    monkeypatch.setattr(int8, "_quantise", lambda *those: made.append(those[-1]))
+    assert int8.quantised(Package(package_folder), pictures(24, seed=5)) != quantised
+    assert len(made) == 1
+
+
 def test_without_nncf_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setattr(int8, "find_spec", lambda _: None)
     with pytest.raises(PneumoError, match=r"install pneumo\[int8\]"):

@@ -125,3 +125,20 @@ def test_writing_takes_no_more_than_its_share_of_the_time(monkeypatch):
         keep.on_epoch_end(epoch)
     assert did[:2] == ["save", "hold"]
     assert did.count("save") == 1 + int(WRITING_SHARE * clock[0])
+
+
+def test_a_checkpoint_of_other_code_settings_or_first_weights_is_not_taken_up(
+    tmp_path, monkeypatch
+):
+    first = Trained().after(0).network
+    key = checkpoints.key_of(first, "pneumo.stages.train", {"epochs": 6})
+    other_weights = checkpoints.key_of(Trained().after(1).network, "pneumo.stages.train", {})
+    other_settings = checkpoints.key_of(first, "pneumo.stages.train", {"epochs": 7})
+    monkeypatch.setattr(checkpoints, "code_sum", lambda module: f"another of {module}")
+    other_code = checkpoints.key_of(first, "pneumo.stages.train", {"epochs": 6})
+    assert len({key, other_weights, other_settings, other_code}) == 4
+    for other in (other_weights, other_settings, other_code):
+        Checkpoints(tmp_path, key).save(Trained().after(1), history(1))
+        assert Checkpoints(tmp_path, other).restore(Trained()) == []
+    Checkpoints(tmp_path, key).save(Trained().after(1), history(1))
+    assert Checkpoints(tmp_path, key).restore(Trained()) == history(1)
