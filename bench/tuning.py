@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+from plain import precision
 from rich.console import Console
 from rich.table import Table
 from scipy.ndimage import gaussian_filter
@@ -18,7 +19,7 @@ from pneumo.boxes import Box, Frame
 from pneumo.choice import halves
 from pneumo.ensemble import Ensemble, blend, image_level, weightings
 from pneumo.matching import precision_rows, table_of
-from pneumo.rsna import image_precision, mean_average_precision
+from pneumo.rsna import mean_average_precision
 from pneumo.search import Cases, score_all
 from pneumo.settings import load_settings
 
@@ -77,7 +78,7 @@ def naive_score(cases: Cases, way: Ensemble) -> float:
             for r in regions
             if r.area * 64 >= way.minimum_area_px and level >= way.gate
         ]
-        rows.append(image_precision(truth, calls))
+        rows.append(precision(truth, calls))
     return float(np.mean([row for row in rows if row is not None]))
 
 
@@ -105,7 +106,7 @@ def main() -> None:
     known = {str(i): boxes for i, boxes in enumerate(truth)}
     found = {str(i): boxes for i, boxes in enumerate(calls)}
     tables = table_of(truth, ranked=False), table_of(calls, ranked=True)
-    loop = seconds(lambda: [image_precision(*pair) for pair in zip(truth, calls, strict=True)], 3)
+    loop = seconds(lambda: [precision(*pair) for pair in zip(truth, calls, strict=True)], 3)
     ways = {
         "a loop over radiographs": loop,
         "ours, from lists of boxes": seconds(lambda: mean_average_precision(known, found)),

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from pneumo.boxes import Box, Frame, iou
+from pneumo.boxes import Box, Frame
 from pneumo.engines.choose import open_engine
 from pneumo.engines.engine import Engine
 from pneumo.engines.package import Package
 from pneumo.errors import RegistryError
+from pneumo.matching import hits_of
 from pneumo.rsna import mean_average_precision
 
 TAG = "pneumo.agreement"
@@ -75,7 +76,8 @@ def compare(
     found: Mapping[str, Sequence[Box]],
 ) -> dict[str, Any]:
     """How ``found`` agrees with ``reference``: see ``measure``."""
-    pairs = sum(same_boxes(boxes, found[name]) for name, boxes in reference.items())
+    names = list(reference)
+    pairs = same_boxes([reference[name] for name in names], [found[name] for name in names])
     total = sum(max(len(boxes), len(found[name])) for name, boxes in reference.items())
     matched = pairs / total if total else 1.0
     scores = [mean_average_precision(truth, boxes) for boxes in (reference, found)]
@@ -89,12 +91,6 @@ def compare(
     }
 
 
-def same_boxes(reference: Sequence[Box], found: Sequence[Box]) -> int:
-    """How many boxes of one radiograph have one of their own with an IoU of ``SAME_IOU``."""
-    free, pairs = list(found), 0
-    for box in reference:
-        best = max(free, key=lambda other: iou(box, other), default=None)
-        if best is not None and iou(box, best) >= SAME_IOU:
-            free.remove(best)
-            pairs += 1
-    return pairs
+def same_boxes(reference: Sequence[Sequence[Box]], found: Sequence[Sequence[Box]]) -> int:
+    """How many boxes, of all radiographs, have one of their own with an IoU above ``SAME_IOU``."""
+    return int(sum(hit.sum() for hit in hits_of(found, reference, SAME_IOU)))

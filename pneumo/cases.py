@@ -20,8 +20,9 @@ import pandas as pd
 
 from pneumo.boxes import Box
 from pneumo.errors import DataError
-from pneumo.froc import matched
-from pneumo.rsna import image_precision
+from pneumo.froc import HIT_IOU
+from pneumo.matching import hits_of
+from pneumo.rsna import precision_of
 
 COLUMNS = (
     "image", "person", "class", "view", "sex", "age", "truth_boxes", "truth_area_px",
@@ -38,7 +39,7 @@ def make_cases(
     """The table of ``images`` (rows of ``index.parquet``, in order) with what was found on them."""
     names = images["patientId"].tolist()
     areas = [[box.area for box in truth[name]] for name in names]
-    precision = [image_precision(truth[name], found[name]) for name in names]
+    true_boxes, calls = [truth[name] for name in names], [found[name] for name in names]
     return pd.DataFrame(
         {
             "image": range(len(images)),
@@ -47,8 +48,8 @@ def make_cases(
             "truth_boxes": [len(truth[name]) for name in names],
             "truth_area_px": [float(np.median(sizes)) if sizes else np.nan for sizes in areas],
             "found_boxes": [len(found[name]) for name in names],
-            "hits": [sum(matched(truth[name], found[name])) for name in names],
-            "precision": np.array(precision, float),
+            "hits": [int(hit.sum()) for hit in hits_of(true_boxes, calls, HIT_IOU)],
+            "precision": precision_of(true_boxes, calls).mean(axis=1),
             "probability": np.asarray(probability, float),
         }
     )

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pneumo.boxes import Box, iou
+from pneumo.frame import Box
+from pneumo.matching import hits_of, table_of
 
 HIT_IOU = 0.40
 RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -34,28 +35,14 @@ class Calls:
     truths: np.ndarray
 
 
-def matched(truth: Sequence[Box], found: Sequence[Box]) -> list[bool]:
-    """For each of ``found`` (most confident first): does it hit a true box that is still free?"""
-    free, hits = list(truth), []
-    for call in found:
-        overlaps = [iou(call, box) for box in free]
-        hits.append(max(overlaps, default=0.0) > HIT_IOU)
-        if hits[-1]:
-            free.pop(int(np.argmax(overlaps)))
-    return hits
-
-
 def pool_calls(truth: Mapping[str, Sequence[Box]], found: Mapping[str, Sequence[Box]]) -> Calls:
     """Pool the calls (most confident first) of all radiographs, in the order of ``truth``."""
-    rows = [
-        (place, box.confidence, hit)
-        for place, name in enumerate(truth)
-        for box, hit in zip(found[name], matched(truth[name], found[name]), strict=True)
-    ]
-    image, confidence, hit = np.array(rows, float).reshape(-1, 3).T
-    order = np.argsort(-confidence, kind="stable")
+    calls = [found[name] for name in truth]
+    hit = np.concatenate([*hits_of(list(truth.values()), calls, HIT_IOU), np.zeros(0, bool)])
+    table = table_of(calls, ranked=False)
+    order = np.argsort(-table.confidence, kind="stable")
     truths = np.array([len(boxes) for boxes in truth.values()])
-    return Calls(image[order].astype(int), confidence[order], hit[order] > 0, truths)
+    return Calls(table.image[order], table.confidence[order], hit[order], truths)
 
 
 def sensitivity_at_rates(calls: Calls, draws: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from pneumo.boxes import Box
 from pneumo.ensemble import Ensemble, blend
 from pneumo.frame import Frame
-from pneumo.rsna import image_precision, mean_average_precision
+from pneumo.rsna import mean_average_precision, precision_of
 from pneumo.search import Cases
 
 Row = dict[str, str | float]
@@ -76,15 +76,13 @@ def _best_thresholds(
     cases: Cases, maps: np.ndarray, way: Ensemble, thresholds: Sequence[float]
 ) -> float:
     open_way = replace(way, gate=0.0)
+    positive = np.array([len(boxes) > 0 for boxes in cases.truth])
     rows = [
-        [
-            image_precision(truth, found)
-            for truth, found in zip(cases.truth, boxes, strict=True)
-            if truth
-        ]
-        for boxes in (_found(cases, maps, replace(open_way, threshold=t)) for t in thresholds)
+        precision_of(cases.truth, list(_found(cases, maps, replace(open_way, threshold=t))))
+        for t in thresholds
     ]
-    return float(np.max(np.array(rows, float), axis=0).mean()) if rows[0] else 0.0
+    best = np.max([row[positive].mean(axis=1) for row in rows], axis=0)
+    return float(best.mean()) if positive.any() else 0.0
 
 
 def _found(cases: Cases, maps: np.ndarray, way: Ensemble) -> Iterator[list[Box]]:

@@ -1,8 +1,9 @@
 """Calls matched to true boxes, as the challenge does it, on arrays of many radiographs at once.
 
-``rsna.precision_by_threshold`` is the definition in words of one radiograph; a test holds both
-together. Matching only looks at pairs that overlap by more than the lowest threshold: no other pair
-can ever be a hit, in whatever order the calls come.
+Calls come in falling confidence; each takes the free true box that it overlaps most, and hits it
+where their intersection over union is above the threshold. Only pairs that overlap by more than the
+lowest threshold are looked at: no other pair can ever be a hit. Everything that pairs boxes does it
+here; the tests hold it against a plain loop.
 """
 
 from collections.abc import Iterable, Sequence
@@ -57,14 +58,14 @@ def table_of(boxes: Iterable[Sequence[Box]], *, ranked: bool) -> Boxes:
     return Boxes(table[:, 0].astype(int), table[:, 1:5], table[:, 5])
 
 
-def pairs_of(truth: Boxes, calls: Boxes) -> Pairs:
-    """Every call with every true box of its radiograph that it overlaps enough."""
+def pairs_of(truth: Boxes, calls: Boxes, above: float = THRESHOLDS[0]) -> Pairs:
+    """Every call with every true box of its radiograph that it overlaps by more than ``above``."""
     first = np.searchsorted(truth.image, calls.image, "left")
     count = np.searchsorted(truth.image, calls.image, "right") - first
     call = np.repeat(np.arange(len(count)), count)
     number = np.arange(len(call)) - np.repeat(np.cumsum(count) - count, count)
     overlap = _overlaps(calls.sides[call], truth.sides[first[call] + number])
-    near = overlap > THRESHOLDS[0]
+    near = overlap > above
     call = call[near]
     return Pairs(call, calls.image[call], number[near], overlap[near])
 
@@ -75,13 +76,27 @@ def count_hits(pairs: Pairs, images: int) -> np.ndarray:
     Calls are taken in the order of their table, each to the free true box it overlaps most.
     """
     hits = np.zeros((images, len(THRESHOLDS)), np.int64)
-    if not len(pairs.call):
-        return hits
-    known, row = np.unique(pairs.image, return_inverse=True)
-    overlaps = np.zeros((len(known), _ranks(pairs, row).max() + 1, pairs.target.max() + 1))
-    overlaps[row, _ranks(pairs, row), pairs.target] = pairs.overlap
-    hits[known] = _greedy(overlaps)
+    if len(pairs.call):
+        known, overlaps, _ = _by_image(pairs)
+        hits[known] = _greedy(overlaps, THRESHOLDS).sum(axis=1)
     return hits
+
+
+def hits_of(
+    truth: Sequence[Sequence[Box]], found: Sequence[Sequence[Box]], threshold: float
+) -> list[np.ndarray]:
+    """For each radiograph, which of ``found`` (most sure first) hit a true box: bool ``(calls,)``.
+
+    A hit overlaps the true box it takes by more than ``threshold``.
+    """
+    calls = table_of(found, ranked=False)
+    pairs = pairs_of(table_of(truth, ranked=False), calls, threshold)
+    hit = np.zeros(len(calls.image), bool)
+    if len(pairs.call):
+        known, overlaps, rank = _by_image(pairs)
+        row = np.searchsorted(known, pairs.image)
+        hit[pairs.call] = _greedy(overlaps, (threshold,))[row, rank, 0]
+    return np.split(hit, np.cumsum([len(boxes) for boxes in found])[:-1]) if found else []
 
 
 def precision_rows(truth: Boxes, calls: Boxes, images: int) -> np.ndarray:
@@ -96,6 +111,17 @@ def precision_rows(truth: Boxes, calls: Boxes, images: int) -> np.ndarray:
     )
 
 
+def _by_image(pairs: Pairs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The radiographs with pairs, their overlaps ``(images, calls, true boxes)``, and each pair's
+    place among the calls.
+    """
+    known, row = np.unique(pairs.image, return_inverse=True)
+    rank = _ranks(pairs, row)
+    overlaps = np.zeros((len(known), rank.max() + 1, pairs.target.max() + 1))
+    overlaps[row, rank, pairs.target] = pairs.overlap
+    return known, overlaps, rank
+
+
 def _ranks(pairs: Pairs, row: np.ndarray) -> np.ndarray:
     """The place of each pair's call among the calls of its radiograph that are in any pair."""
     number = np.cumsum(np.diff(pairs.call, prepend=pairs.call[0]) > 0)
@@ -104,18 +130,18 @@ def _ranks(pairs: Pairs, row: np.ndarray) -> np.ndarray:
     return number - first[row]
 
 
-def _greedy(overlaps: np.ndarray) -> np.ndarray:
-    """Hits ``(images, 8)`` from overlaps ``(images, calls, true boxes)``, calls in their order."""
-    images, calls, _ = overlaps.shape
-    free = np.ones((images, len(THRESHOLDS), overlaps.shape[2]), bool)
-    hits = np.zeros((images, len(THRESHOLDS)), np.int64)
+def _greedy(overlaps: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
+    """Hits, bool ``(images, calls, thresholds)``, from overlaps ``(images, calls, true boxes)``."""
+    images, calls, targets = overlaps.shape
+    free = np.ones((images, len(thresholds), targets), bool)
+    hits = np.zeros((images, calls, len(thresholds)), bool)
     for call in range(calls):
         open_to_it = np.where(free, overlaps[:, None, call], -1.0)
         best = open_to_it.argmax(axis=2)[..., None]
-        hit = np.take_along_axis(open_to_it, best, 2)[..., 0] > np.array(THRESHOLDS)
+        hit = np.take_along_axis(open_to_it, best, 2)[..., 0] > np.array(thresholds)
         taken = np.take_along_axis(free, best, 2) & ~hit[..., None]
         np.put_along_axis(free, best, taken, 2)
-        hits += hit
+        hits[:, call] = hit
     return hits
 
 

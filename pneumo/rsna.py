@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pneumo.boxes import Box, iou
 from pneumo.errors import DataError
+from pneumo.frame import Box
 from pneumo.matching import THRESHOLDS, precision_rows, table_of
 from pneumo.tables import read_table
 
@@ -26,11 +26,13 @@ def precision_by_threshold(truth: Sequence[Box], found: Sequence[Box]) -> np.nda
     """
     if not truth and not found:
         return None
-    overlaps = [[iou(a, b) for b in truth] for a in _by_confidence(found)]
-    if max((max(row, default=0.0) for row in overlaps), default=0.0) <= THRESHOLDS[0]:
-        return np.zeros(len(THRESHOLDS))
-    hits = np.array([_hits(overlaps, threshold) for threshold in THRESHOLDS])
-    return hits / (len(truth) + len(found) - hits)
+    return precision_of([truth], [found])[0]
+
+
+def precision_of(truth: Sequence[Sequence[Box]], found: Sequence[Sequence[Box]]) -> np.ndarray:
+    """``precision_by_threshold`` of many radiographs: ``(images, 8)``, NaN in place of None."""
+    true_boxes, calls = table_of(truth, ranked=False), table_of(found, ranked=True)
+    return precision_rows(true_boxes, calls, len(truth))
 
 
 def image_precision(truth: Sequence[Box], found: Sequence[Box]) -> float | None:
@@ -52,9 +54,7 @@ def mean_precision_by_threshold(
     radiograph counts.
     """
     names = sorted(truth)
-    true_boxes = table_of((truth[name] for name in names), ranked=False)
-    calls = table_of((found.get(name, ()) for name in names), ranked=True)
-    rows = precision_rows(true_boxes, calls, len(names))
+    rows = precision_of([truth[name] for name in names], [found.get(name, ()) for name in names])
     counted = rows[~np.isnan(rows[:, 0])]
     return counted.mean(axis=0) if len(counted) else np.zeros(len(THRESHOLDS))
 
@@ -106,17 +106,6 @@ def format_submission(found: Mapping[str, Sequence[Box]]) -> str:
 
 def _by_confidence(boxes: Iterable[Box]) -> list[Box]:
     return sorted(boxes, key=lambda b: (-b.confidence, b.x, b.y, b.width, b.height))
-
-
-def _hits(overlaps: list[list[float]], threshold: float) -> int:
-    free = set(range(len(overlaps[0]))) if overlaps else set()
-    hits = 0
-    for row in overlaps:
-        best = max(free, key=lambda index: row[index], default=None)
-        if best is not None and row[best] > threshold:
-            free.remove(best)
-            hits += 1
-    return hits
 
 
 def _parse_boxes(text: str, where: str) -> list[Box]:

@@ -19,7 +19,7 @@ HERE, NEAR, FAR = Box(0, 0, 100, 100), Box(0, 0, 100, 95), Box(50, 0, 100, 100)
     ],
 )
 def test_boxes_are_paired_once_each(reference, found, pairs):
-    assert same_boxes(reference, found) == pairs
+    assert same_boxes([reference, reference], [found, found]) == 2 * pairs
 
 
 def test_a_box_too_many_counts_against_the_agreement():

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from pneumo.boxes import Box
-from pneumo.froc import RATES, froc_curve, matched, pool_calls, sensitivity_at_rates
+from pneumo.froc import HIT_IOU, RATES, froc_curve, pool_calls, sensitivity_at_rates
+from pneumo.matching import hits_of
 
 TRUE, OTHER = Box(0, 0, 100, 100), Box(500, 500, 100, 100)
 
@@ -25,7 +26,8 @@ def near(confidence, shift=0.0):
     ],
 )
 def test_a_call_hits_a_free_true_box_that_it_overlaps_enough(truth, found, hits):
-    assert matched(truth, found) == hits
+    (told,) = hits_of([truth], [found], HIT_IOU)
+    assert told.tolist() == hits
 
 
 def four_images():

@@ -2,9 +2,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.plain import hits, precision, ranked
 from pneumo.boxes import Box
-from pneumo.matching import precision_rows, table_of
-from pneumo.rsna import mean_precision_by_threshold, precision_by_threshold
+from pneumo.matching import hits_of, precision_rows, table_of
+from pneumo.rsna import mean_precision_by_threshold, precision_of
 
 HERE = Box(0, 0, 100, 100)
 SIDES = st.integers(0, 8).map(lambda n: n * 10.0)
@@ -14,13 +15,20 @@ IMAGES = st.lists(st.tuples(st.lists(BOX, max_size=4), st.lists(BOX, max_size=5)
 
 
 @given(IMAGES)
-def test_many_images_at_once_are_matched_as_each_alone(images):
-    truth = table_of([truth for truth, _ in images], ranked=False)
-    calls = table_of([found for _, found in images], ranked=True)
-    rows = precision_rows(truth, calls, len(images))
-    for row, (true_boxes, found) in zip(rows, images, strict=True):
-        alone = precision_by_threshold(true_boxes, found)
-        assert np.array_equal(row, np.full(8, np.nan) if alone is None else alone, equal_nan=True)
+def test_many_images_at_once_score_as_a_plain_loop_over_each(images):
+    rows = precision_of([truth for truth, _ in images], [found for _, found in images])
+    assert len(rows) == len(images)
+    for row, (truth, found) in zip(rows, images, strict=True):
+        assert np.array_equal(row, precision(truth, found) or [np.nan] * 8, equal_nan=True)
+
+
+@given(IMAGES, st.sampled_from([0.2, 0.4, 0.75, 0.9]))
+def test_each_call_hits_where_the_plain_loop_says(images, threshold):
+    found = [ranked(calls) for _, calls in images]
+    told = hits_of([truth for truth, _ in images], found, threshold)
+    assert len(told) == len(images)
+    for hit, (truth, _), calls in zip(told, images, found, strict=True):
+        assert hit.tolist() == hits(truth, calls, threshold)
 
 
 def test_an_image_without_anything_is_left_out_of_the_mean():
