@@ -1,7 +1,7 @@
 """PNG and JPEG pictures of radiographs: grey, or grey stored as three equal colours."""
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin
@@ -25,6 +25,8 @@ class Picture:
 
     image: Image.Image
     data: bytes
+    notes: dict[str, str] = field(default_factory=dict)
+    """What is doubtful, as in a header: a code and a sentence each."""
 
     @property
     def frame_size(self) -> tuple[int, int]:

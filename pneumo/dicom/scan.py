@@ -1,8 +1,7 @@
 """A radiograph that is opened and checked, its pixels still encoded."""
 
 import re
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +31,7 @@ class Facts:
     """What is known of a radiograph beside its pixels; nothing that names a person.
 
     ``view`` and ``sex`` are DICOM codes, blank when unknown; ``age`` is in years. ``instance_uid``
-    is the SOP Instance UID.
+    is the SOP Instance UID. ``notes`` say what is doubtful: a code and a sentence each.
     """
 
     view: str = ""
@@ -40,6 +39,7 @@ class Facts:
     age: float | None = None
     spacing_mm: float | None = None
     instance_uid: str = ""
+    notes: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,15 +90,15 @@ class Scan:
     def _table(self, used: np.ndarray | None = None) -> np.ndarray:
         return grey_table(self.display, self.layout.stored, signed=self.layout.signed, used=used)
 
-    @cached_property
     def facts(self) -> Facts:
-        """View, sex, age and spacing."""
+        """View, sex, age, spacing, and what was noted so far: ask when pixels are decoded."""
         return Facts(
             view=_code(self.header.text(VIEW)),
             sex=_code(self.header.text(SEX)),
             age=age_years(self.header.text(AGE)),
             spacing_mm=_spacing(self.header),
             instance_uid=_uid(self.header.text(INSTANCE_UID)),
+            notes=dict(self.header.notes),  # last: what is read above may note something
         )
 
 
