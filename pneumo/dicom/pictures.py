@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin
 
 from pneumo.dicom.codestreams import check_end
+from pneumo.dicom.contrast import check_contrast, thinned
 from pneumo.dicom.decode import jpeg_8_bit
 from pneumo.dicom.display import Display
 from pneumo.dicom.guards import check_size
@@ -41,7 +42,9 @@ class Picture:
             if self.image.format == "JPEG":
                 check_end(self.data, "JPEG")
                 jpeg_8_bit(self.data, min_height=1, min_width=1)  # Pillow passes over damage
-            return _grey(ImageOps.exif_transpose(self.image))
+            grey = _grey(ImageOps.exif_transpose(self.image))
+            check_contrast(thinned(grey))
+            return grey
         except (Refused, MemoryError):
             raise
         except Exception as error:  # Pillow raises many kinds on a broken picture
