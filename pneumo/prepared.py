@@ -1,7 +1,8 @@
 """The format of ``data/prepared``: what ``prepare`` writes and all later stages read.
 
 ``images.npy``, ``masks.npy``  uint8, ``(n, size_px, size_px)``; masks are 0 or 1
-``index.parquet``              one row per image, in the order of the arrays (see ``COLUMNS``)
+``index.parquet``              one row per image, in the order of the arrays (see ``COLUMNS``);
+                               ``notes`` are codes of what is doubtful, ``;`` between
 ``boxes.parquet``              ``patientId, x, y, width, height`` in original pixels
 ``profile.json``               counts, sizes, sha256 of the arrays and tables
 
@@ -25,7 +26,7 @@ Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 COLUMNS = (
     "patientId", "person", "split", "class", "target",
-    "view", "sex", "age", "rows", "columns", "spacing_mm",
+    "view", "sex", "age", "rows", "columns", "spacing_mm", "notes",
 )  # fmt: skip
 
 

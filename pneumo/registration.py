@@ -168,7 +168,13 @@ def register_ensemble(
             pip_requirements=REQUIREMENTS,
             signature=ModelSignature(
                 inputs=Schema([ColSpec("string", "dicom_base64")]),
-                outputs=Schema([ColSpec("double", "probability"), ColSpec("string", "boxes")]),
+                outputs=Schema(
+                    [
+                        ColSpec("double", "probability"),
+                        ColSpec("string", "boxes"),
+                        ColSpec("string", "notes"),
+                    ]
+                ),
             ),
         )
     all_tags = {**tags, registry.SUM: digest}

@@ -40,7 +40,7 @@ class PneumoniaModel(PythonModel):
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: Any = None
     ) -> pd.DataFrame:
-        """One row per radiograph: the image-level ``probability``, and ``boxes`` as JSON.
+        """One row per radiograph: the image-level ``probability``, ``boxes`` as JSON, ``notes``.
 
         Raises MlflowException, which becomes status 400 with its message, for a row that is no
         radiograph.
@@ -75,7 +75,11 @@ class PneumoniaModel(PythonModel):
         (probability,) = self.engine.probabilities(square.pixels[None])
         frame = Frame(square.rows, square.columns, self.engine.size_px)
         boxes = [asdict(box) for box in self.ensemble.boxes(probability, frame)]
-        return {"probability": float(image_level(probability)), "boxes": json.dumps(boxes)}
+        return {
+            "probability": float(image_level(probability)),
+            "boxes": json.dumps(boxes),
+            "notes": ";".join(square.facts.notes),
+        }
 
 
 def decoded(text: str, where: str) -> bytes:

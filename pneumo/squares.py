@@ -10,8 +10,9 @@ from pneumo.dicom.workers import Rejected
 from pneumo.dicom.workers import read_squares as read_files
 
 Square = tuple[np.ndarray, dict[str, Any]]
-"""Pixels uint8 ``(size_px, size_px)``, and ``view, sex, age, rows, columns, spacing_mm``, or, for a
-file that is refused, zeros and only ``reason`` (a code) and ``message`` (a sentence)."""
+"""Pixels uint8 ``(size_px, size_px)``, and ``view, sex, age, rows, columns, spacing_mm, notes``
+(codes, ``;`` between), or, for a file that is refused, zeros and only ``reason`` (a code) and
+``message`` (a sentence)."""
 
 
 def read_squares(
@@ -27,4 +28,5 @@ def read_squares(
             yield blank, {"reason": answer.reason, "message": answer.message}
         else:
             size = {"rows": answer.rows, "columns": answer.columns}
-            yield answer.pixels, {**size, **vars(answer.facts), "reason": "", "message": ""}
+            facts = {**size, **vars(answer.facts), "notes": ";".join(answer.facts.notes)}
+            yield answer.pixels, {**facts, "reason": "", "message": ""}

@@ -9,6 +9,7 @@ import numpy as np
 from pneumo.dicom.guards import ALLOCATED, PHOTOMETRIC_INTERPRETATION, REPRESENTATION, STORED
 from pneumo.dicom.header import Header, named
 from pneumo.dicom.refusal import refuse
+from pneumo.dicom.syntaxes import LOSSY
 from pneumo.safe import code
 
 INTERCEPT, SLOPE, MODALITY_LUT = 0x00281052, 0x00281053, 0x00283000
@@ -16,6 +17,7 @@ CENTRE, WIDTH, FUNCTION, VOI_LUT = 0x00281050, 0x00281051, 0x00281056, 0x0028301
 LUT_DESCRIPTOR, LUT_DATA = 0x00283002, 0x00283006
 PRESENTATION_SHAPE = 0x20500020
 PADDING, PADDING_LIMIT = 0x00280120, 0x00280121
+LOSSY_COMPRESSION = 0x00282110
 Function = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
 FUNCTIONS: tuple[Function, ...] = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 
@@ -49,6 +51,10 @@ class Display:
     inverted: bool = False
     padding: tuple[int, int] | None = None
     """Lowest and highest stored value that fills the picture's border and is no part of it."""
+    lossy: bool = False
+    """Whether compression may have moved the values, those of padding too."""
+    doubt: str = ""
+    """Why black and white may be the other way round."""
 
 
 def display(header: Header) -> Display:
@@ -66,10 +72,12 @@ def display(header: Header) -> Display:
     return Display(
         slope=slope,
         intercept=intercept,
-        modality=None if modality is None else _lut(modality, signed=signed),
-        voi=_window(header) if voi is None else _lut(voi, signed=below_0),
-        inverted=_is_inverted(header),
+        modality=None if modality is None else _lut(modality, "modality", signed=signed),
+        voi=_window(header) if voi is None else _lut(voi, "VOI", signed=below_0),
+        inverted=header.text(PHOTOMETRIC_INTERPRETATION) == "MONOCHROME1",
         padding=_padding(header, signed=signed),
+        lossy=header.syntax in LOSSY or header.text(LOSSY_COMPRESSION) == "01",
+        doubt=_contradiction(header),
     )
 
 
@@ -93,13 +101,17 @@ def _padding(header: Header, *, signed: bool) -> tuple[int, int] | None:
     if first is None:
         return None
     last = header.integer(PADDING_LIMIT, first)
-    low, high = sorted(_sign(value, signed=signed) for value in (first, last or 0))
+    low, high = sorted(
+        _sign(value, signed=signed) for value in (first, first if last is None else last)
+    )
     return low, high
 
 
 def _sign(value: int, *, signed: bool) -> int:
     """An implicit VR does not tell the sign of a value; that of the pixels does."""
-    return value - 65_536 if signed and value > 32_767 else value
+    if signed:
+        return value - 65_536 if value > 32_767 else value
+    return value % 65_536
 
 
 def _window(header: Header) -> Window | None:
@@ -122,11 +134,13 @@ def _window(header: Header) -> Window | None:
     return Window(centre, width, function)
 
 
-def _lut(item: Header, *, signed: bool = False) -> Lut:
+def _lut(item: Header, kind: str, *, signed: bool = False) -> Lut:
     """Read one item of a LUT sequence (PS3.3 C.11.1.1, C.11.2.1.1).
 
     The first mapped value has the sign of its VR; an unsigned VR over 32,767 is negative where
-    values before the table may be (``signed``).
+    values before the table may be (``signed``). Entries that need more bits than the descriptor
+    says, or leave its highest bit unused, tell the range themselves, which is noted; of a modality
+    LUT only the former matters.
     """
     descriptor, data = item.words(LUT_DESCRIPTOR), item.raw(LUT_DATA)
     if len(descriptor) != 3 or not data:
@@ -136,18 +150,36 @@ def _lut(item: Header, *, signed: bool = False) -> Lut:
         first -= 65_536
     if not 8 <= bits <= 16:
         refuse("bad_lut", f"{named(LUT_DESCRIPTOR)} says {bits} bits an entry; it must be 8 to 16")
-    entries = np.array(item.words(LUT_DATA), np.uint16)
-    if bits == 8 and count <= len(data) < 2 * count:
-        entries = np.frombuffer(data, np.uint8).astype(np.uint16)
+    words = np.array(item.words(LUT_DATA), "<u2")
+    packed = bits == 8 and count <= len(data) < 2 * count  # two entries a word
+    entries = _bytes(item, data, words) if packed else words
     if entries.size < count:
         refuse("bad_lut", f"{named(LUT_DATA)} holds {entries.size:,} entries, not {count:,}")
-    return Lut(first, np.minimum(entries[:count], (1 << bits) - 1), bits)
+    entries = entries[:count].astype(np.uint16)
+    held = max(8, (int(entries.max()) - 1).bit_length())  # a last entry of 256 is one of 8 bits
+    if held > bits or (held < bits and kind == "VOI"):
+        said = f"{named(LUT_DESCRIPTOR)} of the {kind} LUT says {bits} bits an entry"
+        item.note("lut_bits", f"{said}; the entries have {held}, which are taken as their range")
+        bits = held
+    return Lut(first, np.minimum(entries, (1 << bits) - 1), bits)
 
 
-def _is_inverted(header: Header) -> bool:
-    """Whether the lowest value is white: MONOCHROME1, or Presentation LUT Shape INVERSE.
+def _bytes(item: Header, data: bytes, words: np.ndarray) -> np.ndarray:
+    """Entries of 8 bits: of two in a word the first is the lower byte, whatever its order."""
+    if not item.little_endian and item.is_words(LUT_DATA):
+        return words.view(np.uint8)
+    return np.frombuffer(data, np.uint8)
 
-    A DX image says both at once, and is inverted once (PS3.3 C.8.11.3.1.2).
+
+def _contradiction(header: Header) -> str:
+    """What Presentation LUT Shape says against Photometric Interpretation, which decides.
+
+    The one repeats the other (PS3.3 C.7.6.1, C.8.11.3.1.2), and devices are known to get the shape
+    wrong.
     """
-    inverse = header.text(PRESENTATION_SHAPE) == "INVERSE"
-    return inverse or header.text(PHOTOMETRIC_INTERPRETATION) == "MONOCHROME1"
+    photometric, shape = header.text(PHOTOMETRIC_INTERPRETATION), header.text(PRESENTATION_SHAPE)
+    if (photometric, shape) not in (("MONOCHROME1", "IDENTITY"), ("MONOCHROME2", "INVERSE")):
+        return ""
+    return (
+        f"{named(PRESENTATION_SHAPE)} is {shape}, which contradicts {photometric}, as it is drawn"
+    )

@@ -1,12 +1,13 @@
 """PNG and JPEG pictures of radiographs: grey, or grey stored as three equal colours."""
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin
 
 from pneumo.dicom.codestreams import check_end
+from pneumo.dicom.contrast import check_contrast, thinned
 from pneumo.dicom.decode import jpeg_8_bit
 from pneumo.dicom.display import Display
 from pneumo.dicom.guards import check_size
@@ -25,6 +26,8 @@ class Picture:
 
     image: Image.Image
     data: bytes
+    notes: dict[str, str] = field(default_factory=dict)
+    """What is doubtful, as in a header: a code and a sentence each."""
 
     @property
     def frame_size(self) -> tuple[int, int]:
@@ -39,7 +42,9 @@ class Picture:
             if self.image.format == "JPEG":
                 check_end(self.data, "JPEG")
                 jpeg_8_bit(self.data, min_height=1, min_width=1)  # Pillow passes over damage
-            return _grey(ImageOps.exif_transpose(self.image))
+            grey = _grey(ImageOps.exif_transpose(self.image))
+            check_contrast(thinned(grey))
+            return grey
         except (Refused, MemoryError):
             raise
         except Exception as error:  # Pillow raises many kinds on a broken picture

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,9 @@ from pneumo.dicom.scan import PATIENT_ID, Facts, Scan, open_scan
 from pneumo.errors import RadiographError
 from pneumo.frame import Frame
 from pneumo.safe import printable
+
+READING = 2
+"""Raised when pixels or notes of some file change: what was scored before is scored anew."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class Radiograph:
     sex: str
     age: float | None
     spacing_mm: float | None
+    notes: dict[str, str] = field(default_factory=dict)
+    """What is doubtful: a code and a sentence each."""
 
     @property
     def frame_size(self) -> tuple[int, int]:
@@ -58,14 +63,16 @@ def read_radiograph(path: Path) -> Radiograph:
     """
     with refusals_of(path):
         scan = open_scan(path)
+        pixels = scan.pixels()
         facts = facts_of(scan)
         return Radiograph(
-            pixels=scan.pixels(),
+            pixels=pixels,
             patient_id=scan.header.text(PATIENT_ID) if isinstance(scan, Scan) else "",
             view=facts.view,
             sex=facts.sex,
             age=facts.age,
             spacing_mm=facts.spacing_mm,
+            notes=facts.notes,
         )
 
 
@@ -91,8 +98,8 @@ def fit(pixels: np.ndarray, size_px: int) -> np.ndarray:
 
 
 def facts_of(scan: Scan | Picture) -> Facts:
-    """View, sex, age and spacing; a PNG or JPEG picture says none of them."""
-    return scan.facts if isinstance(scan, Scan) else Facts()
+    """View, sex, age and spacing, which a PNG or JPEG picture lacks; and the notes so far."""
+    return scan.facts() if isinstance(scan, Scan) else Facts(notes=dict(scan.notes))
 
 
 @contextmanager

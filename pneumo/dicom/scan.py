@@ -1,21 +1,22 @@
 """A radiograph that is opened and checked, its pixels still encoded."""
 
 import re
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from pneumo.dicom.decode import Encoded, decode, decode_eighth, encoded
 from pneumo.dicom.display import Display, display
+from pneumo.dicom.grey import grey_levels
 from pneumo.dicom.guards import Layout, check
 from pneumo.dicom.header import Header, positive
+from pneumo.dicom.padding import padding_codes
 from pneumo.dicom.parse import parse
 from pneumo.dicom.pictures import Picture, is_picture, open_picture
 from pneumo.dicom.refusal import Refused
 from pneumo.dicom.source import file_bytes
-from pneumo.dicom.transforms import apply_table, grey_table, used_codes, values_of
+from pneumo.dicom.transforms import grey_table
 from pneumo.frame import Frame
 from pneumo.safe import CODE
 
@@ -32,7 +33,7 @@ class Facts:
     """What is known of a radiograph beside its pixels; nothing that names a person.
 
     ``view`` and ``sex`` are DICOM codes, blank when unknown; ``age`` is in years. ``instance_uid``
-    is the SOP Instance UID.
+    is the SOP Instance UID. ``notes`` say what is doubtful: a code and a sentence each.
     """
 
     view: str = ""
@@ -40,6 +41,7 @@ class Facts:
     age: float | None = None
     spacing_mm: float | None = None
     instance_uid: str = ""
+    notes: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,16 +60,13 @@ class Scan:
 
     def pixels(self) -> np.ndarray:
         """Grey levels: uint8, ``(rows, columns)``, bone bright. Raises Refused."""
-        codes, bits = decode(self.encoded), self.layout.stored
-        if self.display.voi is None and bits > 8:
-            return apply_table(codes, self._table(self._used(codes)))
-        return apply_table(codes, self._table())
+        return self._grey(decode(self.encoded))
 
     def pixels_for(self, frame: Frame) -> np.ndarray:
         """``pixels``, or their means over 8 x 8 where ``frame`` averages whole blocks of these."""
         if not self._averages_blocks(frame):
             return self.pixels()
-        return apply_table(decode_eighth(self.encoded), self._table())
+        return self._grey(decode_eighth(self.encoded))
 
     def _averages_blocks(self, frame: Frame) -> bool:
         """Whether grey levels are a JPEG's own samples, or their reverse, and divide by 8."""
@@ -75,30 +74,24 @@ class Scan:
         whole = self.layout.rows % (8 * rows) == 0 and self.layout.columns % (8 * columns) == 0
         if not whole or not self.encoded.is_8_bit_jpeg or self.layout.stored != 8:
             return False
-        table = self._table()
+        table = grey_table(self.display, 8, signed=self.layout.signed)
+        if (padding := padding_codes(self.display, 8, signed=self.layout.signed)) is not None:
+            table[padding] = 0
         return any(np.array_equal(table, levels) for levels in (GREY_LEVELS, GREY_LEVELS[::-1]))
 
-    def _used(self, codes: np.ndarray) -> np.ndarray:
-        """Which codes occur in the picture; padding is no part of it."""
-        used = used_codes(codes, self.layout.stored)
-        if self.display.padding is not None:
-            low, high = self.display.padding
-            values = values_of(self.layout.stored, signed=self.layout.signed)
-            used &= (values < low) | (values > high)
-        return used
+    def _grey(self, codes: np.ndarray) -> np.ndarray:
+        layout, note = self.layout, self.header.note
+        return grey_levels(codes, self.display, layout.stored, signed=layout.signed, note=note)
 
-    def _table(self, used: np.ndarray | None = None) -> np.ndarray:
-        return grey_table(self.display, self.layout.stored, signed=self.layout.signed, used=used)
-
-    @cached_property
     def facts(self) -> Facts:
-        """View, sex, age and spacing."""
+        """View, sex, age, spacing, and what was noted so far: ask when pixels are decoded."""
         return Facts(
             view=_code(self.header.text(VIEW)),
             sex=_code(self.header.text(SEX)),
             age=age_years(self.header.text(AGE)),
             spacing_mm=_spacing(self.header),
             instance_uid=_uid(self.header.text(INSTANCE_UID)),
+            notes=dict(self.header.notes),  # last: what is read above may note something
         )
 
 

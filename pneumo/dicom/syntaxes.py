@@ -12,4 +12,7 @@ JPEG = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 57, 70))
 
 JPEG_LS = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (80, 81))
 JPEG_2000 = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (90, 91))
+LOSSY = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 81, 91))
+"""Those that may move values: JPEG baseline and extended, near-lossless JPEG-LS, JPEG 2000."""
+
 ENCAPSULATED = JPEG | JPEG_LS | JPEG_2000 | {RLE}

@@ -6,10 +6,11 @@ replaced, and the file it was at is rejected. Answers come in the order of the p
 
 import json
 import os
+import re
 import selectors
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +25,7 @@ from pneumo.safe import CODE, printable
 
 Meant = TypeVar("Meant")
 
+NOTE, MOST_NOTES = re.compile(r"[a-z][a-z0-9_]{0,39}"), 16
 LOOK_AHEAD = 64
 """Files per worker that may wait for one before them."""
 
@@ -69,6 +71,7 @@ def _square(size_px: int, answer: Answer) -> Square:
     facts = dict(answer.facts)
     rows, columns = facts.pop("rows"), facts.pop("columns")
     known = Facts(**facts)
+    known = replace(known, notes=_notes(known.notes))
     numbers = [value for value in (known.age, known.spacing_mm) if value is not None]
     if not all(isinstance(value, float | int) for value in (rows, columns, *numbers)):
         raise TypeError("numbers are expected")
@@ -78,6 +81,14 @@ def _square(size_px: int, answer: Answer) -> Square:
         raise ValueError("a UID is expected")
     pixels = np.frombuffer(answer.pixels, np.uint8).reshape(size_px, size_px)
     return Square(pixels, int(rows), int(columns), known)
+
+
+def _notes(said: Any) -> dict[str, str]:
+    if not isinstance(said, dict) or len(said) > MOST_NOTES:
+        raise TypeError("notes are expected")
+    if not all(NOTE.fullmatch(note) and isinstance(text, str) for note, text in said.items()):
+        raise ValueError("codes and sentences are expected")
+    return {note: printable(text) for note, text in said.items()}
 
 
 def _header(answer: Answer) -> dict[str, str | int | None]:

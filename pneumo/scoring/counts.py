@@ -15,7 +15,9 @@ class Counts:
 
     def __init__(self) -> None:
         self._files = self._scored = self._positive = self._copies = self._uids_again = 0
+        self._noted = 0
         self._reasons: Counter[str] = Counter()
+        self._notes: Counter[str] = Counter()
         self._models: Counter[str] = Counter()
         self._precisions: Counter[str] = Counter()
         self._uids: set[str] = set()
@@ -31,6 +33,8 @@ class Counts:
             return
         self._scored += 1
         self._positive += row["boxes"] != "[]"
+        self._noted += bool(row["notes"])
+        self._notes.update(row["notes"].split(";") if row["notes"] else ())
         self._models[row["model"]] += 1
         self._precisions[f"{row['engine']} {row['precision']}"] += 1
         if uid := row["instance_uid"]:
@@ -45,6 +49,8 @@ class Counts:
             "rejected": self._reasons.total(),
             "reasons": dict(self._reasons.most_common()),
             "positive": self._positive,
+            "noted": self._noted,
+            "notes": dict(self._notes.most_common()),
             "duplicate_files": self._copies,
             "duplicate_uids": self._uids_again,
             "models": dict(self._models),

@@ -13,7 +13,7 @@ MOST_CARDS = 20_000
 
 SHOWN = (
     "file", "image_id", "status", "reason", "message", "view", "rows", "columns", "spacing_mm",
-    "probability", "overlay", "duplicate_of", "model",
+    "notes", "probability", "overlay", "duplicate_of", "model",
 )  # fmt: skip
 
 
@@ -27,7 +27,8 @@ class Gallery:
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Take a row of ``tables.results``."""
-        self._rows.append({key: row[key] for key in (*SHOWN, "boxes")})
+        noted = {"noted": row["noted"]} if row["notes"] else {}
+        self._rows.append({key: row[key] for key in (*SHOWN, "boxes")} | noted)
         if row["view"]:
             self._views.add(row["view"])
         if len(self._rows) >= 2 * self._most:
@@ -51,7 +52,7 @@ class Gallery:
 
 
 def _card(row: Mapping[str, Any]) -> dict[str, Any]:
-    card = {key: row[key] for key in SHOWN if row[key] not in (None, "")}
+    card = {key: row[key] for key in row if row[key] not in (None, "")}
     card["boxes"] = json.loads(row["boxes"] or "[]")
     return card
 

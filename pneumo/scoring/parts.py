@@ -34,18 +34,20 @@ SCHEMA = pa.schema(
         ("view", pa.string()),
         ("spacing_mm", pa.float64()),
         ("instance_uid", pa.string()),
+        ("notes", pa.string()),
         ("probability", pa.float64()),
         ("boxes", pa.string()),
         ("overlay", pa.string()),
         ("seconds", pa.float64()),
     ]
 )
-"""One row per content. ``boxes`` is JSON in original pixels; ``reason`` is blank when scored."""
+"""One row per content. ``boxes``, in original pixels, and ``notes``, code -> sentence, are JSON;
+``reason`` is blank when scored."""
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """What rows depend on beside the content: model, engine and how it is asked."""
+    """What rows depend on beside the content: model, engine, how it is asked, and the reader."""
 
     model: str
     version: int
@@ -53,11 +55,13 @@ class Scorer:
     engine: str
     precision: str
     flip: bool
+    reading: int = 1
+    """``dicom.read.READING``; parts that name none are of before there was one."""
 
     @cached_property
     def key(self) -> str:
         """A name for the folder of its parts; the number of a version does not matter."""
-        facts = [self.digest, self.engine, self.precision, self.flip]
+        facts = [self.digest, self.engine, self.precision, self.flip, self.reading]
         return sha256_of(facts)[:32]
 
 

@@ -200,6 +200,7 @@ def _found(
         "view": square.facts.view,
         "spacing_mm": square.facts.spacing_mm,
         "instance_uid": square.facts.instance_uid,
+        "notes": json.dumps(square.facts.notes),
         "probability": float(image_level(probability)),
         "boxes": json.dumps([asdict(box) for box in boxes]),
         "overlay": f"{content[:32]}.png" if wanted else "",

@@ -15,13 +15,15 @@ from pneumo.scoring.plan import Plan
 PARTS_AT_HAND = 64
 COLUMNS = (
     "file", "image_id", "instance_uid", "content", "duplicate_of", "status", "reason", "message",
-    "view", "rows", "columns", "spacing_mm", "probability", "boxes", "boxes_mm", "overlay",
-    "model", "model_version", "model_sha256", "engine", "precision", "seconds",
+    "view", "rows", "columns", "spacing_mm", "notes", "probability", "boxes", "boxes_mm",
+    "overlay", "model", "model_version", "model_sha256", "engine", "precision", "seconds",
 )  # fmt: skip
 
 
 def results(plan: Plan, parts: Iterable[Part]) -> Iterator[dict[str, Any]]:
     """One row per file of the plan, of the keys ``COLUMNS``; ``parts`` in falling preference.
+
+    ``notes`` are codes with ``;`` between; ``noted`` beside them has their sentences.
 
     Parts are read when their rows are due, so that memory does not grow with what they hold.
     Raises DataError, before the first row, when a file has no result.
@@ -65,6 +67,8 @@ def _row(image: Any, found: Mapping[str, Any] | None) -> dict[str, Any]:
     row |= {key: value for key, value in found.items() if key not in ("reason", "message")}
     row |= told | {"status": "rejected" if found["reason"] else "scored"}
     row["reason"], row["message"] = found["reason"], cell(found["message"])
+    notes = json.loads(found.get("notes") or "{}")  # a part of before has none
+    row["notes"], row["noted"] = ";".join(notes), "; ".join(notes.values())
     if found["boxes"]:
         row["boxes_mm"] = _in_mm(found["boxes"], found["spacing_mm"])
     return row

@@ -16,9 +16,9 @@ SIZE_PX = 128
 def check(source: Path) -> dict[str, Any]:
     """Read a radiograph, or every file below a folder, hidden ones aside.
 
-    Returns counts (``files``, ``accepted``, ``rejected``, ``reasons``: code -> count) and
-    ``results``: per file ``file``, and its size in pixels or ``reason`` and ``message``. Raises
-    DataError when there is no file.
+    Returns counts (``files``, ``accepted``, ``rejected``, ``noted``; ``reasons`` and ``notes``:
+    code -> count) and ``results``: per file ``file``, and its size in pixels and ``notes`` (code
+    -> sentence), or ``reason`` and ``message``. Raises DataError when there is no file.
     """
     files = list_folder(source)
     if not files:
@@ -26,11 +26,14 @@ def check(source: Path) -> dict[str, Any]:
     answers = track(read_folder(source, files, SIZE_PX), len(files), "Reading")
     results = [_result(path, answer) for path, answer in zip(files, answers, strict=True)]
     reasons = Counter(result["reason"] for result in results if "reason" in result)
+    notes = Counter(note for result in results for note in result.get("notes", {}))
     return {
         "files": len(files),
         "accepted": len(files) - reasons.total(),
         "rejected": reasons.total(),
+        "noted": sum(bool(result.get("notes")) for result in results),
         "reasons": dict(reasons.most_common()),
+        "notes": dict(notes.most_common()),
         "results": results,
     }
 
@@ -38,11 +41,18 @@ def check(source: Path) -> dict[str, Any]:
 def lines(found: dict[str, Any]) -> list[str]:
     """What ``check`` found as lines for people: a line per file, then the summary."""
     told = [_line(result) for result in found["results"]]
-    reasons = ", ".join(f"{count} {reason}" for reason, count in found["reasons"].items())
     summary = (
         f"{found['files']} files = {found['accepted']} accepted + {found['rejected']} rejected"
+        f"{_counts(found['reasons'])}"
     )
-    return [*told, f"{summary} ({reasons})" if reasons else summary]
+    if found["noted"]:
+        summary += f"; {found['noted']} noted{_counts(found['notes'])}"
+    return [*told, summary]
+
+
+def _counts(of: dict[str, int]) -> str:
+    told = ", ".join(f"{count} {name}" for name, count in of.items())
+    return f" ({told})" if told else ""
 
 
 def _result(path: Path, answer: Any) -> dict[str, Any]:
@@ -57,4 +67,5 @@ def _line(result: dict[str, Any]) -> str:
     if "reason" in result:
         return f"rejected  {result['file']}: {result['reason']}: {result['message']}"
     view = f", {result['view']}" if result["view"] else ""
-    return f"accepted  {result['file']}: {result['rows']} x {result['columns']}{view}"
+    notes = f" (note: {'; '.join(result['notes'].values())})" if result["notes"] else ""
+    return f"accepted  {result['file']}: {result['rows']} x {result['columns']}{view}{notes}"

@@ -90,10 +90,17 @@ def _write(
         {
             "size_px": data.size_px,
             **counts_by_split(index),
+            "notes": _notes(index),
             "test_set": sha256_of([*map(str, _truth_rows(test, boxes))]),
             "sha256": {path.name: sha256(path) for path in sorted(folder.glob("*.[np]*"))},
         },
     )
+
+
+def _notes(index: pd.DataFrame) -> dict[str, int]:
+    """What is doubtful about how many images: code -> count."""
+    notes = index["notes"][index["notes"] != ""].str.split(";").explode()
+    return {str(name): int(count) for name, count in notes.value_counts().sort_index().items()}
 
 
 def _truth_rows(test: pd.DataFrame, boxes: pd.DataFrame) -> Iterator[tuple]:
@@ -126,4 +133,6 @@ def _summary(index: pd.DataFrame, rejected: int) -> str:
         share = rows["target"].mean()
         people = rows["person"].nunique()
         parts.append(f"{split} {len(rows)} images of {people} people, {share:.0%} positive")
-    return "; ".join([*parts, f"{rejected} rejected; {leaked_people(index)} people in two splits"])
+    parts.append(f"{rejected} rejected; {leaked_people(index)} people in two splits")
+    parts += [f"{count} noted {name}" for name, count in _notes(index).items()]
+    return "; ".join(parts)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pneumo.dicom.read import READING
 from pneumo.engines.choose import choose, open_engine
 from pneumo.errors import DataError, PneumoError
 from pneumo.locks import share_lock, try_lock
@@ -142,7 +143,7 @@ def _scorer(model: Model, settings: "ScoreSettings") -> Scorer:
                 "float32; scoring in float32",
                 file=sys.stderr,
             )
-    return Scorer(model.uri, model.version, model.digest, engine, precision, settings.flip)
+    return Scorer(model.uri, model.version, model.digest, engine, precision, settings.flip, READING)
 
 
 def _plan_file(out: Path) -> Path:

@@ -64,6 +64,9 @@ BABBLE = [
     ("out.write(worker.ANSWER.pack(2, 0) + b'[]')", "another kind of JSON"),
     ("worker.send(out, {'rows': 9}, b'')", "facts are missing"),
     ("worker.send(out, {'rows': 9, 'columns': 9, 'sex': '=1+1'}, bytes(64 * 64))", "no code"),
+    ("worker.send(out, {'rows': 9, 'columns': 9, 'notes': ['a']}, bytes(64 * 64))", "no notes"),
+    ("worker.send(out, {'rows': 9, 'columns': 9, 'notes': {'=1+1': ''}}, bytes(64 * 64))", "code"),
+    ("worker.send(out, {'rows': 9, 'columns': 9, 'notes': {'a': 1}}, bytes(64 * 64))", "sentence"),
     ("worker.send(out, {'rows': 'a', 'columns': 9}, bytes(64 * 64))", "no number"),
     ("worker.send(out, {'rows': 9, 'columns': 9}, bytes(7))", "pixels are missing"),
 ]

@@ -6,9 +6,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from pneumo.scoring import sheets as module
+from pneumo.scoring.counts import Counts
 from pneumo.scoring.gallery import Gallery
+from pneumo.scoring.parts import Part, Scorer, write_part
+from pneumo.scoring.plan import Image, Plan
 from pneumo.scoring.sheets import sheets
-from pneumo.scoring.tables import COLUMNS
+from pneumo.scoring.tables import COLUMNS, results
 
 BOX = {"x": 1.0, "y": 2.0, "width": 3.0, "height": 4.0, "confidence": 0.5}
 REJECTED = {"status": "rejected", "reason": "not_dicom", "message": "is no DICOM file"}
@@ -64,3 +67,50 @@ def test_a_gallery_keeps_those_of_highest_probability_and_says_so(tmp_path):
     page = (tmp_path / "index.html").read_text()
     assert re.findall(r'"file": "(f\d)"', page) == ["f5", "f4"]
     assert "Here are the 2 of highest probability" in page
+
+
+NOTES = {"one": "the first is < doubtful", "two": "and so is the second"}
+
+
+def part_of(folder, notes):
+    """A part on disk of three contents: noted as ``notes`` says, not noted, and rejected."""
+    seen = {"reason": "", "probability": 0.5, "boxes": "[]", "view": "PA"}
+    rows = [
+        {"content": "a", "notes": json.dumps(notes), **seen},
+        {"content": "b", "notes": "{}", **seen},
+        {"content": "c", "reason": "not_dicom", "message": "is no DICOM file"},
+    ]
+    scorer, aside = Scorer("m", 1, "d", "openvino", "float32", False), folder / "aside"
+    aside.mkdir()
+    write_part(folder / "part", scorer, "none", rows, aside)
+    return Part(folder / "part", scorer, "none")
+
+
+def test_notes_go_from_a_part_to_tables_counts_and_gallery(tmp_path):
+    plan = Plan([Image(f"{name}.dcm", name, "", name) for name in "abc"], [])
+    counts, gallery = Counts(), Gallery()
+    with sheets(tmp_path) as tables:
+        for row in results(plan, [part_of(tmp_path, NOTES)]):
+            for taker in (counts, gallery, tables):
+                taker.add(row)
+    found = counts.summary()
+    assert (found["scored"], found["noted"], found["notes"]) == (2, 1, {"one": 1, "two": 1})
+    csv = pd.read_csv(tmp_path / "predictions.csv", keep_default_na=False)
+    assert csv["notes"].tolist() == ["one;two", "", ""]
+    gallery.write(tmp_path, found)
+    page = (tmp_path / "index.html").read_text()
+    assert "1 noted as doubtful" in page
+    assert '"noted": "the first is \\u003c doubtful; and so is the second"' in page
+    assert page.count('"noted":') == 1
+
+
+def test_a_part_of_before_there_were_notes_is_read_and_its_scorer_is_another(tmp_path):
+    part = part_of(tmp_path, {})
+    rows = pq.read_table(part.folder / "rows.parquet").drop_columns("notes")
+    pq.write_table(rows, part.folder / "rows.parquet")
+    plan = Plan([Image("a.dcm", "a", "", "a")], [])
+    (row,) = results(plan, [part])
+    assert (row["status"], row["notes"], row["noted"]) == ("scored", "", "")
+    told = {"model": "m", "version": 1, "digest": "d", "engine": "openvino"}
+    told |= {"precision": "float32", "flip": False}  # as part.json of before has it
+    assert Scorer(**told).key != Scorer(**told, reading=2).key
