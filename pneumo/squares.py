@@ -10,9 +10,9 @@ from pneumo.dicom.workers import Rejected
 from pneumo.dicom.workers import read_squares as read_files
 
 Square = tuple[np.ndarray, dict[str, Any]]
-"""Pixels uint8 ``(size_px, size_px)``, and ``view, sex, age, rows, columns, spacing_mm, notes``
-(codes, ``;`` between), or, for a file that is refused, zeros and only ``reason`` (a code) and
-``message`` (a sentence)."""
+"""Pixels uint8 ``(size_px, size_px)``, and ``rows, columns`` and what ``dicom.scan.Facts`` holds
+(``notes`` as codes, ``;`` between), or, for a file that is refused, zeros and only ``reason`` (a
+code) and ``message`` (a sentence)."""
 
 
 def read_squares(

@@ -21,6 +21,7 @@ from pneumo.dicom.headers import TAGS
 from pneumo.dicom.process import DEPTH, Answer, Worker, usable_cores
 from pneumo.dicom.read import Square
 from pneumo.dicom.scan import UID, Facts
+from pneumo.dicom.spacing import LARGEST_ASPECT
 from pneumo.safe import CODE, printable
 
 Meant = TypeVar("Meant")
@@ -72,9 +73,12 @@ def _square(size_px: int, answer: Answer) -> Square:
     rows, columns = facts.pop("rows"), facts.pop("columns")
     known = Facts(**facts)
     known = replace(known, notes=_notes(known.notes))
-    numbers = [value for value in (known.age, known.spacing_mm) if value is not None]
+    told = (known.age, known.row_spacing_mm, known.column_spacing_mm)
+    numbers = [known.pixel_aspect, *(value for value in told if value is not None)]
     if not all(isinstance(value, float | int) for value in (rows, columns, *numbers)):
         raise TypeError("numbers are expected")
+    if not 1 / LARGEST_ASPECT <= known.pixel_aspect <= LARGEST_ASPECT:
+        raise ValueError("the shape of a pixel is expected")
     if not all(CODE.fullmatch(text) for text in (known.view, known.sex)):
         raise ValueError("codes are expected")
     if known.instance_uid and not UID.fullmatch(known.instance_uid):

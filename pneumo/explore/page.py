@@ -182,7 +182,7 @@ def _samples(survey: Survey) -> list[dict[str, Any]]:
 
 def _sample(survey: Survey, row: int, square: np.ndarray) -> dict[str, Any]:
     image = survey.images.iloc[row]
-    height, width = float(image["rows"]), float(image["columns"])
+    height, width = float(image["rows"] * image["pixel_aspect"]), float(image["columns"])
     scale = SAMPLE_PX / max(height, width)
     top, left = (SAMPLE_PX - height * scale) / 2, (SAMPLE_PX - width * scale) / 2
     across, down = width * scale, height * scale

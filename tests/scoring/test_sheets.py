@@ -23,7 +23,7 @@ def row(number: int) -> dict:
     if number in (0, 1, 6):
         return dict.fromkeys(COLUMNS) | about | REJECTED
     scored = {"status": "scored", "rows": 1024, "columns": 900, "probability": number / 10}
-    scored |= {"spacing_mm": None, "model_version": 3, "seconds": 0.5, "reason": ""}
+    scored |= {"row_spacing_mm": None, "model_version": 3, "seconds": 0.5, "reason": ""}
     return dict.fromkeys(COLUMNS) | about | scored | {"boxes": json.dumps([BOX] * (number % 3))}
 
 
