@@ -16,14 +16,19 @@ code) and ``message`` (a sentence)."""
 
 
 def read_squares(
-    paths: Sequence[Path], size_px: int, workers: int | None = None
+    paths: Sequence[Path],
+    size_px: int,
+    workers: int | None = None,
+    *,
+    frontal_only: bool = True,
 ) -> Iterator[Square]:
     """Read ``paths`` in their order, in worker processes with limits; few are in memory at a time.
 
     ``workers`` (default: one per core this process may use) changes the time, not the result.
+    ``frontal_only`` is as for ``dicom.read_radiograph``.
     """
     blank = np.zeros((size_px, size_px), np.uint8)
-    for answer in read_files(paths, size_px, workers):
+    for answer in read_files(paths, size_px, workers, frontal_only=frontal_only):
         if isinstance(answer, Rejected):
             yield blank, {"reason": answer.reason, "message": answer.message}
         else:

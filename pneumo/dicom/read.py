@@ -71,15 +71,17 @@ class Square:
         return Frame(self.rows, self.columns, len(self.pixels), self.facts.pixel_aspect)
 
 
-def read_radiograph(path: Path) -> Radiograph:
+def read_radiograph(path: Path, *, frontal_only: bool = True) -> Radiograph:
     """Read one chest radiograph: a DICOM file, or a PNG or JPEG picture.
 
     Stored values pass modality LUT or rescale, VOI LUT or window (PS3.3 C.11.1, C.11.2), and
     inversion of MONOCHROME1, in this order. Raises RadiographError with a reason code for any
-    other file. It decodes in this process: read untrusted files with ``read_squares``.
+    other file; what its header says is no frontal chest radiograph for presentation is read with a
+    note without ``frontal_only``. It decodes in this process: read untrusted files with
+    ``read_squares``.
     """
     with refusals_of(path):
-        scan = open_scan(path)
+        scan = open_scan(path, frontal_only=frontal_only)
         pixels = scan.pixels()
         facts = facts_of(scan)
         return Radiograph(
@@ -95,13 +97,13 @@ def read_radiograph(path: Path) -> Radiograph:
         )
 
 
-def read_square(path: Path, size_px: int) -> Square:
+def read_square(path: Path, size_px: int, *, frontal_only: bool = True) -> Square:
     """``fit(read_radiograph(path).pixels, size_px)`` within 1 grey level on average, 6 at most.
 
     Faster where a JPEG's blocks are averaged whole. Raises RadiographError.
     """
     with refusals_of(path):
-        scan = open_scan(path)
+        scan = open_scan(path, frontal_only=frontal_only)
         aspect = scan.pixel_size.aspect if isinstance(scan, Scan) else 1.0
         frame = Frame(*scan.frame_size, size_px, aspect)
         pixels = scan.pixels_for(frame) if isinstance(scan, Scan) else scan.pixels()

@@ -8,6 +8,7 @@ import numpy as np
 
 from pneumo.dicom.decode import Encoded, decode, decode_eighth, encoded
 from pneumo.dicom.display import Display, display
+from pneumo.dicom.frontal import check_frontal
 from pneumo.dicom.guards import Layout, check
 from pneumo.dicom.header import Header
 from pneumo.dicom.parse import parse
@@ -96,7 +97,7 @@ class Scan:
     def facts(self) -> Facts:
         """View, sex, age, size of a pixel, and the notes so far: ask when pixels are decoded."""
         return Facts(
-            view=_code(self.header.text(VIEW)),
+            view=_code(self.header.text(VIEW).upper()),
             sex=_code(self.header.text(SEX)),
             age=age_years(self.header.text(AGE)),
             row_spacing_mm=self.pixel_size.row_mm,
@@ -107,13 +108,17 @@ class Scan:
         )
 
 
-def open_scan(path: Path) -> Scan | Picture:
-    """Open a DICOM file, or a PNG or JPEG picture, and check it. Raises Refused."""
+def open_scan(path: Path, *, frontal_only: bool = True) -> Scan | Picture:
+    """Open a DICOM file, or a PNG or JPEG picture, and check it. Raises Refused.
+
+    Without ``frontal_only`` what is said to be no frontal chest is noted, not refused.
+    """
     data = file_bytes(path)
     if is_picture(data):
         return open_picture(data)
     header = parse(data)
     layout = check(header)
+    check_frontal(header, frontal_only=frontal_only)
     return Scan(header, layout, display(header), pixel_size(header), encoded(header, layout))
 
 

@@ -25,6 +25,8 @@ from pneumo.dicom.spacing import LARGEST_ASPECT
 from pneumo.safe import CODE, printable
 
 Meant = TypeVar("Meant")
+Asked = tuple[int, bool]
+"""``size_px`` and ``frontal_only``, as a worker is asked."""
 
 NOTE, MOST_NOTES = re.compile(r"[a-z][a-z0-9_]{0,39}"), 16
 LOOK_AHEAD = 64
@@ -40,27 +42,32 @@ class Rejected:
 
 
 def read_squares(
-    paths: Iterable[Path], size_px: int, workers: int | None = None
+    paths: Iterable[Path],
+    size_px: int,
+    workers: int | None = None,
+    *,
+    frontal_only: bool = True,
 ) -> Generator[Square | Rejected, None, None]:
     """Read files in worker processes, by default one per core; one answer per path, in order.
 
-    Memory does not depend on the number of paths, nor the answers on ``workers``. Closing the
-    iterator ends the processes; they also end when this process does.
+    ``frontal_only`` is as for ``read_radiograph``. Memory does not depend on the number of paths,
+    nor the answers on ``workers``. Closing the iterator ends the processes; they also end when this
+    process does.
     """
-    yield from _answers(paths, size_px, workers, partial(_square, size_px))
+    yield from _answers(paths, (size_px, frontal_only), workers, partial(_square, size_px))
 
 
 def read_headers(
     paths: Iterable[Path], workers: int | None = None
 ) -> Generator[dict[str, str | int | None] | Rejected, None, None]:
     """``headers.read_header`` of each path, as ``read_squares`` reads pixels."""
-    yield from _answers(paths, 0, workers, _header)
+    yield from _answers(paths, (0, True), workers, _header)
 
 
 def _answers(
-    paths: Iterable[Path], size_px: int, workers: int | None, meaning: Callable[[Answer], Meant]
+    paths: Iterable[Path], asked: Asked, workers: int | None, meaning: Callable[[Answer], Meant]
 ) -> Generator[Meant | Rejected, None, None]:
-    pool = _Pool(size_px, workers or usable_cores(), meaning)
+    pool = _Pool(asked, workers or usable_cores(), meaning)
     try:
         yield from pool.run(paths)
     finally:
@@ -105,8 +112,8 @@ def _header(answer: Answer) -> dict[str, str | int | None]:
 
 
 class _Pool:
-    def __init__(self, size_px: int, count: int, meaning: Callable[[Answer], Any]):
-        self.size_px, self.count, self.meaning = size_px, count, meaning
+    def __init__(self, asked: Asked, count: int, meaning: Callable[[Answer], Any]):
+        self.asked, self.count, self.meaning = asked, count, meaning
         self.workers: list[Worker] = []
         self.selector = selectors.DefaultSelector()
         self.paths: dict[int, Path] = {}
@@ -148,7 +155,7 @@ class _Pool:
             idle = Worker()
             self.workers.append(idle)
             self.selector.register(idle.output, selectors.EVENT_READ, idle)
-        idle.give(number, json.dumps([os.fspath(self.paths[number]), self.size_px]))
+        idle.give(number, json.dumps([os.fspath(self.paths[number]), *self.asked]))
 
     def _collect(self) -> list[int]:
         """Take what workers have answered; return the files that dead ones had not begun."""

@@ -176,7 +176,7 @@ def _samples(survey: Survey) -> list[dict[str, Any]]:
         rows = survey.read[survey.read["class"] == name].drop_duplicates("person")
         count = min(SAMPLES_PER_CLASS, len(rows))
         drawn += rows.sample(count, random_state=SAMPLE_SEED).index.tolist()
-    squares = read_squares([survey.paths[row] for row in drawn], SAMPLE_PX)
+    squares = read_squares([survey.paths[row] for row in drawn], SAMPLE_PX, frontal_only=False)
     return [_sample(survey, row, square) for row, (square, _) in zip(drawn, squares, strict=True)]
 
 

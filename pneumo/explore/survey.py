@@ -53,12 +53,12 @@ class Survey:
         return self.images[self.images["reason"] == ""]
 
 
-def survey(root: Path, workers: int | None = None) -> Survey:
+def survey(root: Path, workers: int | None = None, *, frontal_only: bool = True) -> Survey:
     """Read a data set in RSNA's format; DataError when a table or all radiographs are missing."""
     dataset = open_dataset(root)
     table = dataset.images().sort_values("patientId", ignore_index=True)
     paths = [root / IMAGES / f"{name}.dcm" for name in table["patientId"]]
-    pixels = _read(paths, workers)
+    pixels = _read(paths, workers, frontal_only)
     images = _nameless(dataset, table).join(pixels.facts)
     row_of = pd.Series(table.index, index=table["patientId"])
     return Survey(
@@ -83,11 +83,12 @@ class _Pixels:
     greys: np.ndarray
 
 
-def _read(paths: Sequence[Path], workers: int | None) -> _Pixels:
+def _read(paths: Sequence[Path], workers: int | None, frontal_only: bool) -> _Pixels:
     thumbs = np.zeros((len(paths), THUMB_PX, THUMB_PX), np.uint8)
     total, greys = np.zeros((SIZE_PX, SIZE_PX)), np.zeros(GREY_BINS)
     facts = []
-    squares = track(read_squares(paths, SIZE_PX, workers), len(paths), "Reading radiographs")
+    reads = read_squares(paths, SIZE_PX, workers, frontal_only=frontal_only)
+    squares = track(reads, len(paths), "Reading radiographs")
     for row, (square, fact) in enumerate(squares):
         facts.append({name: fact.get(name) for name in FACTS})
         if not fact["reason"]:

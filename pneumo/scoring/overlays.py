@@ -33,9 +33,9 @@ def draw_overlays(
     wanted = [row for row in rows if row["content"] in maps]
     if not wanted:
         return
-    for row, square in zip(
-        wanted, read_squares([paths[row["content"]] for row in wanted], SIDE_PX, 1), strict=True
-    ):
+    files = [paths[row["content"]] for row in wanted]
+    squares = read_squares(files, SIDE_PX, 1, frontal_only=False)  # refused ones have no map
+    for row, square in zip(wanted, squares, strict=True):
         if not isinstance(square, Square):
             raise OSError(f"{paths[row['content']]}: has changed while it was scored")
         overlay(square, maps[row["content"]], json.loads(row["boxes"])).save(

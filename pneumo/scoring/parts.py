@@ -58,11 +58,19 @@ class Scorer:
     flip: bool
     reading: int = 1
     """``dicom.read.READING``; parts that name none are of before there was one."""
+    frontal_only: bool = True
 
     @cached_property
     def key(self) -> str:
         """A name for the folder of its parts; the number of a version does not matter."""
-        facts = [self.digest, self.engine, self.precision, self.flip, self.reading]
+        facts = [
+            self.digest,
+            self.engine,
+            self.precision,
+            self.flip,
+            self.reading,
+            self.frontal_only,
+        ]
         return sha256_of(facts)[:32]
 
 

@@ -168,7 +168,9 @@ def _read(work: Work, claims: _Claims) -> Iterator[Read]:
             contents.append(content)
             yield work.paths[content]
 
-    for number, answer in enumerate(read_squares(paths(), work.engine.size_px, work.workers)):
+    frontal_only = work.scorer.frontal_only
+    reads = read_squares(paths(), work.engine.size_px, work.workers, frontal_only=frontal_only)
+    for number, answer in enumerate(reads):
         yield contents[number], answer
 
 

@@ -35,7 +35,7 @@ def prepare(out: Path, *, data: "DataSettings", workers: int | None = None) -> N
     dataset = open_dataset(Path(data.root))
     images = dataset.images()
     paths = [dataset.root / IMAGES / f"{name}.dcm" for name in images["patientId"]]
-    with shards_beside(out, paths, data.size_px) as shards:
+    with shards_beside(out, paths, data.size_px, frontal_only=data.frontal_only) as shards:
         shards.read(workers)
         facts = pd.DataFrame(shards.facts()).assign(
             patientId=images["patientId"].to_numpy(), position=np.arange(len(images))

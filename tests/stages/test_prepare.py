@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from pydicom import dcmread
 
 from pneumo.dataset import IMAGES, LABELS
 from pneumo.dicom import fit, read_radiograph, read_square
@@ -60,6 +61,24 @@ def test_an_unreadable_radiograph_is_rejected_with_its_reason(broken_root, tmp_p
     rejected = pd.read_csv(tmp_path / "out" / "rejected.csv")
     assert rejected.values.tolist() == [[broken.stem, "not_dicom"]]
     assert len(load_prepared(tmp_path / "out").index) == 35
+
+
+def test_a_lateral_view_is_rejected_or_read_with_a_note_where_headers_are_wrong(
+    broken_root, tmp_path, data_settings
+):
+    path = sorted((broken_root / IMAGES).iterdir())[0]
+    header = dcmread(path)
+    header.ViewPosition = "LL"
+    path.unlink()
+    header.save_as(path)
+    settings = data_settings.model_copy(update={"root": str(broken_root)})
+    prepare(tmp_path / "strict", data=settings)
+    rejected = pd.read_csv(tmp_path / "strict" / "rejected.csv")
+    assert rejected.values.tolist() == [[path.stem, "wrong_view"]]
+    prepare(tmp_path / "any", data=settings.model_copy(update={"frontal_only": False}))
+    assert pd.read_csv(tmp_path / "any" / "rejected.csv").empty
+    index = load_prepared(tmp_path / "any").index.set_index("patientId")
+    assert index["notes"][index["notes"] != ""].to_dict() == {path.stem: "wrong_view"}
 
 
 def test_oblong_radiographs_are_prepared_as_the_square_ones_that_they_show(
