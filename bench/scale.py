@@ -123,7 +123,8 @@ def _rows(contents: list[str], pictures: Path) -> Iterator[dict[str, Any]]:
             Image.new("RGB", (16, 16)).save(pictures / name)
         yield row | {
             "reason": "", "message": "", "rows": 1024, "columns": 1024, "view": "AP",
-            "spacing_mm": 0.143, "instance_uid": f"1.2.826.0.1.{int(content[:24], 16)}",
+            "row_spacing_mm": 0.143, "column_spacing_mm": 0.143,
+            "instance_uid": f"1.2.826.0.1.{int(content[:24], 16)}",
             "probability": chance / 2**32, "overlay": name,
             "boxes": json.dumps([box] * (1 + chance % 3) if positive else []),
         }  # fmt: skip

@@ -150,7 +150,6 @@ def seeds_way(package: Package) -> Callable[[list[Path]], Any]:
 
 def batched(package: Package) -> Callable[[list[Path]], Any]:
     """Our reader, then one ``predict`` of all pictures per network."""
-    from pneumo.boxes import Frame
     from pneumo.dicom.workers import read_squares
     from pneumo.engines.keras import load
 
@@ -161,7 +160,7 @@ def batched(package: Package) -> Callable[[list[Path]], Any]:
         pictures = np.stack([square.pixels for square in squares])[..., None]
         maps = [w * net.predict(pictures, batch_size=16, verbose=0) for w, net in networks]
         for square, found in zip(squares, sum(maps)[..., 1], strict=True):
-            package.ensemble.boxes(found, Frame(square.rows, square.columns, SIZE_PX))
+            package.ensemble.boxes(found, square.frame)
 
     return score
 

@@ -37,22 +37,26 @@ class Frame:
     """Where a radiograph of ``rows`` x ``columns`` lies in a square input of ``size_px``.
 
     The radiograph is scaled by area averaging until its longer side fills the square and is
-    centred; the rest is black. Boxes map to the square and back without rounding.
+    centred; the rest is black. A pixel of the original is ``pixel_aspect`` times as high as it is
+    wide; those of the square are as high as wide. Boxes map to the square and back without
+    rounding.
     """
 
     rows: int
     columns: int
     size_px: int
+    pixel_aspect: float = 1.0
 
     @property
     def scale(self) -> float:
-        """Original pixels per pixel of the square."""
-        return max(self.rows, self.columns) / self.size_px
+        """Widths of an original pixel per pixel of the square."""
+        return max(self.rows * self.pixel_aspect, self.columns) / self.size_px
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns that the scaled radiograph takes in the square, at least 1."""
-        return max(1, round(self.rows / self.scale)), max(1, round(self.columns / self.scale))
+        rows, columns = self.rows * self.pixel_aspect / self.scale, self.columns / self.scale
+        return max(1, round(rows)), max(1, round(columns))
 
     @property
     def offset(self) -> tuple[int, int]:

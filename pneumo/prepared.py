@@ -26,7 +26,8 @@ Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 COLUMNS = (
     "patientId", "person", "split", "class", "target",
-    "view", "sex", "age", "rows", "columns", "spacing_mm", "notes",
+    "view", "sex", "age", "rows", "columns", "row_spacing_mm", "column_spacing_mm", "pixel_aspect",
+    "notes",
 )  # fmt: skip
 
 
@@ -51,8 +52,7 @@ class Prepared:
 
     def frames(self, rows: np.ndarray) -> list[Frame]:
         """Where each original radiograph lies in its square."""
-        sizes = self.index.iloc[rows][["rows", "columns"]].to_numpy(int)
-        return [Frame(int(height), int(width), self.size_px) for height, width in sizes]
+        return frames_of(self.index.iloc[rows], self.size_px)
 
     def names(self, rows: np.ndarray) -> list[str]:
         """The ``patientId`` of each row."""
@@ -65,6 +65,19 @@ class Prepared:
             if name in truth:
                 truth[name].append(Box(*map(float, sides)))
         return truth
+
+
+def frames_of(index: pd.DataFrame, size_px: int) -> list[Frame]:
+    """Where the radiographs of rows of ``index.parquet`` lie in squares of ``size_px``.
+
+    Their pixels are square where the table, being older, does not tell.
+    """
+    aspects = index.get("pixel_aspect", pd.Series(1.0, index.index))
+    sizes = zip(index["rows"], index["columns"], strict=True)
+    return [
+        Frame(int(rows), int(columns), size_px, float(aspect))
+        for (rows, columns), aspect in zip(sizes, aspects, strict=True)
+    ]
 
 
 def load_prepared(folder: Path) -> Prepared:

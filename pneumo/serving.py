@@ -69,12 +69,10 @@ class PneumoniaModel(PythonModel):
         return squares
 
     def _find(self, square: "Square") -> dict[str, Any]:
-        from pneumo.boxes import Frame
         from pneumo.ensemble import image_level
 
         (probability,) = self.engine.probabilities(square.pixels[None])
-        frame = Frame(square.rows, square.columns, self.engine.size_px)
-        boxes = [asdict(box) for box in self.ensemble.boxes(probability, frame)]
+        boxes = [asdict(box) for box in self.ensemble.boxes(probability, square.frame)]
         return {
             "probability": float(image_level(probability)),
             "boxes": json.dumps(boxes),

@@ -34,6 +34,9 @@ class DataSettings(Section):
     reserved_test: str | None = Field(
         min_length=1, description="File in the root with IDs of images kept for test; null: none"
     )
+    frontal_only: bool = Field(
+        description="Refuse what its header says is no frontal chest for presentation; false: note"
+    )
     seed: int = Field(ge=0, description="Seed of the split")
 
 
@@ -168,6 +171,9 @@ class ScoreSettings(Section):
         ge=1, le=256, description="Pictures computed at once; OpenVINO in float32: 2 at most"
     )
     flip: bool = Field(description="Average each map with that of the mirrored picture")
+    frontal_only: bool = Field(
+        description="Refuse what its header says is no frontal chest for presentation; false: note"
+    )
     overlays: Literal["none", "positive", "all"] = Field(
         description="Radiographs drawn with boxes and heat map"
     )

@@ -1,8 +1,9 @@
 """Squares kept on disk while a long reading goes on, so that a killed one continues.
 
 A shard is one ``.npz`` file with the pixels and facts of some files, written whole. Its name is the
-sum of what it was made from: names, sizes and times of the files, the side of the squares, and the
-code that reads them. A shard of anything else has another name, so it is never used.
+sum of what it was made from: names, sizes and times of the files, the side of the squares, which
+views are read, and the code that reads them. A shard of anything else has another name, so it is
+never used.
 """
 
 import json
@@ -10,6 +11,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
@@ -30,13 +32,15 @@ SHARD_BYTES, SHARD_FILES = 8 * 2**20, 512
 class Shards:
     """The radiographs of a data set, read in shards of a few hundred; at most one in memory."""
 
-    def __init__(self, folder: Path, paths: Sequence[Path], size_px: int):
+    def __init__(
+        self, folder: Path, paths: Sequence[Path], size_px: int, *, frontal_only: bool = True
+    ):
         """Plan shards of ``paths`` in ``folder``; nothing is read yet."""
-        self.folder, self.size_px = folder, size_px
+        self.folder, self.size_px, self.frontal_only = folder, size_px, frontal_only
         count = max(1, min(SHARD_FILES, SHARD_BYTES // size_px**2))
         self.parts = [paths[n : n + count] for n in range(0, len(paths), count)]
-        reader = _reader()
-        self.files = [folder / f"{_key(part, size_px, reader)}.npz" for part in self.parts]
+        how = [_reader(), size_px, frontal_only]
+        self.files = [folder / f"{_key(part, how)}.npz" for part in self.parts]
 
     def read(self, workers: int | None = None) -> None:
         """Read what no finished shard holds, and remove shards of anything else."""
@@ -46,7 +50,8 @@ class Shards:
         missing = [n for n, path in enumerate(self.files) if not path.exists()]
         paths = [path for n in missing for path in self.parts[n]]
         total = sum(map(len, self.parts))
-        squares = read_squares(paths, self.size_px, workers) if paths else iter(())
+        read = partial(read_squares, frontal_only=self.frontal_only)
+        squares = read(paths, self.size_px, workers) if paths else iter(())
         tracked = track(squares, total, "Reading radiographs", done=total - len(paths))
         for n in missing:
             _save(self.files[n], list(islice(tracked, len(self.parts[n]))))
@@ -83,7 +88,9 @@ def create(path: Path, shape: tuple[int, int, int]) -> None:
 
 
 @contextmanager
-def shards_beside(out: Path, paths: Sequence[Path], size_px: int) -> Iterator[Shards]:
+def shards_beside(
+    out: Path, paths: Sequence[Path], size_px: int, *, frontal_only: bool = True
+) -> Iterator[Shards]:
     """Shards in a hidden folder beside ``out``, which goes when the block has succeeded.
 
     TransientError when another process makes the same output.
@@ -94,12 +101,12 @@ def shards_beside(out: Path, paths: Sequence[Path], size_px: int) -> Iterator[Sh
             raise TransientError(f"{out}: another process is writing it; wait for its end")
         for torn in out.parent.glob(f".{out.name}.*.part"):  # of a run that was killed
             shutil.rmtree(torn)
-        yield Shards(folder, paths, size_px)
+        yield Shards(folder, paths, size_px, frontal_only=frontal_only)
         shutil.rmtree(folder)
 
 
-def _key(paths: Sequence[Path], size_px: int, reader: str) -> str:
-    return sha256_of([reader, size_px, [[path.name, *_state(path)] for path in paths]])[:32]
+def _key(paths: Sequence[Path], how: list[Any]) -> str:
+    return sha256_of([*how, [[path.name, *_state(path)] for path in paths]])[:32]
 
 
 def _state(path: Path) -> list[int]:

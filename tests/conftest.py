@@ -43,6 +43,7 @@ def data_settings(demo_root) -> DataSettings:
         validation_images=10,
         test_images=10,
         reserved_test=None,
+        frontal_only=True,
         seed=1,
     )
 

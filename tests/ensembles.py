@@ -49,7 +49,9 @@ def write_prepared(folder: Path, seed: int) -> Path:
             "age": 50.0,
             "rows": 1024,
             "columns": 1024,
-            "spacing_mm": 0.14,
+            "row_spacing_mm": 0.14,
+            "column_spacing_mm": 0.14,
+            "pixel_aspect": 1.0,
         }
     )
     folder.mkdir(parents=True)

@@ -41,8 +41,8 @@ def few(monkeypatch):
     """Shards of four files, and the paths that are read."""
     read: list[Path] = []
 
-    def read_here(paths, size_px, workers=None):
-        for path, square in zip(paths, read_squares(paths, size_px, 1), strict=True):
+    def read_here(paths, size_px, workers=None, **how):
+        for path, square in zip(paths, read_squares(paths, size_px, 1, **how), strict=True):
             read.append(path)
             yield square
 

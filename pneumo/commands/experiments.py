@@ -96,6 +96,7 @@ def pretrain(
             balance=balance,
             train=train,
             augment=settings.augment,
+            frontal_only=settings.data.frontal_only,
         )
 
 

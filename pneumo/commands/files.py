@@ -11,6 +11,13 @@ from pneumo.commands.options import AsJson
 from pneumo.errors import PneumoError
 from pneumo.settings import load_settings
 
+AnyView = Annotated[
+    bool,
+    typer.Option(
+        "--any-view", help="Note what its header says is no frontal chest, instead of refusing it."
+    ),
+]
+
 
 def explore(
     root: Annotated[
@@ -18,6 +25,7 @@ def explore(
     ] = None,
     other_root: Annotated[Path | None, typer.Argument(help="A second one to compare")] = None,
     out: Annotated[Path | None, typer.Option(help="Blank: data.html in the reports")] = None,
+    any_view: AnyView = False,
 ) -> None:
     """Show a data set on one page, or what differs between two.
 
@@ -27,13 +35,13 @@ def explore(
 
     roots = [root or Path(load_settings().data.root), *filter(None, [other_root])]
     page = out or workflow.paths()["reports"] / "data.html"
-    for found in stage(page, roots):
+    for found in stage(page, roots, frontal_only=not any_view):
         refused = len(found.images) - len(found.read)
         print(f"{found.name}: {len(found.images)} radiographs, {refused} refused")
     print(page)
 
 
-def check(folder: Path, as_json: AsJson = False) -> None:
+def check(folder: Path, any_view: AnyView = False, as_json: AsJson = False) -> None:
     """Read a folder of radiographs without scoring it: what is accepted, what is not, and why.
 
     Exit code 3 when some files were rejected. Example: `pneumo check inbox`
@@ -41,7 +49,7 @@ def check(folder: Path, as_json: AsJson = False) -> None:
     from pneumo.stages.check import check as stage
     from pneumo.stages.check import lines
 
-    found = stage(folder)
+    found = stage(folder, frontal_only=not any_view)
     print(json.dumps(found) if as_json else "\n".join(lines(found)))
     if found["rejected"]:
         raise typer.Exit(3)

@@ -17,7 +17,8 @@ SHORT = frozenset(
 )  # fmt: skip
 LONG = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SV", b"UC", b"UR", b"UT", b"UV"))
 SYNTAXES = ENCAPSULATED | {EXPLICIT}
-SEQUENCES = (0x00283000, 0x00283010)  # Modality LUT, VOI LUT: no sequence is read here
+SEQUENCES = (0x00082218, 0x00283000, 0x00283010, 0x00540220)
+"""Anatomic Region, Modality LUT, VOI LUT, View Code: no sequence is read here."""
 CHARACTERS = frozenset((b"", b"ISO_IR 6", b"ISO_IR 100", b"ISO_IR 192"))
 SYNTAX, CHARACTER_SET, PIXEL_DATA = 0x00020010, 0x00080005, 0x7FE00010
 PIXELS = (0x7FE00008, 0x7FE00009, PIXEL_DATA)

@@ -18,14 +18,19 @@ def list_folder(source: Path) -> list[Path]:
 
 
 def read_folder(
-    source: Path, files: list[Path], size_px: int, workers: int | None = None
+    source: Path,
+    files: list[Path],
+    size_px: int,
+    workers: int | None = None,
+    *,
+    frontal_only: bool = True,
 ) -> Iterator[Square | Rejected]:
     """Read ``files`` of the folder ``source`` in worker processes, in order.
 
     A link to something outside the folder is rejected, ``link_outside``, and never opened.
     """
     inside = [not (source.is_dir() and leaves(path, source)) for path in files]
-    answers = read_squares(compress(files, inside), size_px, workers)
+    answers = read_squares(compress(files, inside), size_px, workers, frontal_only=frontal_only)
     for path, may_be_read in zip(files, inside, strict=True):
         if may_be_read:
             yield next(answers)

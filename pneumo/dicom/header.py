@@ -5,7 +5,6 @@ a JPEG at 1/8 scale and raises many kinds of exceptions; the few tags needed her
 are stored.
 """
 
-import math
 from typing import TYPE_CHECKING, Literal, NoReturn
 
 from pneumo.dicom.elements import UNDEFINED, Element, Elements
@@ -145,14 +144,18 @@ def named(tag: int) -> str:
     return f"({tag >> 16:04X},{tag & 0xFFFF:04X}) {NAMES[tag]}"
 
 
-def positive(numbers: list[float]) -> float | None:
-    """The first number, when it is finite and above 0."""
-    return numbers[0] if numbers and math.isfinite(numbers[0]) and numbers[0] > 0 else None
-
-
 IMPLICIT = {0x00280008: "IS"}  # tags asked for as integers that are not US (PS3.6)
 
 NAMES = {
+    0x00080008: "Image Type", 0x00080016: "SOP Class UID", 0x00080068: "Presentation Intent Type",
+    0x00080100: "Code Value", 0x00080104: "Code Meaning", 0x00080119: "Long Code Value",
+    0x00081030: "Study Description", 0x0008103E: "Series Description",
+    0x00082111: "Derivation Description", 0x00082218: "Anatomic Region Sequence",
+    0x00180015: "Body Part Examined", 0x00181030: "Protocol Name",
+    0x00181400: "Acquisition Device Processing Description",
+    0x00181401: "Acquisition Device Processing Code", 0x00200020: "Patient Orientation",
+    0x00540220: "View Code Sequence", 0x00540222: "View Modifier Code Sequence",
+    0x00182010: "Nominal Scanned Pixel Spacing", 0x00280034: "Pixel Aspect Ratio",
     0x00080060: "Modality", 0x00100020: "Patient ID", 0x00100040: "Patient's Sex",
     0x00101010: "Patient's Age", 0x00181164: "Imager Pixel Spacing", 0x00185101: "View Position",
     0x00280002: "Samples per Pixel",

@@ -16,6 +16,7 @@ from pneumo.dicom.transforms import apply_table, grey_table, used_codes
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 GREY, COLOURED, DEEP = ("L", "LA"), ("RGB", "RGBA"), ("I;16", "I", "I;16B")
+DENSITY_DIFFERENCE = 0.02
 LARGEST_TINT = 24  # grey levels between the channels that JPEG's chroma may leave
 PngImagePlugin.MAX_TEXT_MEMORY = 2**20  # a compressed comment that inflates to more is refused
 
@@ -70,7 +71,16 @@ def open_picture(data: bytes) -> Picture:
     check_size(image.size[1], image.size[0], f"the {image.format} picture")
     if frames != 1:
         refuse("multi_frame", f"the picture has {frames} frames; it must be 1")
-    return Picture(image, data)
+    return Picture(image, data, _notes(image))
+
+
+def _notes(image: Image.Image) -> dict[str, str]:
+    """What pHYs or JFIF say of the shape of a pixel is noted alone: viewers pass over it too."""
+    densities = (image.info.get(key) for key in ("dpi", "aspect", "jfif_density"))
+    across, down = next((pair for pair in densities if pair), (1, 1))
+    if across == down or abs(across - down) <= DENSITY_DIFFERENCE * max(across, down):
+        return {}
+    return {"pixel_shape": "the picture says that its pixels are oblong; they are read as square"}
 
 
 def _grey(image: Image.Image) -> np.ndarray:

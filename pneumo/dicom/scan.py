@@ -8,21 +8,21 @@ import numpy as np
 
 from pneumo.dicom.decode import Encoded, decode, decode_eighth, encoded
 from pneumo.dicom.display import Display, display
+from pneumo.dicom.frontal import check_frontal
 from pneumo.dicom.grey import grey_levels
 from pneumo.dicom.guards import Layout, check
-from pneumo.dicom.header import Header, positive
+from pneumo.dicom.header import Header
 from pneumo.dicom.padding import padding_codes
 from pneumo.dicom.parse import parse
 from pneumo.dicom.pictures import Picture, is_picture, open_picture
-from pneumo.dicom.refusal import Refused
 from pneumo.dicom.source import file_bytes
+from pneumo.dicom.spacing import PixelSize, pixel_size
 from pneumo.dicom.transforms import grey_table
 from pneumo.frame import Frame
 from pneumo.safe import CODE
 
 PATIENT_ID, SEX, AGE, VIEW = 0x00100020, 0x00100040, 0x00101010, 0x00185101
 INSTANCE_UID = 0x00080018
-SPACING, IMAGER_SPACING = 0x00280030, 0x00181164
 UID = re.compile(r"[0-9.]{1,64}")  # PS3.5 9.1
 GREY_LEVELS = np.arange(256, dtype=np.uint8)
 LONGEST_AGE = 6  # digits
@@ -33,13 +33,16 @@ class Facts:
     """What is known of a radiograph beside its pixels; nothing that names a person.
 
     ``view`` and ``sex`` are DICOM codes, blank when unknown; ``age`` is in years. ``instance_uid``
-    is the SOP Instance UID. ``notes`` say what is doubtful: a code and a sentence each.
+    is the SOP Instance UID. A pixel is ``pixel_aspect`` times as high as it is wide. ``notes`` say
+    what is doubtful: a code and a sentence each.
     """
 
     view: str = ""
     sex: str = ""
     age: float | None = None
-    spacing_mm: float | None = None
+    row_spacing_mm: float | None = None
+    column_spacing_mm: float | None = None
+    pixel_aspect: float = 1.0
     instance_uid: str = ""
     notes: dict[str, str] = field(default_factory=dict)
 
@@ -51,6 +54,7 @@ class Scan:
     header: Header
     layout: Layout
     display: Display
+    pixel_size: PixelSize
     encoded: Encoded
 
     @property
@@ -84,25 +88,31 @@ class Scan:
         return grey_levels(codes, self.display, layout.stored, signed=layout.signed, note=note)
 
     def facts(self) -> Facts:
-        """View, sex, age, spacing, and what was noted so far: ask when pixels are decoded."""
+        """View, sex, age, size of a pixel, and the notes so far: ask when pixels are decoded."""
         return Facts(
-            view=_code(self.header.text(VIEW)),
+            view=_code(self.header.text(VIEW).upper()),
             sex=_code(self.header.text(SEX)),
             age=age_years(self.header.text(AGE)),
-            spacing_mm=_spacing(self.header),
+            row_spacing_mm=self.pixel_size.row_mm,
+            column_spacing_mm=self.pixel_size.column_mm,
+            pixel_aspect=self.pixel_size.aspect,
             instance_uid=_uid(self.header.text(INSTANCE_UID)),
             notes=dict(self.header.notes),  # last: what is read above may note something
         )
 
 
-def open_scan(path: Path) -> Scan | Picture:
-    """Open a DICOM file, or a PNG or JPEG picture, and check it. Raises Refused."""
+def open_scan(path: Path, *, frontal_only: bool = True) -> Scan | Picture:
+    """Open a DICOM file, or a PNG or JPEG picture, and check it. Raises Refused.
+
+    Without ``frontal_only`` what is said to be no frontal chest is noted, not refused.
+    """
     data = file_bytes(path)
     if is_picture(data):
         return open_picture(data)
     header = parse(data)
     layout = check(header)
-    return Scan(header, layout, display(header), encoded(header, layout))
+    check_frontal(header, frontal_only=frontal_only)
+    return Scan(header, layout, display(header), pixel_size(header), encoded(header, layout))
 
 
 def age_years(text: str) -> float | None:
@@ -119,14 +129,3 @@ def _code(text: str) -> str:
 
 def _uid(text: str) -> str:
     return text if UID.fullmatch(text) else ""
-
-
-def _spacing(header: Header) -> float | None:
-    for tag in (SPACING, IMAGER_SPACING):
-        try:
-            found = positive(header.decimals(tag))
-        except Refused:
-            continue
-        if found is not None:
-            return found
-    return None

@@ -1,6 +1,7 @@
 """One process that reads untrusted files for its parent, which ``process.py`` starts.
 
-Standard input: one JSON line ``[path, size_px]`` per file; a size of 0 asks for the header alone.
+Standard input: one JSON line ``[path, size_px, frontal_only]`` per file; a size of 0 asks for the
+header alone.
 Standard output, per file: the lengths of two parts (``ANSWER``), then JSON, then the square's
 bytes. No pickle, so a decoder that is taken over can send wrong pixels, but nothing that runs. At
 the end of its input it ends.
@@ -35,9 +36,9 @@ def main() -> None:
     os.dup2(2, 1)  # what a library prints must not fall among the answers
     answers.write(READY)
     for line in sys.stdin.buffer:
-        path, size_px = json.loads(line)
+        path, *asked = json.loads(line)
         signal.alarm(LONGEST_S)
-        facts, pixels = _read(Path(path), size_px)
+        facts, pixels = _read(Path(path), asked)
         signal.alarm(0)
         send(answers, facts, pixels)
 
@@ -62,11 +63,12 @@ def send(answers: BinaryIO, facts: dict[str, Any], pixels: bytes) -> None:
         data = data[answers.write(data) :]
 
 
-def _read(path: Path, size_px: int) -> tuple[dict[str, Any], bytes]:
+def _read(path: Path, asked: list[Any]) -> tuple[dict[str, Any], bytes]:
+    size_px, frontal_only = asked
     try:
         if not size_px:
             return read_header(path), b""
-        square = read_square(path, size_px)
+        square = read_square(path, size_px, frontal_only=frontal_only)
     except RadiographError as error:
         return {"reason": error.reason, "message": str(error)}, b""
     except Exception as error:  # a fault of ours must cost one file, not a batch

@@ -21,9 +21,12 @@ from pneumo.dicom.headers import TAGS
 from pneumo.dicom.process import DEPTH, Answer, Worker, usable_cores
 from pneumo.dicom.read import Square
 from pneumo.dicom.scan import UID, Facts
+from pneumo.dicom.spacing import LARGEST_ASPECT
 from pneumo.safe import CODE, printable
 
 Meant = TypeVar("Meant")
+Asked = tuple[int, bool]
+"""``size_px`` and ``frontal_only``, as a worker is asked."""
 
 NOTE, MOST_NOTES = re.compile(r"[a-z][a-z0-9_]{0,39}"), 16
 LOOK_AHEAD = 64
@@ -39,27 +42,32 @@ class Rejected:
 
 
 def read_squares(
-    paths: Iterable[Path], size_px: int, workers: int | None = None
+    paths: Iterable[Path],
+    size_px: int,
+    workers: int | None = None,
+    *,
+    frontal_only: bool = True,
 ) -> Generator[Square | Rejected, None, None]:
     """Read files in worker processes, by default one per core; one answer per path, in order.
 
-    Memory does not depend on the number of paths, nor the answers on ``workers``. Closing the
-    iterator ends the processes; they also end when this process does.
+    ``frontal_only`` is as for ``read_radiograph``. Memory does not depend on the number of paths,
+    nor the answers on ``workers``. Closing the iterator ends the processes; they also end when this
+    process does.
     """
-    yield from _answers(paths, size_px, workers, partial(_square, size_px))
+    yield from _answers(paths, (size_px, frontal_only), workers, partial(_square, size_px))
 
 
 def read_headers(
     paths: Iterable[Path], workers: int | None = None
 ) -> Generator[dict[str, str | int | None] | Rejected, None, None]:
     """``headers.read_header`` of each path, as ``read_squares`` reads pixels."""
-    yield from _answers(paths, 0, workers, _header)
+    yield from _answers(paths, (0, True), workers, _header)
 
 
 def _answers(
-    paths: Iterable[Path], size_px: int, workers: int | None, meaning: Callable[[Answer], Meant]
+    paths: Iterable[Path], asked: Asked, workers: int | None, meaning: Callable[[Answer], Meant]
 ) -> Generator[Meant | Rejected, None, None]:
-    pool = _Pool(size_px, workers or usable_cores(), meaning)
+    pool = _Pool(asked, workers or usable_cores(), meaning)
     try:
         yield from pool.run(paths)
     finally:
@@ -72,9 +80,12 @@ def _square(size_px: int, answer: Answer) -> Square:
     rows, columns = facts.pop("rows"), facts.pop("columns")
     known = Facts(**facts)
     known = replace(known, notes=_notes(known.notes))
-    numbers = [value for value in (known.age, known.spacing_mm) if value is not None]
+    told = (known.age, known.row_spacing_mm, known.column_spacing_mm)
+    numbers = [known.pixel_aspect, *(value for value in told if value is not None)]
     if not all(isinstance(value, float | int) for value in (rows, columns, *numbers)):
         raise TypeError("numbers are expected")
+    if not 1 / LARGEST_ASPECT <= known.pixel_aspect <= LARGEST_ASPECT:
+        raise ValueError("the shape of a pixel is expected")
     if not all(CODE.fullmatch(text) for text in (known.view, known.sex)):
         raise ValueError("codes are expected")
     if known.instance_uid and not UID.fullmatch(known.instance_uid):
@@ -101,8 +112,8 @@ def _header(answer: Answer) -> dict[str, str | int | None]:
 
 
 class _Pool:
-    def __init__(self, size_px: int, count: int, meaning: Callable[[Answer], Any]):
-        self.size_px, self.count, self.meaning = size_px, count, meaning
+    def __init__(self, asked: Asked, count: int, meaning: Callable[[Answer], Any]):
+        self.asked, self.count, self.meaning = asked, count, meaning
         self.workers: list[Worker] = []
         self.selector = selectors.DefaultSelector()
         self.paths: dict[int, Path] = {}
@@ -144,7 +155,7 @@ class _Pool:
             idle = Worker()
             self.workers.append(idle)
             self.selector.register(idle.output, selectors.EVENT_READ, idle)
-        idle.give(number, json.dumps([os.fspath(self.paths[number]), self.size_px]))
+        idle.give(number, json.dumps([os.fspath(self.paths[number]), *self.asked]))
 
     def _collect(self) -> list[int]:
         """Take what workers have answered; return the files that dead ones had not begun."""

@@ -128,7 +128,7 @@ def _measures(first: Survey, second: Survey) -> Iterator[Shift]:
         ("age", "age", "years"),
         ("brightness", "brightness", "grey levels"),
         ("contrast", "contrast", "grey levels"),
-        ("spacing_mm", "pixel spacing", "mm"),
+        ("column_spacing_mm", "pixel spacing", "mm"),
     )
     for column, name, unit in columns:
         yield from _some(of_measure(name, unit, first.read[column], second.read[column]))

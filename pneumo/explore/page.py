@@ -176,13 +176,13 @@ def _samples(survey: Survey) -> list[dict[str, Any]]:
         rows = survey.read[survey.read["class"] == name].drop_duplicates("person")
         count = min(SAMPLES_PER_CLASS, len(rows))
         drawn += rows.sample(count, random_state=SAMPLE_SEED).index.tolist()
-    squares = read_squares([survey.paths[row] for row in drawn], SAMPLE_PX)
+    squares = read_squares([survey.paths[row] for row in drawn], SAMPLE_PX, frontal_only=False)
     return [_sample(survey, row, square) for row, (square, _) in zip(drawn, squares, strict=True)]
 
 
 def _sample(survey: Survey, row: int, square: np.ndarray) -> dict[str, Any]:
     image = survey.images.iloc[row]
-    height, width = float(image["rows"]), float(image["columns"])
+    height, width = float(image["rows"] * image["pixel_aspect"]), float(image["columns"])
     scale = SAMPLE_PX / max(height, width)
     top, left = (SAMPLE_PX - height * scale) / 2, (SAMPLE_PX - width * scale) / 2
     across, down = width * scale, height * scale

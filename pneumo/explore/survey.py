@@ -16,7 +16,10 @@ from pneumo.squares import read_squares
 
 SIZE_PX, GREY_BINS = 128, 64
 DARK, BRIGHT = 8, 247
-FACTS = ("view", "sex", "age", "rows", "columns", "spacing_mm", "reason", "message")
+FACTS = (
+    "view", "sex", "age", "rows", "columns", "row_spacing_mm", "column_spacing_mm", "pixel_aspect",
+    "reason", "message",
+)  # fmt: skip
 SIDES = ["x", "y", "width", "height"]
 
 
@@ -28,8 +31,9 @@ class Survey:
     ``class, target, person`` (a number), ``FACTS``, and of its pixels ``brightness, contrast``
     (mean and standard deviation of the grey levels, 0 to 255) and ``dark, bright`` (shares in
     [0, 1] below ``DARK`` and above ``BRIGHT``). ``boxes``: ``image`` (row), ``SIDES`` as shares of
-    the image in [0, 1], ``width_px, height_px``. ``thumbs``: uint8 ``(n, 32, 32)``. ``mean``:
-    float ``(128, 128)``, the mean radiograph. ``greys``: share of pixels in each of 64 equal bins.
+    the image in [0, 1], ``width_px, height_px``, both in widths of a pixel. ``thumbs``: uint8
+    ``(n, 32, 32)``. ``mean``: float ``(128, 128)``, the mean radiograph. ``greys``: share of pixels
+    in each of 64 equal bins.
     """
 
     name: str
@@ -49,12 +53,12 @@ class Survey:
         return self.images[self.images["reason"] == ""]
 
 
-def survey(root: Path, workers: int | None = None) -> Survey:
+def survey(root: Path, workers: int | None = None, *, frontal_only: bool = True) -> Survey:
     """Read a data set in RSNA's format; DataError when a table or all radiographs are missing."""
     dataset = open_dataset(root)
     table = dataset.images().sort_values("patientId", ignore_index=True)
     paths = [root / IMAGES / f"{name}.dcm" for name in table["patientId"]]
-    pixels = _read(paths, workers)
+    pixels = _read(paths, workers, frontal_only)
     images = _nameless(dataset, table).join(pixels.facts)
     row_of = pd.Series(table.index, index=table["patientId"])
     return Survey(
@@ -79,17 +83,19 @@ class _Pixels:
     greys: np.ndarray
 
 
-def _read(paths: Sequence[Path], workers: int | None) -> _Pixels:
+def _read(paths: Sequence[Path], workers: int | None, frontal_only: bool) -> _Pixels:
     thumbs = np.zeros((len(paths), THUMB_PX, THUMB_PX), np.uint8)
     total, greys = np.zeros((SIZE_PX, SIZE_PX)), np.zeros(GREY_BINS)
     facts = []
-    squares = track(read_squares(paths, SIZE_PX, workers), len(paths), "Reading radiographs")
+    reads = read_squares(paths, SIZE_PX, workers, frontal_only=frontal_only)
+    squares = track(reads, len(paths), "Reading radiographs")
     for row, (square, fact) in enumerate(squares):
         facts.append({name: fact.get(name) for name in FACTS})
         if not fact["reason"]:
             thumbs[row] = shrink(square, THUMB_PX)
             total += square
-            inside = within_frame(square, fact["rows"], fact["columns"])
+            frame = Frame(fact["rows"], fact["columns"], SIZE_PX, fact["pixel_aspect"])
+            inside = within_frame(square, frame)
             greys += np.histogram(inside, GREY_BINS, (0, 256))[0] / inside.size
             facts[-1] |= grey_facts(inside)
     count = max(1, sum(not fact["reason"] for fact in facts))
@@ -97,9 +103,8 @@ def _read(paths: Sequence[Path], workers: int | None) -> _Pixels:
     return _Pixels(pd.DataFrame(facts, columns=columns), thumbs, total / count, greys / count)
 
 
-def within_frame(square: np.ndarray, rows: int, columns: int) -> np.ndarray:
+def within_frame(square: np.ndarray, frame: Frame) -> np.ndarray:
     """The part of a square that the radiograph takes, without the padding."""
-    frame = Frame(rows, columns, square.shape[0])
     (height, width), (top, left) = frame.shape, frame.offset
     return square[top : top + height, left : left + width]
 
@@ -133,7 +138,8 @@ def _boxes(dataset: Dataset, row_of: pd.Series, images: pd.DataFrame) -> pd.Data
     image = boxes["patientId"].map(row_of).astype(int).to_numpy()
     sides = boxes[SIDES].to_numpy(float)
     size = images[["columns", "rows"]].to_numpy(float)[image]
+    aspect = images["pixel_aspect"].to_numpy(float)[image]
     shares = pd.DataFrame(sides / np.hstack([size, size]), columns=SIDES)
     shares.insert(0, "image", image)
-    shares["width_px"], shares["height_px"] = sides[:, 2], sides[:, 3]
+    shares["width_px"], shares["height_px"] = sides[:, 2], sides[:, 3] * aspect
     return shares.dropna(ignore_index=True)

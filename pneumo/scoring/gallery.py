@@ -12,8 +12,8 @@ MOST_CARDS = 20_000
 """A page of 6 MB; browsers fail at a million cards."""
 
 SHOWN = (
-    "file", "image_id", "status", "reason", "message", "view", "rows", "columns", "spacing_mm",
-    "notes", "probability", "overlay", "duplicate_of", "model",
+    "file", "image_id", "status", "reason", "message", "view", "rows", "columns", "row_spacing_mm",
+    "column_spacing_mm", "notes", "probability", "overlay", "duplicate_of", "model",
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from pneumo.boxes import Box, Frame
+from pneumo.boxes import Box
 from pneumo.dicom import Square
 from pneumo.dicom.workers import read_squares
 
@@ -33,9 +33,9 @@ def draw_overlays(
     wanted = [row for row in rows if row["content"] in maps]
     if not wanted:
         return
-    for row, square in zip(
-        wanted, read_squares([paths[row["content"]] for row in wanted], SIDE_PX, 1), strict=True
-    ):
+    files = [paths[row["content"]] for row in wanted]
+    squares = read_squares(files, SIDE_PX, 1, frontal_only=False)  # refused ones have no map
+    for row, square in zip(wanted, squares, strict=True):
         if not isinstance(square, Square):
             raise OSError(f"{paths[row['content']]}: has changed while it was scored")
         overlay(square, maps[row["content"]], json.loads(row["boxes"])).save(
@@ -46,8 +46,8 @@ def draw_overlays(
 def overlay(
     square: Square, probability: np.ndarray, boxes: Sequence[Mapping[str, float]]
 ) -> Image.Image:
-    """One picture, RGB, cut to the radiograph; ``boxes`` are in its original pixels."""
-    frame = Frame(square.rows, square.columns, square.pixels.shape[0])
+    """One picture, RGB, cut to the radiograph; ``boxes`` are in pixels of the file."""
+    frame = square.frame
     side = (frame.size_px, frame.size_px)
     heat = np.asarray(Image.fromarray(probability).resize(side, Image.Resampling.BILINEAR))
     share = heat[..., None].astype(np.float32) * (STRONGEST / 255)

@@ -32,7 +32,8 @@ SCHEMA = pa.schema(
         ("rows", pa.int32()),
         ("columns", pa.int32()),
         ("view", pa.string()),
-        ("spacing_mm", pa.float64()),
+        ("row_spacing_mm", pa.float64()),
+        ("column_spacing_mm", pa.float64()),
         ("instance_uid", pa.string()),
         ("notes", pa.string()),
         ("probability", pa.float64()),
@@ -57,11 +58,19 @@ class Scorer:
     flip: bool
     reading: int = 1
     """``dicom.read.READING``; parts that name none are of before there was one."""
+    frontal_only: bool = True
 
     @cached_property
     def key(self) -> str:
         """A name for the folder of its parts; the number of a version does not matter."""
-        facts = [self.digest, self.engine, self.precision, self.flip, self.reading]
+        facts = [
+            self.digest,
+            self.engine,
+            self.precision,
+            self.flip,
+            self.reading,
+            self.frontal_only,
+        ]
         return sha256_of(facts)[:32]
 
 
@@ -78,8 +87,12 @@ class Part:
         return pq.read_table(self.folder / ROWS, columns=["content"])["content"].to_pylist()
 
     def rows(self) -> list[dict[str, Any]]:
-        """Its rows, as ``SCHEMA`` says."""
-        return pq.read_table(self.folder / ROWS).to_pylist()
+        """Its rows, as ``SCHEMA`` says; before there were two spacings, one counted both ways."""
+        rows: list[dict[str, Any]] = pq.read_table(self.folder / ROWS).to_pylist()
+        for row in rows:
+            if "spacing_mm" in row:
+                row["row_spacing_mm"] = row["column_spacing_mm"] = row.pop("spacing_mm")
+        return rows
 
 
 class Store:

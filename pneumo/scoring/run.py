@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from pneumo.boxes import Frame
 from pneumo.dicom import Square
 from pneumo.dicom.workers import Rejected, read_squares
 from pneumo.engines.engine import Engine
@@ -169,7 +168,9 @@ def _read(work: Work, claims: _Claims) -> Iterator[Read]:
             contents.append(content)
             yield work.paths[content]
 
-    for number, answer in enumerate(read_squares(paths(), work.engine.size_px, work.workers)):
+    frontal_only = work.scorer.frontal_only
+    reads = read_squares(paths(), work.engine.size_px, work.workers, frontal_only=frontal_only)
+    for number, answer in enumerate(reads):
         yield contents[number], answer
 
 
@@ -188,8 +189,7 @@ def _rejected(work: Work, content: str, answer: Rejected, seconds: float) -> Row
 def _found(
     work: Work, content: str, square: Square, probability: np.ndarray, seconds: float
 ) -> tuple[Row, np.ndarray | None]:
-    frame = Frame(square.rows, square.columns, work.engine.size_px)
-    boxes = work.ensemble.boxes(probability, frame)
+    boxes = work.ensemble.boxes(probability, square.frame)
     wanted = work.overlays == "all" or (work.overlays == "positive" and bool(boxes))
     row = {
         "content": content,
@@ -198,7 +198,8 @@ def _found(
         "rows": square.rows,
         "columns": square.columns,
         "view": square.facts.view,
-        "spacing_mm": square.facts.spacing_mm,
+        "row_spacing_mm": square.facts.row_spacing_mm,
+        "column_spacing_mm": square.facts.column_spacing_mm,
         "instance_uid": square.facts.instance_uid,
         "notes": json.dumps(square.facts.notes),
         "probability": float(image_level(probability)),

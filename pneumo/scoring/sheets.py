@@ -17,7 +17,7 @@ from pneumo.scoring.tables import COLUMNS
 
 AT_ONCE = 1024
 WHOLE = ("rows", "columns", "model_version")
-REAL = ("spacing_mm", "probability", "seconds")
+REAL = ("row_spacing_mm", "column_spacing_mm", "probability", "seconds")
 SCHEMA = pa.schema(
     [
         (name, pa.int64() if name in WHOLE else pa.float64() if name in REAL else pa.string())

@@ -15,8 +15,9 @@ from pneumo.scoring.plan import Plan
 PARTS_AT_HAND = 64
 COLUMNS = (
     "file", "image_id", "instance_uid", "content", "duplicate_of", "status", "reason", "message",
-    "view", "rows", "columns", "spacing_mm", "notes", "probability", "boxes", "boxes_mm",
-    "overlay", "model", "model_version", "model_sha256", "engine", "precision", "seconds",
+    "view", "rows", "columns", "row_spacing_mm", "column_spacing_mm", "notes", "probability",
+    "boxes", "boxes_mm", "overlay",
+    "model", "model_version", "model_sha256", "engine", "precision", "seconds",
 )  # fmt: skip
 
 
@@ -70,16 +71,21 @@ def _row(image: Any, found: Mapping[str, Any] | None) -> dict[str, Any]:
     notes = json.loads(found.get("notes") or "{}")  # a part of before has none
     row["notes"], row["noted"] = ";".join(notes), "; ".join(notes.values())
     if found["boxes"]:
-        row["boxes_mm"] = _in_mm(found["boxes"], found["spacing_mm"])
+        row["boxes_mm"] = _in_mm(
+            found["boxes"], found["row_spacing_mm"], found["column_spacing_mm"]
+        )
     return row
 
 
-def _in_mm(boxes: str, spacing_mm: float | None) -> str | None:
-    if spacing_mm is None:
+def _in_mm(boxes: str, down_mm: float | None, across_mm: float | None) -> str | None:
+    if down_mm is None or across_mm is None:
         return None
-    sides = ("x", "y", "width", "height")
+    spacing = {"x": across_mm, "y": down_mm, "width": across_mm, "height": down_mm}
     return json.dumps(
-        [{side: round(box[side] * spacing_mm, 2) for side in sides} for box in json.loads(boxes)]
+        [
+            {side: round(box[side] * mm, 2) for side, mm in spacing.items()}
+            for box in json.loads(boxes)
+        ]
     )
 
 

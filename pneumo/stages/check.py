@@ -13,7 +13,7 @@ from pneumo.safe import printable
 SIZE_PX = 128
 
 
-def check(source: Path) -> dict[str, Any]:
+def check(source: Path, *, frontal_only: bool = True) -> dict[str, Any]:
     """Read a radiograph, or every file below a folder, hidden ones aside.
 
     Returns counts (``files``, ``accepted``, ``rejected``, ``noted``; ``reasons`` and ``notes``:
@@ -23,7 +23,8 @@ def check(source: Path) -> dict[str, Any]:
     files = list_folder(source)
     if not files:
         raise DataError(f"{printable(source)}: holds no file")
-    answers = track(read_folder(source, files, SIZE_PX), len(files), "Reading")
+    read = read_folder(source, files, SIZE_PX, frontal_only=frontal_only)
+    answers = track(read, len(files), "Reading")
     results = [_result(path, answer) for path, answer in zip(files, answers, strict=True)]
     reasons = Counter(result["reason"] for result in results if "reason" in result)
     notes = Counter(note for result in results for note in result.get("notes", {}))

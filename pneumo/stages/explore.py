@@ -8,12 +8,14 @@ from pneumo.explore.survey import Survey, survey
 from pneumo.files import write_text
 
 
-def explore(out: Path, roots: Sequence[Path], workers: int | None = None) -> list[Survey]:
+def explore(
+    out: Path, roots: Sequence[Path], workers: int | None = None, *, frontal_only: bool = True
+) -> list[Survey]:
     """Write ``out`` (HTML, self-contained) about one data set or two in RSNA's format.
 
     It shows counts and pictures, no identifier of a patient or a file; a radiograph is named by
     its line in the table of labels. Returns what was read; DataError when a table is missing.
     """
-    surveys = [survey(root, workers) for root in roots]
+    surveys = [survey(root, workers, frontal_only=frontal_only) for root in roots]
     write_text(out, render(surveys))
     return surveys

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pneumo.boxes import Box, Frame, mask_from_boxes
+from pneumo.boxes import Box, mask_from_boxes
 from pneumo.dataset import IMAGES, open_dataset, read_ids
 from pneumo.errors import DataError
 from pneumo.files import sha256, sha256_of, whole, write_json
 from pneumo.manifest import check_manifest
-from pneumo.prepared import COLUMNS, SPLITS
+from pneumo.prepared import COLUMNS, SPLITS, frames_of
 from pneumo.shards import Shards, create, shards_beside
 from pneumo.splits import UNUSED, counts_by_split, leaked_people, split_images
 
@@ -35,7 +35,7 @@ def prepare(out: Path, *, data: "DataSettings", workers: int | None = None) -> N
     dataset = open_dataset(Path(data.root))
     images = dataset.images()
     paths = [dataset.root / IMAGES / f"{name}.dcm" for name in images["patientId"]]
-    with shards_beside(out, paths, data.size_px) as shards:
+    with shards_beside(out, paths, data.size_px, frontal_only=data.frontal_only) as shards:
         shards.read(workers)
         facts = pd.DataFrame(shards.facts()).assign(
             patientId=images["patientId"].to_numpy(), position=np.arange(len(images))
@@ -117,12 +117,12 @@ def _write_masks(
         name: [Box(*map(float, row)) for row in rows[["x", "y", "width", "height"]].to_numpy()]
         for name, rows in boxes.groupby("patientId")
     }
-    sizes = index[["patientId", "rows", "columns"]].to_numpy()
     create(path, shape)
-    for first in range(0, len(sizes), MASKS_AT_ONCE):
+    for first in range(0, len(index), MASKS_AT_ONCE):
         array = np.load(path, mmap_mode="r+")
-        for row, (name, height, width) in enumerate(sizes[first : first + MASKS_AT_ONCE], first):
-            frame = Frame(height, width, shape[1])
+        part = index.iloc[first : first + MASKS_AT_ONCE]
+        named = zip(part["patientId"], frames_of(part, shape[1]), strict=True)
+        for row, (name, frame) in enumerate(named, first):
             array[row] = mask_from_boxes(by_image.get(name, []), frame)
 
 

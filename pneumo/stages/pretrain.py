@@ -60,6 +60,7 @@ def pretrain(
     balance: bool,
     train: "TrainSettings",
     augment: "AugmentSettings",
+    frontal_only: bool = True,
     workers: int | None = None,
 ) -> None:
     """Train ``encoders`` to tell the labels of ``read_labelled``; write to the folder ``out``:
@@ -74,7 +75,7 @@ def pretrain(
     """
     usable = labelled["reason"] == ""
     paths = [Path(path) for path in labelled[usable]["path"]]
-    with shards_beside(out, paths, size_px) as shards:
+    with shards_beside(out, paths, size_px, frontal_only=frontal_only) as shards:
         shards.read(workers)
         facts = shards.facts()
         labelled = labelled.copy()

@@ -143,7 +143,16 @@ def _scorer(model: Model, settings: "ScoreSettings") -> Scorer:
                 "float32; scoring in float32",
                 file=sys.stderr,
             )
-    return Scorer(model.uri, model.version, model.digest, engine, precision, settings.flip, READING)
+    return Scorer(
+        model=model.uri,
+        version=model.version,
+        digest=model.digest,
+        engine=engine,
+        precision=precision,
+        flip=settings.flip,
+        reading=READING,
+        frontal_only=settings.frontal_only,
+    )
 
 
 def _plan_file(out: Path) -> Path:

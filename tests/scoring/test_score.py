@@ -68,11 +68,11 @@ def test_a_row_holds_what_the_networks_give_for_the_radiograph(predictions, bala
 
 
 def test_boxes_in_millimetres_are_those_in_pixels_times_the_spacing(predictions):
-    rows = predictions[(predictions["boxes"].str.len() > 2) & predictions["spacing_mm"].notna()]
+    rows = predictions[(predictions["boxes"].str.len() > 2) & predictions["row_spacing_mm"].notna()]
     assert len(rows) > 5
     for row in rows.itertuples():
         for pixels, mm in zip(json.loads(row.boxes), json.loads(row.boxes_mm), strict=True):
-            assert mm["width"] == pytest.approx(pixels["width"] * row.spacing_mm, abs=0.01)
+            assert mm["width"] == pytest.approx(pixels["width"] * row.column_spacing_mm, abs=0.01)
 
 
 def test_a_picture_without_spacing_has_no_millimetres(predictions):

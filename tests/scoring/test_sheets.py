@@ -2,6 +2,7 @@ import json
 import re
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -23,7 +24,7 @@ def row(number: int) -> dict:
     if number in (0, 1, 6):
         return dict.fromkeys(COLUMNS) | about | REJECTED
     scored = {"status": "scored", "rows": 1024, "columns": 900, "probability": number / 10}
-    scored |= {"spacing_mm": None, "model_version": 3, "seconds": 0.5, "reason": ""}
+    scored |= {"row_spacing_mm": None, "model_version": 3, "seconds": 0.5, "reason": ""}
     return dict.fromkeys(COLUMNS) | about | scored | {"boxes": json.dumps([BOX] * (number % 3))}
 
 
@@ -114,3 +115,21 @@ def test_a_part_of_before_there_were_notes_is_read_and_its_scorer_is_another(tmp
     told = {"model": "m", "version": 1, "digest": "d", "engine": "openvino"}
     told |= {"precision": "float32", "flip": False}  # as part.json of before has it
     assert Scorer(**told).key != Scorer(**told, reading=2).key
+
+
+def test_a_part_of_before_there_were_two_spacings_has_one_both_ways(tmp_path):
+    part = part_of(tmp_path, {})
+    rows = pq.read_table(part.folder / "rows.parquet")
+    rows = rows.drop_columns(["row_spacing_mm", "column_spacing_mm"])
+    rows = rows.append_column("spacing_mm", pa.array([0.2, None, None], pa.float64()))
+    boxes = pa.array([json.dumps([BOX]), "[]", None])
+    rows = rows.set_column(rows.column_names.index("boxes"), "boxes", boxes)
+    pq.write_table(rows, part.folder / "rows.parquet")
+    (row,) = results(Plan([Image("a.dcm", "a", "", "a")], []), [part])
+    assert (row["row_spacing_mm"], row["column_spacing_mm"]) == (0.2, 0.2)
+    assert json.loads(row["boxes_mm"]) == [{"x": 0.2, "y": 0.4, "width": 0.6, "height": 0.8}]
+
+
+def test_reading_other_views_too_is_another_scorer():
+    told = ("m", 1, "d", "openvino", "float32", False)
+    assert Scorer(*told, frontal_only=False).key != Scorer(*told, frontal_only=True).key

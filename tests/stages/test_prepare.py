@@ -1,14 +1,16 @@
 import numpy as np
 import pandas as pd
 import pytest
+from pydicom import dcmread
 
-from pneumo.dataset import IMAGES
+from pneumo.dataset import IMAGES, LABELS
 from pneumo.dicom import fit, read_radiograph, read_square
 from pneumo.errors import DataError
 from pneumo.files import sha256
 from pneumo.prepared import COLUMNS, SPLITS, load_prepared
 from pneumo.splits import leaked_people
 from pneumo.stages.prepare import prepare
+from tests.dicom.files import dataset, write
 
 
 def test_no_person_is_in_two_splits_and_the_counts_are_as_set(data):
@@ -59,6 +61,48 @@ def test_an_unreadable_radiograph_is_rejected_with_its_reason(broken_root, tmp_p
     rejected = pd.read_csv(tmp_path / "out" / "rejected.csv")
     assert rejected.values.tolist() == [[broken.stem, "not_dicom"]]
     assert len(load_prepared(tmp_path / "out").index) == 35
+
+
+def test_a_lateral_view_is_rejected_or_read_with_a_note_where_headers_are_wrong(
+    broken_root, tmp_path, data_settings
+):
+    path = sorted((broken_root / IMAGES).iterdir())[0]
+    header = dcmread(path)
+    header.ViewPosition = "LL"
+    path.unlink()
+    header.save_as(path)
+    settings = data_settings.model_copy(update={"root": str(broken_root)})
+    prepare(tmp_path / "strict", data=settings)
+    rejected = pd.read_csv(tmp_path / "strict" / "rejected.csv")
+    assert rejected.values.tolist() == [[path.stem, "wrong_view"]]
+    prepare(tmp_path / "any", data=settings.model_copy(update={"frontal_only": False}))
+    assert pd.read_csv(tmp_path / "any" / "rejected.csv").empty
+    index = load_prepared(tmp_path / "any").index.set_index("patientId")
+    assert index["notes"][index["notes"] != ""].to_dict() == {path.stem: "wrong_view"}
+
+
+def test_oblong_radiographs_are_prepared_as_the_square_ones_that_they_show(
+    broken_root, tmp_path, data, data_settings
+):
+    """Every second column is left out, so pixels are twice as wide, and boxes half as many wide."""
+    for path in (broken_root / IMAGES).iterdir():
+        stored = read_radiograph(path).pixels
+        stored = stored.reshape(len(stored), -1, 2).mean(axis=2).round().astype(int)
+        path.unlink()
+        write(path, dataset(stored, bits=8, allocated=8, PixelSpacing=[0.14, 0.28]))
+    labels = pd.read_csv(broken_root / LABELS)
+    labels[["x", "width"]] /= 2
+    labels.to_csv(broken_root / LABELS, index=False)
+    prepare(tmp_path / "out", data=data_settings.model_copy(update={"root": str(broken_root)}))
+    oblong = load_prepared(tmp_path / "out")
+    place = {name: row for row, name in enumerate(oblong.names(np.arange(36)))}
+    for row, name in enumerate(data.names(np.arange(36))):
+        assert (oblong.masks[place[name]] == data.masks[row]).all()
+        difference = oblong.images[place[name]].astype(int) - data.images[row]
+        assert np.abs(difference).max() <= 2
+    frame = oblong.frames(np.array([0]))[0]
+    assert (frame.rows, frame.columns, frame.pixel_aspect) == (1024, 512, 0.5)
+    assert (oblong.index["column_spacing_mm"] == 0.28).all()
 
 
 def test_too_many_unreadable_radiographs_stop_the_run(broken_root, tmp_path, data_settings):
