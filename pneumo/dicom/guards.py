@@ -12,6 +12,7 @@ SMALLEST_SIDE_PX, LARGEST_AREA_PX = 64, 36_000_000
 MODALITY, PHOTOMETRIC_INTERPRETATION = 0x00080060, 0x00280004
 SAMPLES, FRAMES, ROWS, COLUMNS = 0x00280002, 0x00280008, 0x00280010, 0x00280011
 ALLOCATED, STORED, HIGH_BIT, REPRESENTATION = 0x00280100, 0x00280101, 0x00280102, 0x00280103
+OVERLAY_ALLOCATED, OVERLAY_BIT, OVERLAY_GROUPS = 0x60000100, 0x60000102, 16
 PIXEL_DATA = 0x7FE00010
 OTHER_PIXELS = (0x7FE00008, 0x7FE00009)  # Float, Double Float Pixel Data
 
@@ -21,6 +22,7 @@ class Layout:
     """How pixels are stored: ``stored`` bits below and with ``high_bit`` of ``allocated``.
 
     ``rows`` and ``columns`` are in pixels; ``signed`` is two's complement (PS3.5 8.1.1).
+    ``overlays`` has the bits of a cell that hold overlays, which no pixel needs.
     """
 
     rows: int
@@ -29,6 +31,7 @@ class Layout:
     stored: int
     high_bit: int
     signed: bool
+    overlays: int = 0
 
 
 def check(header: Header) -> Layout:
@@ -103,7 +106,19 @@ def _layout(header: Header) -> Layout:
             ),
         ]
     )
-    return Layout(rows, columns, allocated, stored, high, representation == 1)
+    overlays = _overlays(header, allocated) if stored < allocated else 0
+    return Layout(rows, columns, allocated, stored, high, representation == 1, overlays)
+
+
+def _overlays(header: Header, allocated: int) -> int:
+    """The bits of a cell that its header gives to overlays (PS3.3 C.9.2, PS3.5 8.1.2)."""
+    bits = 0
+    for group in range(OVERLAY_GROUPS):
+        position = header.words(OVERLAY_BIT + (group << 17))
+        said = header.words(OVERLAY_ALLOCATED + (group << 17)) or [allocated]
+        if position and said[0] == allocated and position[0] < allocated:
+            bits |= 1 << position[0]
+    return bits
 
 
 def _refuse_pixels(header: Header) -> None:

@@ -142,7 +142,8 @@ class Header:
 
 def named(tag: int) -> str:
     """A tag as messages show it: number and name."""
-    return f"({tag >> 16:04X},{tag & 0xFFFF:04X}) {NAMES[tag]}"
+    name = NAMES[tag & 0xFF00FFFF if tag >> 24 == 0x60 else tag]  # a group for each overlay
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X}) {name}"
 
 
 def positive(numbers: list[float]) -> float | None:
@@ -164,6 +165,7 @@ NAMES = {
     0x00283000: "Modality LUT Sequence", 0x00283002: "LUT Descriptor", 0x00283006: "LUT Data",
     0x00283010: "VOI LUT Sequence", 0x00280120: "Pixel Padding Value",
     0x00280121: "Pixel Padding Range Limit", 0x20500020: "Presentation LUT Shape",
-    0x7FE00010: "Pixel Data",
+    0x60000100: "Overlay Bits Allocated", 0x60000102: "Overlay Bit Position",
+    0x00020010: "Transfer Syntax UID", 0x7FE00010: "Pixel Data",
 }  # fmt: skip
 """The names of the tags that messages may show (PS3.6); pydicom's dictionary is slow to import."""

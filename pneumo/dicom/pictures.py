@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin
 
-from pneumo.dicom.codestreams import check_end
+from pneumo.dicom.codestreams import to_end
 from pneumo.dicom.decode import jpeg_8_bit
 from pneumo.dicom.display import Display
 from pneumo.dicom.guards import check_size
@@ -39,7 +39,7 @@ class Picture:
         """Grey levels: uint8, ``(rows, columns)``. Raises Refused."""
         try:
             if self.image.format == "JPEG":
-                check_end(self.data, "JPEG")
+                to_end(self.data, "JPEG")
                 jpeg_8_bit(self.data, min_height=1, min_width=1)  # Pillow passes over damage
             return _grey(ImageOps.exif_transpose(self.image))
         except (Refused, MemoryError):

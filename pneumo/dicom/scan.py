@@ -109,7 +109,8 @@ def open_scan(path: Path) -> Scan | Picture:
         return open_picture(data)
     header = parse(data)
     layout = check(header)
-    return Scan(header, layout, display(header), encoded(header, layout))
+    pixels = encoded(header, layout)
+    return Scan(header, pixels.layout, display(header), pixels)
 
 
 def age_years(text: str) -> float | None:
