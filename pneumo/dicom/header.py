@@ -80,11 +80,11 @@ class Header:
     def decimals(self, tag: int) -> list[float]:
         """Decimal strings, which may be NaN or infinite; none where they are missing or blank.
 
-        A blank value beside others is NaN. A comma in place of the decimal point is read as one,
+        A blank value before others is NaN. A comma in place of the decimal point is read as one,
         with a note, unless it may part thousands. Raises Refused, ``bad_header``, when there is
         something else.
         """
-        texts = self.text(tag).split("\\") if self.has_value(tag) else []
+        texts = self.text(tag).rstrip("\\ \0").split("\\") if self.has_value(tag) else []
         if any("," in text for text in texts):
             texts = [self._pointed(tag, text) for text in texts]
         try:
