@@ -58,7 +58,7 @@ class Display:
 
 
 def display(header: Header) -> Display:
-    """What a header asks for. Of several windows or VOI LUTs the first counts, LUTs before windows.
+    """What a header asks for. LUTs come before windows, and of several the first counts.
 
     Raises Refused: ``bad_rescale``, ``bad_window``, ``bad_lut``, ``bad_header``.
     """
@@ -68,12 +68,13 @@ def display(header: Header) -> Display:
     if modality is None:
         _check_rescale(slope, intercept)
     voi = next(iter(header.items(VOI_LUT)), None)
+    step = abs(slope) if modality is None else 1
     below_0 = modality is None and _lowest(header, slope, intercept, signed=signed) < 0
     return Display(
         slope=slope,
         intercept=intercept,
         modality=None if modality is None else _lut(modality, "modality", signed=signed),
-        voi=_window(header) if voi is None else _lut(voi, "VOI", signed=below_0),
+        voi=_window(header, step) if voi is None else _lut(voi, "VOI", signed=below_0),
         inverted=header.text(PHOTOMETRIC_INTERPRETATION) == "MONOCHROME1",
         padding=_padding(header, signed=signed),
         lossy=header.syntax in LOSSY or header.text(LOSSY_COMPRESSION) == "01",
@@ -114,24 +115,40 @@ def _sign(value: int, *, signed: bool) -> int:
     return value % 65_536
 
 
-def _window(header: Header) -> Window | None:
+def _window(header: Header, step: float) -> Window | None:
+    """The first window that can be used, where values are ``step`` apart (PS3.3 C.11.2.1.2)."""
     centres, widths = header.decimals(CENTRE), header.decimals(WIDTH)
     if not centres and not widths:
         return None
     if not centres or not widths:
         given, missing = (CENTRE, WIDTH) if centres else (WIDTH, CENTRE)
         refuse("bad_window", f"{named(given)} is given, but {named(missing)} is missing")
-    centre, width = centres[0], widths[0]
     function = next((f for f in FUNCTIONS if f == (header.text(FUNCTION) or "LINEAR")), None)
     if function is None:
         refuse("bad_window", f"{named(FUNCTION)} is {code(header.text(FUNCTION))}; it is not known")
-    smallest = 1.0 if function == "LINEAR" else 0.0  # PS3.3 C.11.2.1.2
-    if not math.isfinite(width) or width < smallest or width == 0:
-        least = "at least 1" if function == "LINEAR" else "above 0"
-        refuse("bad_window", f"{named(WIDTH)} is {width:g}; for {function} it must be {least}")
+    faults: list[str] = []
+    for centre, width in zip(centres, widths, strict=False):
+        if fault := _fault(centre, width, function, step):
+            faults.append(fault)
+            continue
+        if faults:
+            header.note("window_passed_over", f"{faults[0]}; window {len(faults) + 1} is used")
+        if function == "LINEAR" and width < 1:
+            said = f"{named(WIDTH)} is {width:g}, under 1, which LINEAR does not allow"
+            header.note("window_exact", f"{said}; it is read as LINEAR_EXACT")
+            function = "LINEAR_EXACT"
+        return Window(centre, width, function)
+    refuse("bad_window", f"{faults[0]}; correct it, or remove the window")
+
+
+def _fault(centre: float, width: float, function: Function, step: float) -> str:
+    """Why a window cannot be used; blank when it can."""
+    if not math.isfinite(width) or width <= 0 or (function == "LINEAR" and width < min(1, step)):
+        least = f"at least {min(1, step):g}" if function == "LINEAR" else "above 0"
+        return f"{named(WIDTH)} is {width:g}; for {function} it must be {least}"
     if not math.isfinite(centre):
-        refuse("bad_window", f"{named(CENTRE)} is {centre:g}; it must be finite")
-    return Window(centre, width, function)
+        return f"{named(CENTRE)} is {centre:g}; it must be finite"
+    return ""
 
 
 def _lut(item: Header, kind: str, *, signed: bool = False) -> Lut:

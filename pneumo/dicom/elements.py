@@ -24,6 +24,7 @@ SYNTAX, CHARACTER_SET, PIXEL_DATA = 0x00020010, 0x00080005, 0x7FE00010
 PIXELS = (0x7FE00008, 0x7FE00009, PIXEL_DATA)
 FIRST_TAG, DATASET_TAG, ITEM_TAG = 0x00020000, 0x00040000, 0xFFFE0000
 UNDEFINED, ITEM, END = 0xFFFFFFFF, b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0\0\0\0\0"
+AFTER_PIXELS = (b"\xfc\xff\xfc\xff", b"\xfa\xff\xfa\xff")  # Data Set Trailing Padding, signatures
 
 
 class Element(NamedTuple):
@@ -62,6 +63,14 @@ def ordinary(data: bytes, *, pixels: bool) -> tuple[Elements, str] | None:
     return (dataset, syntax) if usual and dataset and not set(SEQUENCES) & set(dataset) else None
 
 
+def walked(data: bytes) -> tuple[int, int]:
+    """The last tag before an element that no ordinary file has, and the place of that element."""
+    at, tag = 132, 0
+    while at < len(data) and (step := _element(data, at, _tag(data, at))):
+        tag, at = _tag(data, at), step[1]
+    return tag, at
+
+
 def _text(found: Elements, tag: int) -> bytes:
     return found[tag].value.rstrip(b" \0") if tag in found else b""
 
@@ -76,13 +85,12 @@ def _element(data: bytes, at: int, tag: int) -> tuple[Element, int] | None:
     representation = data[at + 4 : at + 6]
     if representation in SHORT:
         start, length = at + 8, int.from_bytes(data[at + 6 : at + 8], "little")
-    elif representation in LONG:
+    elif representation in LONG or (tag == PIXEL_DATA and representation == b"UN"):
         start, length = at + 12, int.from_bytes(data[at + 8 : at + 12], "little")
     else:
         return None
     if length == UNDEFINED:
-        end = _end_of_items(data, start) if tag == PIXEL_DATA else -1
-        after = end + len(END)
+        end, after = end_of_items(data, start) if tag == PIXEL_DATA else (-1, -1)
     else:
         end = after = start + length
     if not start <= end <= len(data):
@@ -90,8 +98,21 @@ def _element(data: bytes, at: int, tag: int) -> tuple[Element, int] | None:
     return Element(representation.decode(), data[start:end], length), after
 
 
-def _end_of_items(data: bytes, at: int) -> int:
-    """Where the items of encapsulated pixel data end (PS3.5 A.4); -1 where they do not."""
+def end_of_items(data: bytes, at: int) -> tuple[int, int]:
+    """Where the items of encapsulated pixel data end (PS3.5 A.4), and the next element begins.
+
+    -1 where they do not end. Whole items may lack their delimiter, or have zeros in its place; but
+    zeros inside the last item may be a part of the file that was never copied.
+    """
+    first = at
     while data[at : at + 4] == ITEM:
         at += 8 + int.from_bytes(data[at + 4 : at + 8], "little")
-    return at if data[at : at + 8] == END else -1
+    if data[at : at + 8] == END:
+        return at, at + 8
+    tail = data[at - 64 : at]
+    ends = tail[-4:].strip(b"\0") or tail.rstrip(b"\0").endswith(b"\xff\xd9")
+    if first < at <= len(data) and ends and not data[at:].strip(b"\0"):
+        return at, len(data)
+    if first < at and data[at : at + 4] in AFTER_PIXELS:
+        return at, at
+    return -1, -1

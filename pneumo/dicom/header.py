@@ -5,6 +5,8 @@ a JPEG at 1/8 scale and raises many kinds of exceptions; the few tags needed her
 are stored.
 """
 
+import math
+import re
 from typing import TYPE_CHECKING, Literal, NoReturn
 
 from pneumo.dicom.elements import UNDEFINED, Element, Elements
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 LONGEST_TEXT = 1024
+MOST_DIGITS = 7
+NUMERIC = re.compile(r"[-+0-9.,eE_\\ ]{1,24}")
+THOUSANDS = re.compile(r"[-+]?[1-9][0-9]{0,2},[0-9]{3}")
 
 
 class Header:
@@ -65,24 +70,39 @@ class Header:
             return default
         if self._vr(tag) in ("IS", "DS"):
             numbers = self.decimals(tag)
-            return int(numbers[0]) if numbers and numbers[0].is_integer() else self._strange(tag)
+            if numbers and numbers[0].is_integer():
+                return int(numbers[0])
+            return self._strange(tag, f"is {number(self.text(tag))}, which is no whole number")
         if len(value) not in (2, 4):
-            return self._strange(tag)
+            return self._strange(tag, f"has {len(value)} bytes; a whole number has 2 or 4")
         return int.from_bytes(value, self._order(tag), signed=self.is_signed(tag))
 
     def decimals(self, tag: int) -> list[float]:
         """Decimal strings, which may be NaN or infinite; none where they are missing or blank.
 
-        A blank first value beside others is something else, since it would shift them. Raises
-        Refused, ``bad_header``, when there is something else.
+        A blank value before others is NaN. A comma in place of the decimal point is read as one,
+        with a note, unless it may part thousands. Raises Refused, ``bad_header``, when there is
+        something else.
         """
+        texts = self.text(tag).rstrip("\\ \0").split("\\") if self.has_value(tag) else []
+        if any("," in text for text in texts):
+            texts = [self._pointed(tag, text) for text in texts]
         try:
-            texts = self.text(tag).split("\\") if self.has_value(tag) else []
             if any("_" in text for text in texts):  # to Python 5_00 is 500
-                return self._strange(tag)
-            return [float(text) for n, text in enumerate(texts) if not n or text.strip(" \0")]
+                raise ValueError
+            return [float(text) if text.strip(" \0") else math.nan for text in texts]
         except ValueError:
-            return self._strange(tag)
+            found = "\\".join(texts)
+            return self._strange(tag, f"is {number(found)}, which is no decimal number")
+
+    def _pointed(self, tag: int, text: str) -> str:
+        """A number with a point for its decimal comma, which PS3.5 6.2 does not know."""
+        if THOUSANDS.fullmatch(text.strip()):
+            return self._strange(tag, f"is '{text.strip()}', whose comma may part thousands")
+        if text.count(",") != 1 or "." in text:
+            return text
+        self.note("decimal_comma", f"{named(tag)} has a decimal comma; it is read as a point")
+        return text.replace(",", ".")
 
     def decimal(self, tag: int, default: float) -> float:
         """The first of ``decimals``; ``default`` where there is none."""
@@ -96,7 +116,7 @@ class Header:
             items = list(self._dataset[tag].value or [])
             return [self._within(item) for item in items]
         except Exception:  # pydicom raises many kinds on a broken sequence
-            return self._strange(tag)
+            return self._strange(tag, "is a sequence whose items cannot be told apart")
 
     def _within(self, item: "Dataset") -> "Header":
         inner = Header(item, self.syntax, self.little_endian)
@@ -125,7 +145,7 @@ class Header:
         try:
             return self._dataset.get_item(tag)
         except Exception:  # pydicom raises many kinds on an unknown representation
-            return self._strange(tag)
+            return self._strange(tag, "has a value representation that DICOM does not know")
 
     def _vr(self, tag: int) -> str:
         element = self._element(tag)
@@ -135,13 +155,23 @@ class Header:
     def _order(self, tag: int) -> Literal["little", "big"]:
         return "little" if getattr(self._element(tag), "is_little_endian", True) else "big"
 
-    def _strange(self, tag: int) -> NoReturn:
-        refuse("bad_header", f"{named(tag)} holds no value of its kind")
+    def _strange(self, tag: int, found: str) -> NoReturn:
+        refuse("bad_header", f"{named(tag)} {found}; correct it")
+
+
+def number(text: str) -> str:
+    """What stands for a number, as a message may show it: quoted, or only its length.
+
+    Seven digits are too few for a date of birth, and other text may be a name.
+    """
+    shown = NUMERIC.fullmatch(text) and sum(mark.isdigit() for mark in text) <= MOST_DIGITS
+    return f"'{text}'" if shown else f"a text of {len(text)} characters"
 
 
 def named(tag: int) -> str:
     """A tag as messages show it: number and name."""
-    return f"({tag >> 16:04X},{tag & 0xFFFF:04X}) {NAMES[tag]}"
+    name = NAMES[tag & 0xFF00FFFF if tag >> 24 == 0x60 else tag]  # a group for each overlay
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X}) {name}"
 
 
 IMPLICIT = {0x00280008: "IS"}  # tags asked for as integers that are not US (PS3.6)
@@ -167,6 +197,7 @@ NAMES = {
     0x00283000: "Modality LUT Sequence", 0x00283002: "LUT Descriptor", 0x00283006: "LUT Data",
     0x00283010: "VOI LUT Sequence", 0x00280120: "Pixel Padding Value",
     0x00280121: "Pixel Padding Range Limit", 0x20500020: "Presentation LUT Shape",
-    0x7FE00010: "Pixel Data",
+    0x60000100: "Overlay Bits Allocated", 0x60000102: "Overlay Bit Position",
+    0x00020010: "Transfer Syntax UID", 0x7FE00010: "Pixel Data",
 }  # fmt: skip
 """The names of the tags that messages may show (PS3.6); pydicom's dictionary is slow to import."""

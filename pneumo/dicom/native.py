@@ -5,6 +5,7 @@ from itertools import pairwise
 import imagecodecs
 import numpy as np
 
+from pneumo.dicom.bits import aligned
 from pneumo.dicom.guards import PIXEL_DATA, Layout
 from pneumo.dicom.header import named
 from pneumo.dicom.refusal import refuse, require
@@ -18,7 +19,7 @@ def native(data: bytes, layout: Layout, *, little_endian: bool) -> np.ndarray:
     """Uncompressed cells as codes of ``layout.stored`` bits, ``(rows, columns)`` (PS3.5 8.1.1).
 
     Padding up to one row, or one block of a disk, is passed over.
-    Raises Refused: ``truncated``, ``size_differs``.
+    Raises Refused: ``truncated``, ``size_differs``, ``bits_differ``.
     """
     cells = layout.rows * layout.columns
     expected = cells * layout.allocated // 8
@@ -47,7 +48,7 @@ def native(data: bytes, layout: Layout, *, little_endian: bool) -> np.ndarray:
 def rle(data: bytes, layout: Layout) -> np.ndarray:
     """Decode RLE Lossless (PS3.5 annex G): one segment per byte of a cell, high byte first.
 
-    Raises Refused: ``bad_codestream``, ``size_differs``, ``truncated``.
+    Raises Refused: ``bad_codestream``, ``size_differs``, ``truncated``, ``bits_differ``.
     """
     segments = _segments(data, layout.allocated // 8)
     planes = [_plane(segment, layout) for segment in segments]
@@ -55,14 +56,6 @@ def rle(data: bytes, layout: Layout) -> np.ndarray:
     if len(planes) == 2:
         values = planes[0].astype(np.uint16) << 8 | planes[1]
     return aligned(values, layout)
-
-
-def aligned(cells: np.ndarray, layout: Layout) -> np.ndarray:
-    """Shift codes down from ``high_bit`` and clear what overlays left in the other bits."""
-    spare = layout.high_bit + 1 - layout.stored
-    if spare:
-        cells = cells >> spare
-    return cells if layout.stored == layout.allocated else cells & ((1 << layout.stored) - 1)
 
 
 def _segments(data: bytes, count: int) -> list[bytes]:

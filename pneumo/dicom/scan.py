@@ -112,7 +112,8 @@ def open_scan(path: Path, *, frontal_only: bool = True) -> Scan | Picture:
     header = parse(data)
     layout = check(header)
     check_frontal(header, frontal_only=frontal_only)
-    return Scan(header, layout, display(header), pixel_size(header), encoded(header, layout))
+    pixels = encoded(header, layout)
+    return Scan(header, pixels.layout, display(header), pixel_size(header), pixels)
 
 
 def age_years(text: str) -> float | None:

@@ -1,8 +1,10 @@
 """Headers that need pydicom: implicit, big endian, deflated, with sequences, or damaged."""
 
 import logging
+import re
 import warnings
 import zlib
+from collections import deque
 from io import BytesIO
 
 import pydicom
@@ -10,11 +12,13 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import _read_file_meta_info, read_dataset, read_preamble
 
+from pneumo.dicom.elements import END, end_of_items, walked
 from pneumo.dicom.header import Header
 from pneumo.dicom.refusal import Refused, refuse
 from pneumo.dicom.syntaxes import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT
 
 LARGEST_INFLATED_BYTES = 256 * 2**20
+FRAGMENTS = re.compile(rb"\xe0\x7f\x10\0(OB|OW|UN)\0\0\xff{4}(?=\xfe\xff\0\xe0)")  # Pixel Data
 
 # pydicom's warnings show values of tags, which may be a patient's.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)
@@ -30,20 +34,37 @@ def read_unusual(data: bytes, *, has_preamble: bool, pixels: bool) -> Header:
     except InvalidDicomError:
         refuse("not_dicom", "is no DICOM file, PNG or JPEG picture")
     except EOFError:
-        refuse("truncated", "ends inside its header")
-    except Exception as error:  # pydicom raises many kinds on a broken file
-        refuse("bad_header", f"the header cannot be read ({type(error).__name__})")
+        refuse("truncated", "ends inside its header; the file was cut off: send it anew")
+    except Exception:  # pydicom raises many kinds on a broken file
+        refuse("bad_header", f"{_where(data)}; the file is damaged: export it anew")
     if not len(header):  # what pydicom makes of a file that ends inside an element
         reason = "truncated" if has_preamble else "not_dicom"
-        refuse(reason, "ends inside an element, so that no data set can be read")
+        refuse(reason, "ends inside an element; the file was cut off: send it anew")
     return header
 
 
 def _dataset(data: bytes, has_preamble: bool, pixels: bool) -> Dataset:
+    data = _mended(data)
     deflated = DEFLATED.encode() in data
     if deflated and (found := _inflated(data, pixels)) is not None:
         return found
     return pydicom.dcmread(BytesIO(data), force=not has_preamble, stop_before_pixels=not pixels)
+
+
+def _where(data: bytes) -> str:
+    """Where the header cannot be read any more, as far as its elements can be walked."""
+    tag, at = walked(data)
+    group, number = tag >> 16, tag & 0xFFFF
+    return f"at byte {at:,}, after ({group:04X},{number:04X}), begins no element that can be read"
+
+
+def _mended(data: bytes) -> bytes:
+    """Encapsulated pixel data as pydicom takes them: of a known VR, and with their delimiter."""
+    last = next(iter(deque(FRAGMENTS.finditer(data), 1)), None)  # an icon's come before
+    end, after = end_of_items(data, last.end()) if last else (-1, -1)
+    if last is None or end < 0 or (last[1] != b"UN" and data[end:after] == END):
+        return data
+    return data[: last.start(1)] + b"OB" + data[last.end(1) : end] + END + data[after:]
 
 
 def _inflated(data: bytes, pixels: bool) -> Dataset | None:
