@@ -12,8 +12,11 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
 
 ENSEMBLE = "pneumonia-ensemble"
 ALIASES = ("champion", "challenger", "previous")
@@ -22,14 +25,6 @@ SECONDS = 10.0
 
 OTHERWISE = ("TOKEN", "AUTH", "AWS_SIGV4", "CLIENT_CERT_PATH", "SERVER_CERT_PATH", "INSECURE_TLS")
 """``MLFLOW_TRACKING_`` and one of these: ways to a server that are left to MLflow's client."""
-
-
-class Version(Protocol):
-    """What a list shows of a version."""
-
-    version: str
-    tags: Mapping[str, str]
-    creation_timestamp: int
 
 
 @dataclass(frozen=True)
@@ -45,7 +40,7 @@ class Row:
 class Listing:
     """All versions of the ensemble, the newest first; alias -> version."""
 
-    versions: "Sequence[Version]"
+    versions: "Sequence[Row | ModelVersion]"
     aliases: Mapping[str, str]
 
 

@@ -1,7 +1,7 @@
 """``pneumo registry``: the registered ensembles, and who is champion."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -53,7 +53,7 @@ def _print(table: "Table") -> None:
     Console(width=None if Console().is_terminal else 200).print(table)
 
 
-def _row(version: Any, named: dict[str, str]) -> dict[str, Any]:
+def _row(version: Any, named: Mapping[str, str]) -> dict[str, Any]:
     from datetime import UTC, datetime
 
     tags = version.tags
