@@ -79,9 +79,10 @@ cluster-test: $(READY)  ## Run a cluster on this machine through six outages, an
 	@PNEUMO_OUTAGES=$(CURDIR)/reports/outages.md pytest -q -s tests/cluster
 
 .PHONY: bench
-bench: $(READY)  ## Measure how fast radiographs are read, and how fast `tune` searches
+bench: $(READY)  ## Measure how fast radiographs are read, `tune` searches, and commands start
 	@python bench/reading.py
 	@python bench/tuning.py
+	@python bench/startup.py
 
 .PHONY: bench-tune
 bench-tune: $(READY)  ## Measure the metric and the search of `tune`

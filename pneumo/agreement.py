@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pneumo.backends import keras_backend
 from pneumo.boxes import Box, Frame
 from pneumo.engines.choose import open_engine
 from pneumo.engines.engine import Engine
@@ -42,8 +43,8 @@ def measure(
     ``passed``; ``refused`` where the engine fails the golden pictures.
     """
     checked = Package(package)
-    reference = find(open_engine(checked, "tensorflow", batch_size=batch_size), checked,
-                     pictures, truth, frames)  # fmt: skip
+    keras = open_engine(checked, keras_backend(), batch_size=batch_size)
+    reference = find(keras, checked, pictures, truth, frames)
     found = {}
     for precision in (*FLOATS, "int8") if quantised else FLOATS:
         try:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from pneumo import agreement, registry
 from pneumo.cases import COLUMNS
+from pneumo.engines.package import Package
 from pneumo.errors import DataError, PneumoError, RegistryError
 from pneumo.gate import Measured, Verdict, decide
 from pneumo.golden import golden_fault
@@ -85,11 +86,15 @@ def compared(seat: Seat, one: "ModelVersion", other: "ModelVersion") -> Mapping[
 def measure(server: "MlflowClient", version: "ModelVersion", data: Prepared) -> pd.DataFrame:
     """Judge a version's registered files on the test images of ``data``; the table of cases."""
     with tempfile.TemporaryDirectory() as folder:
-        package = registry.fetch_ensemble(server, version, Path(folder))
-        from pneumo.engines.keras import KerasEngine
+        return judged(registry.fetch_ensemble(server, version, Path(folder)), data)
 
-        blended = KerasEngine(package).probabilities(np.asarray(data.images[data.rows("test")]))
-        return judge(data, "test", blended, package.ensemble)[1]
+
+def judged(package: Package, data: Prepared) -> pd.DataFrame:
+    """The table of cases of an ensemble whose files are here, on the test images of ``data``."""
+    from pneumo.engines.keras import KerasEngine
+
+    blended = KerasEngine(package).probabilities(np.asarray(data.images[data.rows("test")]))
+    return judge(data, "test", blended, package.ensemble)[1]
 
 
 def measure_agreement(
@@ -133,16 +138,20 @@ def _candidate(seat: Seat, version: "ModelVersion", test_set: str) -> Measured:
     cases, how = _none(), damaged
     if not damaged:
         cases, how = cases_on(seat, version, test_set)
-    images = version.tags.get("pneumo.leaked_images")
     return Measured(
         test_set,
         cases,
         how,
-        leaked_people=int(version.tags["pneumo.leaked_people"]),
-        leaked_images=None if images is None else int(images),
+        leaked_people=_count(version, "pneumo.leaked_people"),
+        leaked_images=_count(version, "pneumo.leaked_images"),
         damaged=damaged,
         golden=golden,
     )
+
+
+def _count(version: "ModelVersion", tag: str) -> int | None:
+    said = version.tags.get(tag, "")
+    return int(said) if said.isdecimal() else None
 
 
 def _soundness(server: "MlflowClient", version: "ModelVersion") -> tuple[str, str]:

@@ -11,7 +11,6 @@ alone: that name is the lock. The champion is read again under it.
 
 import os
 import socket
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 VERDICT = "pneumo.verdict"
 REPLACES = "pneumo.replaces"
 LEASE_S = 120.0
-"""A lock older than this belongs to a process that died on another machine."""
+"""A lock older than this, by the server's clock alone, belongs to a process that died elsewhere."""
 
 
 class OvertakenError(RegistryError):
@@ -68,7 +67,7 @@ def crown(
 
 def settle(server: "MlflowClient") -> "ModelVersion | None":
     """Put the other aliases right after a promotion that was killed; return the champion."""
-    if (holder := _holder(server)) and is_dead(holder):
+    if (holder := _holder(server)) and is_dead(server, holder):
         registry.drop_name(server, _lock_name())
     champion = registry.version_at(server, registry.CHAMPION)
     if champion is None:
@@ -131,7 +130,7 @@ def _take(server: "MlflowClient", tags: Mapping[str, str]) -> None:
         if registry.make_name(server, _lock_name(), tags):
             return
         holder = _holder(server)
-        if holder and not is_dead(holder):
+        if holder and not is_dead(server, holder):
             raise OvertakenError(
                 f"{registry.ENSEMBLE}: {holder.get('who')} promotes on {holder.get('host')} "
                 f"right now (process {holder.get('process')}); run the command again"
@@ -141,11 +140,15 @@ def _take(server: "MlflowClient", tags: Mapping[str, str]) -> None:
     raise OvertakenError(f"{registry.ENSEMBLE}: another promotion was faster; run it again")
 
 
-def is_dead(holder: Mapping[str, str]) -> bool:
-    """Whether a lock's holder died: seen at once on its own machine, by age from another."""
+def is_dead(server: "MlflowClient", holder: Mapping[str, str]) -> bool:
+    """Whether the lock's holder died: seen at once on its own machine, by age from another.
+
+    The lock's age is that of its registered model, between two stamps of the server: the clocks of
+    two machines differ.
+    """
     with suppress(ValueError, KeyError, psutil.NoSuchProcess):
         if holder["host"] != socket.gethostname():
-            return time.time() - float(holder["taken"]) > LEASE_S
+            return registry.age_s(server, _lock_name()) > LEASE_S
         process = psutil.Process(int(holder["process"]))
         other = abs(process.create_time() - float(holder["born"])) > 1
         return other or process.status() == psutil.STATUS_ZOMBIE
@@ -159,7 +162,7 @@ def _holder(server: "MlflowClient") -> dict[str, str]:
 def _process() -> dict[str, str]:
     born = psutil.Process().create_time()
     host, process = socket.gethostname(), str(os.getpid())
-    return {"host": host, "process": process, "born": str(born), "taken": str(time.time())}
+    return {"host": host, "process": process, "born": str(born)}
 
 
 def _lock_name() -> str:

@@ -69,12 +69,17 @@ def list_gpus() -> list[str]:
     """The GPUs this process may use: their numbers, or their UUIDs where these are named."""
     if VISIBLE in os.environ:
         named = [name.strip() for name in os.environ[VISIBLE].split(",")]
-        return [name for name in named if name not in ("", "-1")]  # -1 is CUDA's word for none
+        return list(itertools.takewhile(_names_a_gpu, named))  # as CUDA: what follows is not seen
     with suppress(OSError, subprocess.SubprocessError):
         command = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
         return done.stdout.split()
     return []
+
+
+def _names_a_gpu(name: str) -> bool:
+    """Whether CUDA takes it for a GPU; -1, NoDevFiles and blank are its words for none."""
+    return name.isdecimal() or name.startswith(("GPU-", "MIG-"))
 
 
 def _free(gpus: list[str], count: int, stack: ExitStack, seconds: float) -> list[str]:

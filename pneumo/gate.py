@@ -17,15 +17,15 @@ class Measured:
     """What is known of an ensemble when it is judged.
 
     ``cases`` is its table of cases on the test images whose hash is ``test_set``; ``how`` says
-    where that comes from. ``leaked_images`` is None where nobody counted them. ``damaged`` and
-    ``golden`` say what is wrong with its registered files and its answers on the golden images;
-    blank: nothing.
+    where that comes from. ``leaked_people`` and ``leaked_images`` are None where nobody counted
+    them. ``damaged`` and ``golden`` say what is wrong with its registered files and its answers on
+    the golden images; blank: nothing.
     """
 
     test_set: str
     cases: pd.DataFrame
     how: str = "measured at registration"
-    leaked_people: int = 0
+    leaked_people: int | None = None
     leaked_images: int | None = None
     damaged: str = ""
     golden: str = ""
@@ -91,11 +91,12 @@ def decide(
 
 def _leaks(candidate: Measured) -> Rule:
     people, images = candidate.leaked_people, candidate.leaked_images
-    near = "not counted" if images is None else str(images)
+    shared, near = ("not counted" if count is None else count for count in (people, images))
+    advice = "; run `dvc repro evaluate`" if None in (people, images) else ""
     return Rule(
         "leaks",
-        people == 0 and not images,
-        f"{people} people in two splits; near-identical images in two splits: {near}",
+        people == 0 and images == 0,
+        f"{shared} people in two splits; near-identical images in two splits: {near}{advice}",
         {"leaked_people": people, "leaked_images": images},
     )
 

@@ -33,15 +33,14 @@ def lineage(
     ``profile`` is that of the prepared data, ``evaluation`` the evaluation's ``metrics.json``.
     """
     lock = workspace / "dvc.lock"
-    images = evaluation.get("leaked_images")
+    counts = {name: evaluation.get(name) for name in ("leaked_people", "leaked_images")}
     return {
         "pneumo.git_commit": git_commit(workspace),
         "pneumo.dvc_lock": sha256(lock) if lock.exists() else "unknown",
         "pneumo.data": sha256_of(profile["sha256"]),
         "pneumo.size_px": str(profile["size_px"]),
         "pneumo.test_set": evaluation["test_set"],
-        "pneumo.leaked_people": str(evaluation["leaked_people"]),
-        **({} if images is None else {"pneumo.leaked_images": str(images)}),
+        **{f"pneumo.{name}": str(count) for name, count in counts.items() if count is not None},
         **_validation(reports / "validation.json"),
     }
 

@@ -105,20 +105,22 @@ def load_maps(
     wanted = np.isin(held_out, data.rows(split))
     shape = (len(held_out), data.size_px, data.size_px)
     part = slice(int(wanted.argmax()), int(wanted.argmax()) + int(wanted.sum()))
-    return {name: load_probabilities(models, name, shape)[part] for name in names}
+    return {name: load_probabilities(models, name, shape, part) for name in names}
 
 
-def load_probabilities(models: Path, model: str, expected: tuple[int, ...]) -> np.ndarray:
-    """The opacity probabilities a network gave to validation and test images.
+def load_probabilities(
+    models: Path, model: str, expected: tuple[int, ...], part: slice
+) -> np.ndarray:
+    """The opacity probabilities a network gave to ``part`` of the validation and test images.
 
-    Returns float32 in [0, 1] of shape ``expected``, which is ``(n, size_px, size_px)``. Raises
-    DataError when the file is missing or of another shape.
+    Returns float32 in [0, 1]. Only the part is read. Raises DataError when the file is missing or
+    its shape is not ``expected``, which is ``(n, size_px, size_px)`` of all these images.
     """
     path = models / model / "probabilities.npy"
     try:
-        values = np.load(path, allow_pickle=False)
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: {error}; run `pneumo train {model}`") from None
     if values.shape != expected:
         raise DataError(f"{path}: shape {values.shape}, but the prepared data need {expected}")
-    return values.astype(np.float32)
+    return values[part].astype(np.float32)

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.tracking import MlflowClient
 
-REQUIREMENTS = [f"{name}=={installed(name)}" for name in ("keras", "numpy", "pneumo")]
+REQUIREMENTS = [f"{name}=={installed(name)}" for name in ("keras", "numpy")]
+"""What MLflow's tools may fetch by name; ``pneumo`` on a public index may be a stranger's."""
 
 os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")
 

@@ -19,15 +19,14 @@ from pneumo.cases import read_cases
 from pneumo.engines.package import INT8, Package, digest_of_int8
 from pneumo.errors import DataError, RegistryError, ServiceError
 from pneumo.files import sha256
+from pneumo.listing import ALIASES, ENSEMBLE
 from pneumo.tracking import client
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.tracking import MlflowClient
 
-ENSEMBLE = "pneumonia-ensemble"
-CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
-ALIASES = (CHAMPION, CHALLENGER, PREVIOUS)
+CHAMPION, CHALLENGER, PREVIOUS = ALIASES
 SUM = "pneumo.sha256"
 CONTENT = "pneumo.content"
 LONGEST_TAG = 5_000
@@ -137,6 +136,20 @@ def tags_of_name(server: "MlflowClient", name: str) -> dict[str, str]:
         if error.error_code in MISSING:
             return {}
         raise
+
+
+def age_s(server: "MlflowClient", name: str) -> float:
+    """Seconds since the registered model ``name`` was made, by the server's clock alone.
+
+    It is written to, and the server stamps that. 0 when it is gone meanwhile.
+    """
+    try:
+        found = server.update_registered_model(name, description="its age was looked at")
+    except MlflowException as error:
+        if error.error_code in MISSING:
+            return 0.0
+        raise
+    return (found.last_updated_timestamp - found.creation_timestamp) / 1000
 
 
 def drop_name(server: "MlflowClient", name: str) -> None:

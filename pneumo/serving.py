@@ -30,8 +30,14 @@ class PneumoniaModel(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Check every file that was registered and open the engine that fits the machine."""
-        from pneumo.engines.choose import open_engine
-        from pneumo.engines.package import Package
+        try:
+            from pneumo.engines.choose import open_engine
+            from pneumo.engines.package import Package
+        except ModuleNotFoundError as error:
+            raise MlflowException(
+                f"{error}: install pneumo, from a checkout of its repository at the version's tag "
+                "pneumo.git_commit, where the ensemble is served (--env-manager local)"
+            ) from None
 
         package = Package(Path(context.artifacts["ensemble"]))
         package.check()

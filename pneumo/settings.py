@@ -12,9 +12,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pneumo.errors import SettingsError
+from pneumo.words import EngineName, Network, OverlayName
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-Network = Literal["unet_resnet152", "unet_densenet121", "unet_vgg19", "aspp_resnet152"]
 
 
 class Section(BaseModel):
@@ -161,9 +161,7 @@ class PromotionSettings(Section):
 class ScoreSettings(Section):
     """How new radiographs are scored."""
 
-    engine: Literal["auto", "tensorflow", "jax", "openvino"] = Field(
-        description="auto: Keras on a GPU, OpenVINO on a CPU"
-    )
+    engine: EngineName = Field(description="auto: Keras on a GPU, OpenVINO on a CPU")
     precision: Literal["float32", "bfloat16", "int8"] = Field(
         description="bfloat16 or int8 is used where it agreed with float32 at the promotion"
     )
@@ -174,9 +172,7 @@ class ScoreSettings(Section):
     frontal_only: bool = Field(
         description="Refuse what its header says is no frontal chest for presentation; false: note"
     )
-    overlays: Literal["none", "positive", "all"] = Field(
-        description="Radiographs drawn with boxes and heat map"
-    )
+    overlays: OverlayName = Field(description="Radiographs drawn with boxes and heat map")
     part_images: int = Field(ge=1, le=4096, description="Radiographs that are finished at a time")
     task_images: int = Field(ge=1, description="Radiographs of one task of the DAG, at least")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pneumo import registry
-from pneumo.candidacy import Seat, measure, test_data
+from pneumo.candidacy import Seat, judged, test_data
 from pneumo.errors import DataError
 from pneumo.golden import golden_fault
 from pneumo.pairs import mean_precision, sensitivity
@@ -45,8 +45,7 @@ def verify(seat: Seat, version: "ModelVersion") -> list[Check]:
     data = test_data(seat.prepared, version, test_set)
     with tempfile.TemporaryDirectory() as folder:
         package = registry.fetch_ensemble(seat.server, version, Path(folder))
-        fault = golden_fault(package)
-    cases = measure(seat.server, version, data)
+        fault, cases = golden_fault(package), judged(package, data)
     kept = registry.cases_of(seat.server, version, test_set)
     return [
         Check("files", "sha256 of each", "the same", held=True),

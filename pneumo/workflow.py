@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 CHAMPION = "pneumonia-champion"
 """Asset that changes when another ensemble becomes champion."""
 
@@ -139,4 +137,6 @@ def paths(workspace: Path = Path()) -> dict[str, Path]:
 
 
 def _read(path: Path) -> dict:
+    import yaml  # here: the help of all commands needs none
+
     return yaml.safe_load(path.read_text(encoding="utf-8"))

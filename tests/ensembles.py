@@ -117,7 +117,7 @@ class Results:
         """The evaluation's files for a table of cases."""
         figures = {"map": mean_precision(cases), "mean_iou": 0.5, "pixel_accuracy": 0.9, "f1": 0.5}
         evaluation = dict.fromkeys([*self.settings.models, "ensemble"], figures)
-        evaluation |= {"leaked_people": 0, **metrics}
+        evaluation |= {"leaked_people": 0, "leaked_images": 0, **metrics}
         folder = self.paths["reports"] / "evaluation"
         cases.to_csv(folder / "cases.csv", index=False)
         (folder / "metrics.json").write_text(json.dumps(evaluation))

@@ -3,9 +3,9 @@
 import os
 import subprocess
 import sys
-import time
 
 import pytest
+from mlflow.store.model_registry import sqlalchemy_store
 
 from pneumo import champion, registry
 from pneumo.champion import OvertakenError, crown, is_dead
@@ -15,28 +15,41 @@ US = champion._process()
 
 
 @pytest.mark.parametrize(
-    ("other", "age_s", "dead"),
+    ("other", "dead"),
     [
-        ({}, 0, False),
-        ({"born": "0"}, 0, True),  # its number was given to another process
-        ({"host": "elsewhere"}, 0, False),
-        ({"host": "elsewhere"}, 121, True),
-        ({"process": "none"}, 0, True),
+        ({}, False),
+        ({"born": "0"}, True),  # its number was given to another process
+        ({"process": "none"}, True),
     ],
 )
-def test_a_holder_is_dead_when_its_process_is_gone_or_elsewhere_after_the_lease(other, age_s, dead):
-    holder = champion._process() | {"taken": str(time.time() - age_s)} | other
-    assert is_dead(holder) is dead
+def test_a_holder_on_this_machine_is_dead_when_its_process_is_gone(two, other, dead):
+    assert is_dead(two[0], US | other) is dead
 
 
-def test_a_lock_without_a_holder_is_dead():
-    assert is_dead({})
+@pytest.mark.parametrize(("since_s", "dead"), [(0, False), (100, False), (121, True)])
+@pytest.mark.parametrize("ahead_s", [-90_000, 0, 90_000])
+def test_a_holder_elsewhere_is_dead_after_the_lease_by_the_servers_clock_alone(
+    two, monkeypatch, since_s, dead, ahead_s
+):
+    server, _ = two
+    there = US | {"host": "elsewhere", "token": "t", "who": "Ada"}
+    registry.make_name(server, f"{registry.ENSEMBLE}.lock", there)
+    made = server.get_registered_model(f"{registry.ENSEMBLE}.lock").creation_timestamp
+    servers_ms = made + 1000 * since_s
+    monkeypatch.setattr(sqlalchemy_store, "get_current_time_millis", lambda: servers_ms)
+    monkeypatch.setattr("time.time", lambda: made / 1000 + ahead_s)
+    assert is_dead(server, there) is dead
+    assert registry.tags_of_name(server, f"{registry.ENSEMBLE}.lock") == there
 
 
-def test_a_holder_that_ended_on_this_machine_is_dead_at_once():
+def test_a_lock_without_a_holder_is_dead(two):
+    assert is_dead(two[0], {})
+
+
+def test_a_holder_that_ended_on_this_machine_is_dead_at_once(two):
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    assert is_dead(US | {"process": str(ended.pid)})
+    assert is_dead(two[0], US | {"process": str(ended.pid)})
 
 
 @pytest.fixture

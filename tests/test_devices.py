@@ -124,7 +124,12 @@ def test_the_variable_is_as_before_when_the_lease_ends(monkeypatch):
     assert list_gpus() == ["GPU-5", "GPU-7"]
 
 
-@pytest.mark.parametrize("nothing", ["", " , ", "-1"])
+def test_gpus_after_a_name_that_is_none_are_not_seen_as_cuda_has_it(monkeypatch):
+    monkeypatch.setenv(VISIBLE, "1, GPU-5,-1,0")
+    assert list_gpus() == ["1", "GPU-5"]
+
+
+@pytest.mark.parametrize("nothing", ["", " , ", "-1", "NoDevFiles", "-1,0", "none"])
 def test_without_a_gpu_nothing_is_leased(monkeypatch, nothing):
     monkeypatch.setenv(VISIBLE, nothing)
     with leased_gpus(1) as gpus:

@@ -50,7 +50,8 @@ def table(precision: float = 0.5, **columns) -> pd.DataFrame:
 
 def measured(precision: float = 0.5, **changes) -> Measured:
     columns = {k: changes.pop(k) for k in list(changes) if k not in Measured.__annotations__}
-    return Measured("t", table(precision, **columns), **changes)
+    counted = {"leaked_people": 0, "leaked_images": 0}
+    return Measured("t", table(precision, **columns), **counted | changes)
 
 
 def in_view(name: str, change: float) -> np.ndarray:
@@ -84,6 +85,8 @@ def test_a_better_candidate_without_a_fault_is_promoted_and_every_rule_is_named(
     [
         (replace(BETTER, leaked_people=1), ["leaks"], "1 people in two splits"),
         (replace(BETTER, leaked_images=2), ["leaks"], "near-identical images in two splits: 2"),
+        (replace(BETTER, leaked_images=None), ["leaks"], "in two splits: not counted; run `dvc"),
+        (replace(BETTER, leaked_people=None), ["leaks"], "not counted people in two splits"),
         (replace(BETTER, damaged="a.keras differs"), ["files"], "a.keras differs"),
         (replace(BETTER, golden="not finite"), ["golden images"], "not finite"),
         (measured(0.6, found_boxes=0), ["sensitivity"], "0.0000 of positive images"),

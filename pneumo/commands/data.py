@@ -5,12 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from pneumo import workflow
-from pneumo.commands.options import AsJson
+from pneumo.commands.options import AsJson, load_settings
 from pneumo.errors import PneumoError
-from pneumo.settings import load_settings
 
 
 def splits(as_json: AsJson = False) -> None:
@@ -18,6 +16,8 @@ def splits(as_json: AsJson = False) -> None:
 
     Example: `pneumo splits`
     """
+    from rich.console import Console
+
     from pneumo.overview import overview
     from pneumo.results import print_splits
 

@@ -1,14 +1,13 @@
 """Commands that try something out: encoders taught beforehand, recipes side by side."""
 
-import os
 from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
 
-from pneumo.devices import leased_gpus
+from pneumo.commands.options import load_settings
 from pneumo.errors import PneumoError
-from pneumo.settings import Network, load_settings
+from pneumo.words import Network
 
 
 def pretrain(
@@ -51,6 +50,7 @@ def pretrain(
     Then `train.encoder_weights: OUT` begins with what they have learnt. Precision, and how images
     are changed, are as `params.yaml` says. Example: `pneumo pretrain data/chests data/encoders`
     """
+    from pneumo.devices import leased_gpus
     from pneumo.labelled import Columns, read_labelled
 
     settings = load_settings()
@@ -82,7 +82,6 @@ def pretrain(
     rows = read_labelled(
         source, labels, Columns(file_column, label_column, person_column), _pairs("--where", where)
     )
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with leased_gpus(1):
         from pneumo.nets.pretraining import encoders_of  # after the lease: it loads Keras
         from pneumo.stages.pretrain import pretrain as stage

@@ -7,9 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from pneumo import workflow
-from pneumo.commands.options import AsJson
+from pneumo.commands.options import AsJson, load_settings
 from pneumo.errors import PneumoError
-from pneumo.settings import load_settings
 
 AnyView = Annotated[
     bool,

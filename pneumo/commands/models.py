@@ -1,16 +1,12 @@
 """Commands around the networks and the ensemble: what there is, and who is champion."""
 
 import json
-import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from pneumo.commands.options import AsJson
-from pneumo.settings import load_settings
+from pneumo.commands.options import AsJson, load_settings
 
 if TYPE_CHECKING:
     from pneumo.stages.promote import Outcome
@@ -28,7 +24,6 @@ def promote(
     from pneumo import workflow
     from pneumo.stages.promote import promote as stage
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     print_outcome(stage(workflow.paths(), load_settings(), because, by))
 
 
@@ -44,8 +39,10 @@ def models(as_json: AsJson = False) -> None:
 
     Example: `pneumo models`
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from pneumo.nets.facts import facts_of
+    from rich.console import Console
+    from rich.table import Table
+
+    from pneumo.catalogue import facts_of
 
     settings = load_settings()
     size_px, train = settings.data.size_px, settings.train

@@ -1,16 +1,13 @@
 """The stages of the pipeline, as ``dvc.yaml`` runs them."""
 
 import inspect
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pneumo.devices import leased_gpus
-from pneumo.locks import newest_holds, resume_folder
-from pneumo.settings import load_settings
+from pneumo.commands.options import load_settings
 
 
 def demo(out: Path) -> None:
@@ -52,10 +49,12 @@ def train(model: str, prepared: Path, out: Path) -> None:
 
     Example: `pneumo train unet_vgg19 data/prepared models/unet_vgg19`
     """
+    from pneumo.devices import leased_gpus
+    from pneumo.locks import newest_holds, resume_folder
+
     settings = load_settings()
     if model not in settings.models:
         raise typer.BadParameter(f"{model!r} is not one of {', '.join(settings.models)}")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # The lock first: who holds it may hold the GPU, too, and is ended.
     with newest_holds(resume_folder(out) / "lock"), leased_gpus(settings.train.devices):
         from pneumo.stages.train import train as stage  # after the lease: it loads Keras

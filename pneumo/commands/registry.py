@@ -1,26 +1,23 @@
 """``pneumo registry``: the registered ensembles, and who is champion."""
 
-import getpass
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from pneumo import workflow
 from pneumo.commands.models import print_outcome
-from pneumo.commands.options import AsJson
+from pneumo.commands.options import AsJson, load_settings
 from pneumo.errors import RegistryError
-from pneumo.settings import load_settings
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 Version = Annotated[str, typer.Argument(help="A number, or champion, challenger, previous")]
 Because = Annotated[str, typer.Option(help="Why; it is recorded.")]
 By = Annotated[str, typer.Option(help="Who decides; blank: your login.")]
-
-WIDE = Console(width=200) if not Console().is_terminal else Console()
 
 
 def versions(as_json: AsJson = False) -> None:
@@ -28,11 +25,12 @@ def versions(as_json: AsJson = False) -> None:
 
     Example: `pneumo registry list`
     """
-    from pneumo import registry
+    from rich.table import Table
 
-    server = registry.connect()
-    named = registry.aliases(server)
-    rows = [_row(version, named) for version in registry.versions(server)]
+    from pneumo.listing import listed
+
+    found = listed()
+    rows = [_row(version, found.aliases) for version in found.versions]
     if as_json:
         print(json.dumps(rows))
         return
@@ -45,10 +43,17 @@ def versions(as_json: AsJson = False) -> None:
         figures = (f"{row['map']:.4f}", interval, row["test_set"][:12])
         aliases = ", ".join(row["aliases"])
         table.add_row(row["version"], aliases, *figures, row["verdict"], row["date"])
-    WIDE.print(table)
+    _print(table)
 
 
-def _row(version: Any, named: dict[str, str]) -> dict[str, Any]:
+def _print(table: "Table") -> None:
+    """Print a table in the width of the terminal; into a file or a pipe, wide."""
+    from rich.console import Console
+
+    Console(width=None if Console().is_terminal else 200).print(table)
+
+
+def _row(version: Any, named: Mapping[str, str]) -> dict[str, Any]:
     from datetime import UTC, datetime
 
     tags = version.tags
@@ -70,6 +75,8 @@ def compare(a: Version, b: Version, as_json: AsJson = False) -> None:
 
     Example: `pneumo registry compare challenger champion`
     """
+    from rich.table import Table
+
     from pneumo import registry
     from pneumo.candidacy import Seat, compared
 
@@ -87,7 +94,7 @@ def compare(a: Version, b: Version, as_json: AsJson = False) -> None:
             few = "  few" if row.people < settings.small_group_people else ""
             interval = f"{row.low:+.4f} to {row.high:+.4f}"
             table.add_row(name, f"{row.value:+.4f}", interval, f"{row.people}{few}")
-    WIDE.print(table)
+    _print(table)
 
 
 def promote(version: Version, because: Because = "", by: By = "") -> None:
@@ -108,10 +115,12 @@ def reject(version: Version, because: Because, by: By = "") -> None:
     The last line printed is `kept`.
     Example: `pneumo registry reject 3 --because "misses much"`
     """
+    from getpass import getuser
+
     from pneumo.stages.promote import reject as stage
 
     rejected = stage(version, because, by)
-    print(f"{rejected.name} version {rejected.version}: rejected by {by or getpass.getuser()}")
+    print(f"{rejected.name} version {rejected.version}: rejected by {by or getuser()}")
     print("kept")
 
 
@@ -120,11 +129,13 @@ def rollback(because: Because = "", by: By = "") -> None:
 
     Example: `pneumo registry rollback --because "false alarms since Monday"`
     """
+    from getpass import getuser
+
     from pneumo import registry
     from pneumo.champion import rollback as stage
 
     why = because or "no reason given"
-    back, gone = stage(registry.connect(), by or getpass.getuser(), why)
+    back, gone = stage(registry.connect(), by or getuser(), why)
     print(f"{back.name}: version {back.version} is champion again, {gone.version} is previous")
 
 
@@ -133,13 +144,10 @@ def verify(version: Version, as_json: AsJson = False) -> None:
 
     Exit code 2 when one differs. Example: `pneumo registry verify champion`
     """
-    import os
-
     from pneumo import registry
     from pneumo.candidacy import Seat
     from pneumo.verify import verify as stage
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     seat = Seat(registry.connect(), workflow.paths()["prepared"], load_settings().promotion)
     checks = stage(seat, registry.version_of(seat.server, version))
     print(json.dumps([asdict(c) for c in checks]) if as_json else "\n".join(map(str, checks)))

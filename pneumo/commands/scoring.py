@@ -2,15 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pneumo.commands.options import AsJson
-from pneumo.engines.choose import EngineName
-from pneumo.scoring.parts import OverlayName
-from pneumo.settings import ScoreSettings, load_settings
+from pneumo.commands.options import AsJson, load_settings
+from pneumo.words import EngineName, OverlayName
 from pneumo.workflow import CHAMPION_MODEL
+
+if TYPE_CHECKING:
+    from pneumo.settings import ScoreSettings
 
 Inputs = Annotated[
     list[Path], typer.Argument(help="Files, folders, zip archives: DICOM, PNG, JPEG.")
@@ -84,7 +85,7 @@ def score_publish(out: Out) -> None:
     print(json.dumps({"out": str(out)} | summary))
 
 
-def _settings(overlays: str | None = None, engine: str | None = None) -> ScoreSettings:
+def _settings(overlays: str | None = None, engine: str | None = None) -> "ScoreSettings":
     chosen = {"overlays": overlays, "engine": engine}
     given = {name: value for name, value in chosen.items() if value is not None}
     return load_settings().score.model_copy(update=given)

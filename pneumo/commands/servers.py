@@ -2,14 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from pneumo.commands.options import AsJson
 
-console = Console()
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def up() -> None:
@@ -22,7 +22,7 @@ def up() -> None:
 
     with services.down_on_interrupt(Path.cwd()):
         servers = services.up(Path.cwd())
-    print_addresses(servers, console)
+    print_addresses(servers, _console())
 
 
 def down() -> None:
@@ -47,7 +47,7 @@ def status(as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps([list(row) for row in rows]))
     else:
-        print_servers(rows, console)
+        print_servers(rows, _console())
 
 
 def launch(
@@ -62,8 +62,15 @@ def launch(
     from pneumo import follow, services
     from pneumo.results import print_addresses, print_result
 
+    console = _console()
     with services.down_on_interrupt(Path.cwd()):
         servers = services.up(Path.cwd())
         follow.run_dag(servers, "pneumonia_train", {"recipe": recipe}, console=console)
         print_result(console)
         print_addresses(servers, console)
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console()

@@ -4,13 +4,19 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pneumo import workflow
-from pneumo.clones import KEEPS, Run, begin, own_clone, push_branch, read_run
+from pneumo.commands.options import load_settings
 from pneumo.errors import PneumoError
+
+if TYPE_CHECKING:
+    from pneumo.clones import Run
+
+KEEPS = "params.yaml"
+"""The recipe that keeps what is there."""
 
 SKIPPED = 99
 """The exit code by which Airflow knows that a task had nothing to do."""
@@ -21,6 +27,8 @@ def start(recipe: Annotated[str, typer.Argument(help="A recipe, or params.yaml")
 
     Example: `pneumo task start demo`
     """
+    from pneumo.clones import begin
+
     run = begin(Path.cwd(), recipe)
     print(json.dumps({"commit": run.commit, "recipe": run.recipe}))
 
@@ -33,8 +41,8 @@ def stage(
 
     Example: `pneumo task stage train@unet_vgg19`
     """
+    from pneumo.clones import own_clone
     from pneumo.exchange import bring_up_to_date
-    from pneumo.settings import load_settings
 
     with own_clone(Path.cwd(), _name(name), _handed()) as place:
         if only_for and load_settings(place / KEEPS).data.root != only_for:
@@ -48,6 +56,7 @@ def run(words: Annotated[list[str], typer.Argument(help="A command of pneumo.")]
 
     Example: `pneumo task run -- promote`
     """
+    from pneumo.clones import own_clone
     from pneumo.exchange import run_inside
 
     handed = _handed()
@@ -61,6 +70,8 @@ def finish() -> None:
 
     Example: `pneumo task finish`
     """
+    from pneumo.clones import own_clone, push_branch
+
     branch = "runs/" + _plain(os.environ.get("AIRFLOW_CTX_DAG_RUN_ID", "manual"))
     handed = _handed()
     with own_clone(Path.cwd(), _name("finish"), handed) as place:
@@ -84,8 +95,10 @@ def waiting() -> None:
     raise PneumoError("no version waits for a person")
 
 
-def _handed() -> Run:
+def _handed() -> "Run":
     """What the tasks before this one handed on."""
+    from pneumo.clones import read_run
+
     return read_run(os.environ.get(workflow.HANDED) or "[]")
 
 

@@ -6,12 +6,13 @@ transposing maps (OpenVINO 2026.4, four full networks at 128 px).
 
 from typing import Any
 
-import keras
 import numpy as np
 import openvino.opset16 as op
-from keras.src.backend.openvino.core import OpenVINOKerasTensor
 
 from pneumo.errors import PneumoError
+from pneumo.nets.configured import keras
+
+from keras.src.backend.openvino.core import OpenVINOKerasTensor  # isort: skip  # once it is set
 
 PLAIN = {"Activation", "Add", "Average", "Conv2D", "Multiply", "ReLU", "Softmax"}
 SPATIAL = {

@@ -3,17 +3,18 @@
 import os
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import get_args
 
+from pneumo.backends import installed
 from pneumo.devices import list_gpus
 from pneumo.engines import cache
 from pneumo.engines.engine import Engine
 from pneumo.engines.golden import check_golden
 from pneumo.engines.package import Package
 from pneumo.errors import PneumoError
+from pneumo.words import EngineName
 
-EngineName = Literal["auto", "tensorflow", "jax", "openvino"]
-NAMES = ("auto", "tensorflow", "jax", "openvino")
+NAMES = get_args(EngineName)
 
 
 def open_engine(
@@ -42,7 +43,7 @@ def open_engine(
 
 def choose() -> str:
     """The engine that fits this machine."""
-    backends = [name for name in ("tensorflow", "jax") if find_spec(name)]
+    backends = installed()
     return backends[0] if backends and list_gpus() else "openvino"
 
 
@@ -61,7 +62,6 @@ def _open(
 
         return OpenVinoEngine(package, batch_size, precision, quantised)
     os.environ["KERAS_BACKEND"] = name
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from pneumo.engines.keras import KerasEngine
 
     return KerasEngine(package, batch_size)

@@ -33,10 +33,9 @@ def convert(package: Package, path: Path) -> None:
     import numpy as np
     import openvino
     import openvino.opset16 as op
-    from keras.src.backend.openvino.core import OpenVINOKerasTensor
     from openvino._offline_transformations import apply_moc_transformations
 
-    from pneumo.engines.channels import channels_first
+    from pneumo.engines.channels import OpenVINOKerasTensor, channels_first
     from pneumo.engines.keras import load
 
     blended = pictures = planes = None

@@ -1,12 +1,12 @@
 """The networks of an ensemble, run by Keras on TensorFlow or JAX."""
 
-import keras
 import numpy as np
 
 from pneumo.engines.engine import Engine
 from pneumo.engines.package import Package
 from pneumo.ensemble import blend
 from pneumo.errors import RegistryError
+from pneumo.nets.configured import keras
 
 
 class KerasEngine(Engine):

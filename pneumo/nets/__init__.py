@@ -6,3 +6,5 @@ gives encoders their first weights. ``fitting.py`` trains, with ``batches.py``, 
 ``trainer.py``, ``losses.py``, ``watch.py`` and ``checkpoints.py``; ``archive.py`` writes a trained
 network, and ``facts.py`` tells what each one is.
 """
+
+from pneumo.nets import configured  # noqa: F401  # before a module here loads Keras

@@ -1,6 +1,5 @@
 """From settings to a trained network: optimizer, precision, epochs, and what is kept."""
 
-import os
 from typing import TYPE_CHECKING
 
 import keras
@@ -33,8 +32,21 @@ def make_repeatable(seed: int) -> None:
 def policy(precision: str) -> str:
     """Keras's name of a precision; ``auto`` is bfloat16 on a GPU and float32 elsewhere."""
     if precision == "auto":
-        precision = "bfloat16" if os.environ.get("CUDA_VISIBLE_DEVICES") else "float32"
+        precision = "bfloat16" if _on_gpu() else "float32"
     return precision if precision == "float32" else f"mixed_{precision}"
+
+
+def _on_gpu() -> bool:
+    """Whether the backend computes on a GPU, whatever the environment names."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.default_backend() == "gpu"
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return bool(tf.config.get_visible_devices("GPU"))
+    return False
 
 
 def built(model: str, size_px: int, train: "TrainSettings", dtype: str) -> keras.Model:

@@ -13,16 +13,16 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pneumo.files import sha256, sha256_of
 from pneumo.locks import alone
+from pneumo.words import OverlayName
 
 ROWS, ABOUT = "rows.parquet", "part.json"
-OverlayName = Literal["none", "positive", "all"]
 OVERLAYS: tuple[str, ...] = get_args(OverlayName)
 SCHEMA = pa.schema(
     [

@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 import pandas as pd
 from PIL.Image import Image
@@ -17,6 +16,7 @@ from pneumo.nets.archive import save_network
 from pneumo.nets.batches import Batches
 from pneumo.nets.build import MODELS
 from pneumo.nets.checkpoints import Checkpoints, best_row, key_of
+from pneumo.nets.configured import keras
 from pneumo.nets.fitting import finished, fit, make_repeatable, make_trainer
 from pneumo.nets.spread import even_rows, even_size, scope_over
 from pneumo.nets.watch import Watch

@@ -1,6 +1,7 @@
 """Registering and promoting, with real networks of one layer in a real MLflow store."""
 
 import json
+import re
 import time
 from pathlib import Path
 from shutil import copytree, rmtree
@@ -162,6 +163,38 @@ def test_what_is_measured_again_equals_what_evaluate_measured(results):
     registry.tag(client(), version, {"pneumo.map": "0.900000"})
     version = registry.version_of(client(), registry.number(version))
     assert [check.name for check in verify(seat(results), version) if not check.held] == ["mAP"]
+
+
+def test_verify_fetches_a_version_once(results, monkeypatch):
+    version = promoted(results, FAIR).version
+    fetched, fetch = [], registry.fetch_ensemble
+    monkeypatch.setattr(
+        registry, "fetch_ensemble", lambda *words: (fetched.append(words), fetch(*words))[1]
+    )
+    assert all(check.held for check in verify(seat(results), version))
+    assert len(fetched) == 1
+
+
+@pytest.mark.parametrize("missing", ["leaked_people", "leaked_images"])
+def test_leaks_that_nobody_counted_are_no_leaks_that_are_not_there(results, missing):
+    outcome = promoted(results, FAIR, **{missing: None})
+    assert failed(outcome) == ["leaks"]
+    assert places() == (None, outcome.number, None)
+
+
+def test_nothing_registered_asks_a_public_index_for_pneumo(results):
+    server, version = client(), promoted(results, FAIR).version
+    networks = json.loads(version.tags["pneumo.networks"])
+    sources = [server.get_model_version_download_uri(registry.ENSEMBLE, version.version)]
+    sources += [
+        server.get_model_version_download_uri(name, facts["version"])
+        for name, facts in networks.items()
+    ]
+    for source in map(Path, sources):
+        told = [source / name for name in ("requirements.txt", "conda.yaml", "MLmodel")]
+        text = "\n".join(path.read_text() for path in told if path.exists())
+        assert "keras==" in text
+        assert not re.search(r"\bpneumo\s*(==|>|<|~|@|$)", text, re.M), text
 
 
 def test_a_champion_that_cannot_be_measured_again_is_not_replaced(results, other_people):
