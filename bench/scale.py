@@ -20,6 +20,7 @@ from typing import Any
 
 from PIL import Image
 
+from pneumo.aside import aside
 from pneumo.engines.package import Package
 from pneumo.files import sha256, write_json
 from pneumo.scoring.parts import Scorer, Store, write_part
@@ -101,11 +102,10 @@ def fill(out: Path) -> None:
     overlays = about["score"]["overlays"]
     for contents in plan.parts:
         path = store.path(scorer, contents, overlays)
-        aside = path.with_name(f".{path.name}.part")
-        with store.claimed(path):
-            aside.mkdir()
-            rows = list(_rows(contents, aside))
-            write_part(path, scorer, overlays, rows, aside)
+        with store.claimed(path), aside(path) as folder:
+            folder.mkdir()
+            rows = list(_rows(contents, folder))
+            write_part(path, scorer, overlays, rows, folder)
 
 
 def _rows(contents: list[str], pictures: Path) -> Iterator[dict[str, Any]]:
