@@ -21,7 +21,6 @@ from typing import Any
 from PIL import Image
 
 from pneumo.aside import aside
-from pneumo.engines.package import Package
 from pneumo.files import sha256, write_json
 from pneumo.scoring.parts import Scorer, Store, write_part
 from pneumo.scoring.plan import load_plan
@@ -97,8 +96,7 @@ def write_package(folder: Path) -> None:
 def fill(out: Path) -> None:
     """Write every part of the plan in ``out``, as its tasks would."""
     plan, about = load_plan(out / ".scoring" / "plan.json")
-    digest = Package(Path(about["model"])).digest
-    scorer, store = Scorer(about["model"], 0, digest, "openvino", "float32", False), Store(out)
+    scorer, store = Scorer(**about["scorer"]), Store(out)
     overlays = about["score"]["overlays"]
     for contents in plan.parts:
         path = store.path(scorer, contents, overlays)
