@@ -5,7 +5,9 @@ when its inputs are unchanged, so a second run takes seconds. The parameter `rec
 of the files in `recipes/` as `params.yaml`; `params.yaml` keeps what is there. The networks train
 in the pool `gpu`, one slot per training at a time. Own data in place of the demo's: set
 `data.root`. With `promotion.approval: required` the run waits on the page "Required Actions" for a
-person, who says yes or no and why; both are recorded as tags of the version.
+person, who says yes or no and why; both are recorded as tags of the version. Whoever leaves the
+reason blank is asked again. The answer is about the champion that was shown: if another one leads
+by then, the task `answer` fails and says so; clear `promote` and what follows to be asked again.
 """
 
 import json
@@ -16,7 +18,7 @@ from typing import Any
 from airflow.sdk import Asset, Param, XComArg, chain, dag, task
 
 from pneumo import workflow
-from pneumo.tries import AccidentsOnly
+from pneumo.tries import AccidentsOnly, AskAgain
 
 WORKSPACE = Path(__file__).parents[1]
 TRAININGS = [f"train_{model}" for model in workflow.models(WORKSPACE)]
@@ -24,6 +26,13 @@ STAGES = ["settings", "demo", "validate", "prepare", *TRAININGS, "tune", "evalua
 HANDED = workflow.handing_on(STAGES)
 TRIES = HANDED.get("retries", 0)
 GIVEN = HANDED.get("env", {})
+WHY = Param(
+    type="string",
+    title="Why",
+    description="Needed, and recorded",
+    minLength=1,
+    pattern=r"\S",
+)
 
 
 def shell(task_id: str, line: str, hours: float = 6, **options: Any) -> XComArg:
@@ -61,11 +70,14 @@ def asked() -> list[Any]:
         ),
         HITLOperator(
             task_id="approval",
-            subject=f"Shall version {{{{ {verdict}['version'] }}}} become champion?",
+            subject=f"Shall version {{{{ {verdict}['version'] }}}} become champion in the place of "
+            f"{{{{ {verdict}['against'] }}}}?",
             body=f"{{% for rule in {verdict}['reasons'] %}}- {{{{ rule }}}}\n{{% endfor %}}",
             options=["promote", "reject"],
-            params={"because": Param("", type="string", title="Why", description="Recorded")},
+            params={"because": WHY},
             response_timeout=timedelta(days=7),
+            retries=5,
+            retry_policy=AskAgain(),
         ),
         shell(
             "answer",
@@ -75,6 +87,7 @@ def asked() -> list[Any]:
             env=GIVEN
             | {
                 "ANSWER": f"{{{{ {said}['chosen_options'][0] }}}}",
+                "CHAMPION": f"{{{{ {verdict}['against'] }}}}",
                 "VERSION": f"{{{{ {verdict}['version'] }}}}",
                 "WHY": f"{{{{ {said}['params_input']['because'] }}}}",
                 "WHO": f"{{{{ {said}['responded_by_user']['name'] }}}}",

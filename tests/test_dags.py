@@ -179,6 +179,25 @@ bag = DagBag(sys.argv[1])
 dag = bag.dags["pneumonia_train"]
 asks = dag.task_dict["approval"]
 lines = {n: t.python_callable() for n, t in dag.task_dict.items() if n != "approval"}
+
+from datetime import datetime, UTC
+from airflow.providers.standard.exceptions import HITLTimeoutError
+from airflow.serialization.serialized_objects import DagSerialization
+
+def answered(**params):
+    event = {"chosen_options": ["promote"], "params_input": params,
+             "responded_at": datetime.now(UTC), "responded_by_user": {"id": "1", "name": "Ada"}}
+    try:
+        return asks.execute_complete({}, event)["params_input"]
+    except Exception as error:
+        again = asks.retry_policy.evaluate(error, 1, 5).action.value
+        return [type(error).__name__, again]
+
+answers = {text: answered(because=text) for text in ("", " ", "  \\n", "misses less")}
+error = HITLTimeoutError({"error": "late", "error_type": "timeout"})
+late = asks.retry_policy.evaluate(error, 1, 5)
+form = asks.serialized_params
+DagSerialization.to_dict(dag)
 print("RESULT", json.dumps({
     "errors": bag.import_errors,
     "lines": lines,
@@ -186,6 +205,11 @@ print("RESULT", json.dumps({
     "env": dag.task_dict["answer"].env,
     "options": asks.options,
     "days": asks.response_timeout.days,
+    "subject": asks.subject,
+    "answers": answers,
+    "late": late.action.value,
+    "form": form,
+    "retries": asks.retries,
     "rule": dag.task_dict["champion"].trigger_rule.value,
 }))
 """
@@ -213,26 +237,46 @@ def test_where_approval_is_required_a_person_is_asked_before_the_champion_change
     assert approval["rule"] == "none_failed"  # nobody is asked where the gate said no
 
 
+def test_a_blank_reason_is_asked_for_again_and_a_person_who_is_away_is_not(approval):
+    (form,) = approval["form"].values()
+    assert form["value"] is None
+    assert (form["schema"]["type"], form["schema"]["minLength"]) == ("string", 1)
+    for blank in ("", " ", "  \n"):
+        assert approval["answers"][blank] == ["ParamValidationError", "default"], blank
+    assert approval["answers"]["misses less"] == {"because": "misses less"}
+    assert (approval["retries"], approval["late"]) == (5, "fail")
+
+
+def test_a_person_sees_which_champion_would_be_replaced(approval):
+    assert "in the place of" in approval["subject"]
+    assert "['against']" in approval["subject"]
+
+
 def test_without_approval_nobody_is_asked(tasks):
     assert not {"waiting", "approval", "answer"} & set(tasks)
 
 
 def test_what_a_person_writes_reaches_the_command_as_data(approval, tmp_path):
-    assert set(approval["env"]) == {"ANSWER", "VERSION", "WHY", "WHO"}
+    assert set(approval["env"]) == {"ANSWER", "CHAMPION", "VERSION", "WHY", "WHO"}
     why = "$(touch hacked); `touch hacked`\" --by=me 'x"
     fake = tmp_path / "pneumo"
     fake.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     fake.chmod(0o755)
-    env = {
-        "ANSWER": "promote",
-        "VERSION": "3",
-        "WHY": why,
-        "WHO": "Ada",
-        "PATH": f"{tmp_path}:/bin",
-    }
-    line = ["bash", "-c", approval["lines"]["answer"]]
-    said = subprocess.check_output(line, env=env, text=True, cwd=tmp_path).splitlines()
-    assert said == ["registry", "promote", "3", f"--because={why}", "--by=Ada"]
+    said = {}
+    for answer in ("promote", "reject"):
+        env = {
+            "ANSWER": answer,
+            "CHAMPION": "2",
+            "VERSION": "3",
+            "WHY": why,
+            "WHO": "Ada",
+            "PATH": f"{tmp_path}:/bin",
+        }
+        line = ["bash", "-c", approval["lines"]["answer"]]
+        said[answer] = subprocess.check_output(line, env=env, text=True, cwd=tmp_path).splitlines()
+    approve = ["approve", "3", "--by=Ada", "--against=2", f"--reason={why}"]
+    assert said["promote"] == ["registry", *approve]
+    assert said["reject"] == ["registry", "reject", "3", "--by=Ada", f"--because={why}"]
     assert not (tmp_path / "hacked").exists()
 
 
