@@ -18,7 +18,7 @@ from typing import Any
 from airflow.sdk import Asset, Param, XComArg, chain, dag, task
 
 from pneumo import workflow
-from pneumo.tries import AccidentsOnly, AskAgain
+from pneumo.tries import AccidentsOnly
 
 WORKSPACE = Path(__file__).parents[1]
 TRAININGS = [f"train_{model}" for model in workflow.models(WORKSPACE)]
@@ -26,13 +26,6 @@ STAGES = ["settings", "demo", "validate", "prepare", *TRAININGS, "tune", "evalua
 HANDED = workflow.handing_on(STAGES)
 TRIES = HANDED.get("retries", 0)
 GIVEN = HANDED.get("env", {})
-WHY = Param(
-    type="string",
-    title="Why",
-    description="Needed, and recorded",
-    minLength=1,
-    pattern=r"\S",
-)
 
 
 def shell(task_id: str, line: str, hours: float = 6, **options: Any) -> XComArg:
@@ -55,7 +48,7 @@ def train(model: str) -> XComArg:
 
 def asked() -> list[Any]:
     """The tasks that let a person decide; they are skipped when the gate has decided already."""
-    from airflow.providers.standard.operators.hitl import HITLOperator
+    from pneumo.asking import REASON, AskAgain, Question
 
     said = "ti.xcom_pull(task_ids='approval')"
     verdict = "ti.xcom_pull(task_ids='waiting')"
@@ -68,13 +61,13 @@ def asked() -> list[Any]:
             append_env=True,
             output_processor=json.loads,
         ),
-        HITLOperator(
+        Question(
             task_id="approval",
             subject=f"Shall version {{{{ {verdict}['version'] }}}} become champion in the place of "
             f"{{{{ {verdict}['against'] }}}}?",
             body=f"{{% for rule in {verdict}['reasons'] %}}- {{{{ rule }}}}\n{{% endfor %}}",
             options=["promote", "reject"],
-            params={"because": WHY},
+            params={REASON: Param("", type="string", title="Why", description="Needed, recorded")},
             response_timeout=timedelta(days=7),
             retries=5,
             retry_policy=AskAgain(),
@@ -89,7 +82,7 @@ def asked() -> list[Any]:
                 "ANSWER": f"{{{{ {said}['chosen_options'][0] }}}}",
                 "CHAMPION": f"{{{{ {verdict}['against'] }}}}",
                 "VERSION": f"{{{{ {verdict}['version'] }}}}",
-                "WHY": f"{{{{ {said}['params_input']['because'] }}}}",
+                "WHY": f"{{{{ {said}['params_input']['{REASON}'] }}}}",
                 "WHO": f"{{{{ {said}['responded_by_user']['name'] }}}}",
             },
             append_env=True,

@@ -24,19 +24,3 @@ class AccidentsOnly(RetryPolicy):
         if str(exception).endswith(MISTAKE):
             return RetryDecision.fail("a mistake that another try would repeat; see above")
         return RetryDecision.default()
-
-
-class AskAgain(RetryPolicy):
-    """Asks a person again whose answer cannot be used, as without a reason; not one who is away."""
-
-    def evaluate(
-        self,
-        exception: BaseException,
-        try_number: int,
-        max_tries: int,
-        context: Context | None = None,
-    ) -> RetryDecision:
-        """Fail when the time to answer is over, whatever the number of the try."""
-        if "Timeout" in type(exception).__name__:
-            return RetryDecision.fail("nobody answered in time")
-        return RetryDecision.default()
