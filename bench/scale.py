@@ -20,7 +20,7 @@ from typing import Any
 
 from PIL import Image
 
-from pneumo.engines.package import Package
+from pneumo.aside import aside
 from pneumo.files import sha256, write_json
 from pneumo.scoring.parts import Scorer, Store, write_part
 from pneumo.scoring.plan import load_plan
@@ -96,16 +96,14 @@ def write_package(folder: Path) -> None:
 def fill(out: Path) -> None:
     """Write every part of the plan in ``out``, as its tasks would."""
     plan, about = load_plan(out / ".scoring" / "plan.json")
-    digest = Package(Path(about["model"])).digest
-    scorer, store = Scorer(about["model"], 0, digest, "openvino", "float32", False), Store(out)
+    scorer, store = Scorer(**about["scorer"]), Store(out)
     overlays = about["score"]["overlays"]
     for contents in plan.parts:
         path = store.path(scorer, contents, overlays)
-        aside = path.with_name(f".{path.name}.part")
-        with store.claimed(path):
-            aside.mkdir()
-            rows = list(_rows(contents, aside))
-            write_part(path, scorer, overlays, rows, aside)
+        with store.claimed(path), aside(path) as folder:
+            folder.mkdir()
+            rows = list(_rows(contents, folder))
+            write_part(path, scorer, overlays, rows, folder)
 
 
 def _rows(contents: list[str], pictures: Path) -> Iterator[dict[str, Any]]:

@@ -5,7 +5,9 @@ when its inputs are unchanged, so a second run takes seconds. The parameter `rec
 of the files in `recipes/` as `params.yaml`; `params.yaml` keeps what is there. The networks train
 in the pool `gpu`, one slot per training at a time. Own data in place of the demo's: set
 `data.root`. With `promotion.approval: required` the run waits on the page "Required Actions" for a
-person, who says yes or no and why; both are recorded as tags of the version.
+person, who says yes or no and why; both are recorded as tags of the version. Whoever leaves the
+reason blank is asked again. The answer is about the champion that was shown: if another one leads
+by then, the task `answer` fails and says so; clear `promote` and what follows to be asked again.
 """
 
 import json
@@ -46,7 +48,7 @@ def train(model: str) -> XComArg:
 
 def asked() -> list[Any]:
     """The tasks that let a person decide; they are skipped when the gate has decided already."""
-    from airflow.providers.standard.operators.hitl import HITLOperator
+    from pneumo.asking import REASON, AskAgain, Question
 
     said = "ti.xcom_pull(task_ids='approval')"
     verdict = "ti.xcom_pull(task_ids='waiting')"
@@ -59,13 +61,16 @@ def asked() -> list[Any]:
             append_env=True,
             output_processor=json.loads,
         ),
-        HITLOperator(
+        Question(
             task_id="approval",
-            subject=f"Shall version {{{{ {verdict}['version'] }}}} become champion?",
+            subject=f"Shall version {{{{ {verdict}['version'] }}}} become champion in the place of "
+            f"{{{{ {verdict}['against'] }}}}?",
             body=f"{{% for rule in {verdict}['reasons'] %}}- {{{{ rule }}}}\n{{% endfor %}}",
             options=["promote", "reject"],
-            params={"because": Param("", type="string", title="Why", description="Recorded")},
+            params={REASON: Param("", type="string", title="Why", description="Needed, recorded")},
             response_timeout=timedelta(days=7),
+            retries=5,
+            retry_policy=AskAgain(),
         ),
         shell(
             "answer",
@@ -75,8 +80,9 @@ def asked() -> list[Any]:
             env=GIVEN
             | {
                 "ANSWER": f"{{{{ {said}['chosen_options'][0] }}}}",
+                "CHAMPION": f"{{{{ {verdict}['against'] }}}}",
                 "VERSION": f"{{{{ {verdict}['version'] }}}}",
-                "WHY": f"{{{{ {said}['params_input']['because'] }}}}",
+                "WHY": f"{{{{ {said}['params_input']['{REASON}'] }}}}",
                 "WHO": f"{{{{ {said}['responded_by_user']['name'] }}}}",
             },
             append_env=True,

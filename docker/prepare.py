@@ -94,7 +94,7 @@ def _write(path: Path, text: str) -> bool:
     """Write a file of mode 0600 unless it is there; a kill leaves no half of it."""
     if path.exists():
         return False
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)

@@ -52,14 +52,15 @@ def crown(
     version was judged against.
     """
     with _lock(server, who) as still_held:
-        now = registry.version_at(server, registry.CHAMPION)
-        if (now and number(now)) != (expected and number(expected)):
+        leads = registry.version_at(server, registry.CHAMPION)
+        if (leads and number(leads)) != (expected and number(expected)):
             raise OvertakenError(
-                f"{registry.ENSEMBLE}: version {number(now) if now else 'none'} became champion "
-                f"meanwhile; judge version {version.version} against it: run the command again"
+                f"{registry.ENSEMBLE}: version {number(leads) if leads else 'none'} became "
+                f"champion meanwhile; judge version {version.version} against it: run the command "
+                "again"
             )
-        tags = {"pneumo.by": who, "pneumo.because": why, "pneumo.since": _now()}
-        registry.tag(server, version, {**tags, REPLACES: number(now) if now else ""})
+        tags = {"pneumo.by": who, "pneumo.because": why, "pneumo.since": now()}
+        registry.tag(server, version, {**tags, REPLACES: number(leads) if leads else ""})
         still_held()
         registry.move_alias(server, registry.CHAMPION, version.version)
         settle(server)
@@ -92,7 +93,7 @@ def rollback(server: "MlflowClient", who: str, why: str) -> "tuple[ModelVersion,
     if champion is None or previous is None or number(previous) == number(champion):
         raise RegistryError(f"{registry.ENSEMBLE} has no previous champion to go back to")
     crown(server, previous, champion, who, why)
-    retired = f"rolled back to version {previous.version} by {who}, {_now()}: {why}"
+    retired = f"rolled back to version {previous.version} by {who}, {now()}: {why}"
     registry.tag(server, champion, {"pneumo.retired": retired, VERDICT: "rolled back"})
     registry.tag(server, previous, {VERDICT: "promoted"})
     return previous, champion
@@ -169,5 +170,6 @@ def _lock_name() -> str:
     return f"{registry.ENSEMBLE}.lock"
 
 
-def _now() -> str:
+def now() -> str:
+    """The moment, in UTC, as tags have it."""
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,13 +1,16 @@
 """Files that appear whole or not at all, and the sums that name their content."""
 
+import errno
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from pneumo.aside import aside, put
+from pneumo.errors import TransientError
 
 
 @contextmanager
@@ -15,24 +18,17 @@ def whole(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path``; rename it to ``path`` when the block succeeds.
 
     The block writes a file, or makes a folder, at the path it is given. An error, or a kill,
-    leaves ``path`` as it was. An existing ``path`` is replaced.
+    leaves ``path`` as it was. An existing ``path`` is replaced in one step: see ``aside.put``.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    _remove(aside)
-    try:
-        yield aside
-        if aside.is_dir() or path.is_dir():
-            _remove(path)
-        aside.replace(path)
-    finally:
-        _remove(aside)
+    with aside(path) as new:
+        yield new
+        put(new, path)
 
 
 def write_text(path: Path, text: str, mode: int = 0o644) -> None:
     """Write ``text`` to ``path``, whole, readable by those whom ``mode`` names."""
-    with whole(path) as aside:
-        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with whole(path) as new:
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
 
@@ -40,6 +36,16 @@ def write_text(path: Path, text: str, mode: int = 0o644) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as JSON in a fixed form: same value, same bytes. NaN is refused."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def unless_unread(error: OSError, path: Path) -> None:
+    """Raise TransientError if ``path`` could not be read, as from a disk that is away, or with too
+    many files open: it may be whole, so it must not be removed. Return if it is not there, or its
+    content led nowhere."""
+    if error.errno not in (None, errno.ENOENT, errno.EINVAL):
+        raise TransientError(
+            f"{path}: cannot be read ({error.strerror}); it is kept; run the same again when it can"
+        ) from None
 
 
 def sha256(path: Path) -> str:
@@ -52,10 +58,3 @@ def sha256_of(value: Any) -> str:
     """SHA-256 of a value's canonical JSON, as 64 hexadecimal digits."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

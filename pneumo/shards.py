@@ -9,6 +9,7 @@ never used.
 import json
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -21,7 +22,7 @@ import numpy as np
 
 from pneumo.base.code import code_sum
 from pneumo.errors import TransientError
-from pneumo.files import sha256_of, whole
+from pneumo.files import sha256_of, unless_unread, whole
 from pneumo.locks import alone, resume_folder
 from pneumo.progress import track
 from pneumo.squares import Square, read_squares
@@ -99,8 +100,6 @@ def shards_beside(
     with alone(folder / "lock", wait=False) as lock:
         if lock is None:
             raise TransientError(f"{out}: another process is writing it; wait for its end")
-        for torn in out.parent.glob(f".{out.name}.*.part"):  # of a run that was killed
-            shutil.rmtree(torn)
         yield Shards(folder, paths, size_px, frontal_only=frontal_only)
         shutil.rmtree(folder)
 
@@ -142,9 +141,15 @@ def _load(path: Path) -> tuple[np.ndarray, list[dict[str, Any]]]:
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether a shard's checksums hold: after a power cut a file may be named and yet be empty."""
+    """Whether a shard's checksums hold: after a power cut a file may be named and yet be empty.
+
+    TransientError for one that cannot be read: it may be whole.
+    """
     try:
         with zipfile.ZipFile(path) as shard:
             return shard.testzip() is None
-    except (OSError, zipfile.BadZipFile):
+    except (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError):
+        return False
+    except OSError as error:
+        unless_unread(error, path)
         return False

@@ -122,7 +122,10 @@ def waiting(workspace: Path = Path()) -> str:
 
 def answer() -> str:
     """Shell line that does what a person answered; what they wrote is data, never shell code."""
-    return command('registry "$ANSWER" "$VERSION" --because="$WHY" --by="$WHO"')
+    said = '"$VERSION" --by="$WHO"'
+    approve = command(f'registry approve {said} --against="$CHAMPION" --reason="$WHY"')
+    reject = command(f'registry reject {said} --because="$WHY"')
+    return f'if [ "$ANSWER" = promote ]; then {approve}; else {reject}; fi'
 
 
 def models(workspace: Path = Path()) -> list[str]:

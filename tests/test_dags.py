@@ -103,13 +103,7 @@ def test_reading_a_dag_file_loads_nothing_heavy(file, tmp_path):
 def test_a_dag_file_imports_the_sdk_the_standard_library_and_what_is_made_for_it(file):
     imported = re.findall(r"^\s*(?:from|import) (\S+)(?: import (\w+))?", file.read_text(), re.M)
     foreign = {module for module, _ in imported if module not in sys.stdlib_module_names}
-    # The standard provider comes with Airflow, which exports its decorators, but not this operator.
-    assert foreign <= {
-        "airflow.sdk",
-        "airflow.providers.standard.operators.hitl",
-        "pneumo",
-        "pneumo.tries",
-    }
+    assert foreign <= {"airflow.sdk", "pneumo", "pneumo.asking", "pneumo.tries"}
     assert {name for module, name in imported if module == "pneumo"} <= {"workflow"}
 
 
@@ -179,6 +173,28 @@ bag = DagBag(sys.argv[1])
 dag = bag.dags["pneumonia_train"]
 asks = dag.task_dict["approval"]
 lines = {n: t.python_callable() for n, t in dag.task_dict.items() if n != "approval"}
+
+from datetime import datetime, UTC
+from airflow.providers.standard.exceptions import HITLTimeoutError
+from airflow.sdk.definitions.param import process_params
+from airflow.serialization.serialized_objects import DagSerialization
+
+def answered(**params):
+    event = {"chosen_options": ["promote"], "params_input": params,
+             "responded_at": datetime.now(UTC), "responded_by_user": {"id": "1", "name": "Ada"}}
+    try:
+        return asks.execute_complete({}, event)["params_input"]
+    except Exception as error:
+        again = asks.retry_policy.evaluate(error, 1, 5).action.value
+        return [type(error).__name__, again]
+
+form = json.loads(json.dumps(asks.serialized_params))
+process_params(dag, asks, {}, suppress_exception=False)
+DagSerialization.to_dict(dag)
+answers = {text: answered(because=text) for text in ("", " ", "  \\n", "misses less")}
+answers |= {"null": answered(because=None), "no field": answered()}
+error = HITLTimeoutError({"error": "late", "error_type": "timeout"})
+late = asks.retry_policy.evaluate(error, 1, 5)
 print("RESULT", json.dumps({
     "errors": bag.import_errors,
     "lines": lines,
@@ -186,6 +202,11 @@ print("RESULT", json.dumps({
     "env": dag.task_dict["answer"].env,
     "options": asks.options,
     "days": asks.response_timeout.days,
+    "subject": asks.subject,
+    "answers": answers,
+    "late": late.action.value,
+    "form": form,
+    "retries": asks.retries,
     "rule": dag.task_dict["champion"].trigger_rule.value,
 }))
 """
@@ -213,26 +234,46 @@ def test_where_approval_is_required_a_person_is_asked_before_the_champion_change
     assert approval["rule"] == "none_failed"  # nobody is asked where the gate said no
 
 
+def test_a_blank_reason_is_asked_for_again_and_a_person_who_is_away_is_not(approval):
+    assert list(approval["form"]) == ["because"]
+    for blank in ("", " ", "  \n"):
+        assert approval["answers"][blank] == ["ValueError", "default"], blank
+    assert approval["answers"]["no field"] == ["ValueError", "default"]
+    assert approval["answers"]["null"] == ["ParamValidationError", "default"]
+    assert approval["answers"]["misses less"] == {"because": "misses less"}
+    assert (approval["retries"], approval["late"]) == (5, "fail")
+
+
+def test_a_person_sees_which_champion_would_be_replaced(approval):
+    assert "in the place of" in approval["subject"]
+    assert "['against']" in approval["subject"]
+
+
 def test_without_approval_nobody_is_asked(tasks):
     assert not {"waiting", "approval", "answer"} & set(tasks)
 
 
 def test_what_a_person_writes_reaches_the_command_as_data(approval, tmp_path):
-    assert set(approval["env"]) == {"ANSWER", "VERSION", "WHY", "WHO"}
+    assert set(approval["env"]) == {"ANSWER", "CHAMPION", "VERSION", "WHY", "WHO"}
     why = "$(touch hacked); `touch hacked`\" --by=me 'x"
     fake = tmp_path / "pneumo"
     fake.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     fake.chmod(0o755)
-    env = {
-        "ANSWER": "promote",
-        "VERSION": "3",
-        "WHY": why,
-        "WHO": "Ada",
-        "PATH": f"{tmp_path}:/bin",
-    }
-    line = ["bash", "-c", approval["lines"]["answer"]]
-    said = subprocess.check_output(line, env=env, text=True, cwd=tmp_path).splitlines()
-    assert said == ["registry", "promote", "3", f"--because={why}", "--by=Ada"]
+    said = {}
+    for answer in ("promote", "reject"):
+        env = {
+            "ANSWER": answer,
+            "CHAMPION": "2",
+            "VERSION": "3",
+            "WHY": why,
+            "WHO": "Ada",
+            "PATH": f"{tmp_path}:/bin",
+        }
+        line = ["bash", "-c", approval["lines"]["answer"]]
+        said[answer] = subprocess.check_output(line, env=env, text=True, cwd=tmp_path).splitlines()
+    approve = ["approve", "3", "--by=Ada", "--against=2", f"--reason={why}"]
+    assert said["promote"] == ["registry", *approve]
+    assert said["reject"] == ["registry", "reject", "3", "--by=Ada", f"--because={why}"]
     assert not (tmp_path / "hacked").exists()
 
 

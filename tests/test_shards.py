@@ -127,3 +127,20 @@ def test_two_runs_do_not_write_the_same_output(data_settings, tmp_path):
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(TransientError, match="another process is writing it"):
             prepare(tmp_path / "out", data=data_settings)
+
+
+@pytest.mark.parametrize("error", [5, 24, 116], ids=["EIO", "EMFILE", "ESTALE"])
+def test_a_shard_that_cannot_be_read_now_is_kept(few, paths, tmp_path, monkeypatch, error):
+    first = Shards(tmp_path, paths, 32)
+    first.read()
+
+    def refuse(*_):
+        raise OSError(error, "the disk said no")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(shards.zipfile, "ZipFile", refuse)
+        with pytest.raises(TransientError, match="the disk said no"):
+            Shards(tmp_path, paths, 32).read()
+    few.clear()
+    Shards(tmp_path, paths, 32).read()
+    assert few == []

@@ -31,6 +31,11 @@ def print_outcome(outcome: "Outcome") -> None:
     """Print every rule of the gate, and last one word for programs."""
     for reason in outcome.verdict.reasons:
         print(f"{outcome.version.name} version {outcome.version.version}: {reason}")
+    if outcome.word == "waiting":
+        print(
+            f"{outcome.version.name} version {outcome.number}: waits for a person: pneumo registry "
+            f'approve {outcome.number} --against {outcome.against} --reason "..."'
+        )
     print(outcome.word)
 
 

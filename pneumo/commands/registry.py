@@ -100,13 +100,29 @@ def compare(a: Version, b: Version, as_json: AsJson = False) -> None:
 def promote(version: Version, because: Because = "", by: By = "") -> None:
     """Judge a registered version anew, and make it champion if the gate agrees.
 
-    `--because` stands for a proven gain, and for the approval where one is required. The last line
-    printed is `promoted`, `kept` or `waiting`.
+    `--because` stands for a proven gain, and for nothing else. The last line printed is `promoted`,
+    `kept` or, where `promotion.approval` is required, `waiting`: then `approve` decides.
     Example: `pneumo registry promote 3 --because "the champion misses lower lobes"`
     """
     from pneumo.stages.promote import promote_version
 
     print_outcome(promote_version(version, workflow.paths(), load_settings(), because, by))
+
+
+def approve(
+    version: Version,
+    against: Annotated[str, typer.Option(help="The champion that was shown: a number, or none.")],
+    reason: Annotated[str, typer.Option(help="Why; it is recorded.")],
+    by: By = "",
+) -> None:
+    """Agree that a waiting version replaces the champion that was shown, and no other.
+
+    The gate judges anew and must agree, too. Exit code 1 when the champion is another one now.
+    Example: `pneumo registry approve 4 --against 3 --reason "read the report"`
+    """
+    from pneumo.stages.promote import approve as stage
+
+    print_outcome(stage(version, against, reason, workflow.paths(), load_settings(), by))
 
 
 def reject(version: Version, because: Because, by: By = "") -> None:
@@ -191,7 +207,7 @@ def _lines(key: str, value: Any) -> list[str]:
 
 
 app = typer.Typer(
-    help="The registered ensembles: list, compare, promote, roll back, verify, trace.",
+    help="The registered ensembles: list, compare, promote, approve, roll back, verify, trace.",
     no_args_is_help=True,
 )
 
@@ -199,6 +215,7 @@ COMMANDS: dict[str, Callable] = {
     "list": versions,
     "compare": compare,
     "promote": promote,
+    "approve": approve,
     "reject": reject,
     "rollback": rollback,
     "verify": verify,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pneumo.commands.options import AsJson
+from pneumo.errors import PneumoError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,8 +21,9 @@ def up() -> None:
     from pneumo import services
     from pneumo.results import print_addresses
 
-    with services.down_on_interrupt(Path.cwd()):
-        servers = services.up(Path.cwd())
+    here = _checkout()
+    with services.down_on_interrupt(here):
+        servers = services.up(here)
     print_addresses(servers, _console())
 
 
@@ -32,7 +34,7 @@ def down() -> None:
     """
     from pneumo import services
 
-    print(f"{services.down(Path.cwd())} processes ended")
+    print(f"{services.down(_checkout())} processes ended")
 
 
 def status(as_json: AsJson = False) -> None:
@@ -43,7 +45,7 @@ def status(as_json: AsJson = False) -> None:
     from pneumo import services
     from pneumo.results import print_servers
 
-    rows = services.status(Path.cwd())
+    rows = services.status(_checkout())
     if as_json:
         print(json.dumps([list(row) for row in rows]))
     else:
@@ -62,9 +64,9 @@ def launch(
     from pneumo import follow, services
     from pneumo.results import print_addresses, print_result
 
-    console = _console()
-    with services.down_on_interrupt(Path.cwd()):
-        servers = services.up(Path.cwd())
+    here, console = _checkout(), _console()
+    with services.down_on_interrupt(here):
+        servers = services.up(here)
         follow.run_dag(servers, "pneumonia_train", {"recipe": recipe}, console=console)
         print_result(console)
         print_addresses(servers, console)
@@ -74,3 +76,13 @@ def _console() -> "Console":
     from rich.console import Console
 
     return Console()
+
+
+def _checkout() -> Path:
+    """The folder in which the command was given. PneumoError when that is no checkout."""
+    here = Path.cwd()
+    if (here / "dvc.yaml").is_file() or (here / ".pneumo" / "instance").is_file():
+        return here
+    above = next((folder for folder in here.parents if (folder / "dvc.yaml").is_file()), None)
+    where = f"go to {above}" if above else "go to the folder that you cloned"
+    raise PneumoError(f"{here}: is no checkout of pneumo, it has no dvc.yaml; {where}")

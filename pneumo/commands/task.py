@@ -89,8 +89,8 @@ def waiting() -> None:
 
     for version in registry.versions(registry.connect()):
         if version.tags.get(VERDICT) == "waiting":
-            reasons = version.tags["pneumo.reasons"].split("; ")
-            print(json.dumps({"version": str(version.version), "reasons": reasons}))
+            told = {"version": str(version.version), "against": version.tags["pneumo.against"]}
+            print(json.dumps(told | {"reasons": version.tags["pneumo.reasons"].split("; ")}))
             return
     raise PneumoError("no version waits for a person")
 

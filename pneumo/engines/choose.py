@@ -47,6 +47,11 @@ def choose() -> str:
     return backends[0] if backends and list_gpus() else "openvino"
 
 
+def is_installed(name: str) -> bool:
+    """Whether this machine has what the engine ``name`` needs."""
+    return name in NAMES and find_spec(name) is not None
+
+
 def _check(package: Package, engine: Engine, aside: Path) -> None:
     """Check the golden pictures and leave the difference in the cache: 2 s of each start."""
     (aside / "difference").write_text(str(check_golden(package, engine)))
@@ -55,7 +60,7 @@ def _check(package: Package, engine: Engine, aside: Path) -> None:
 def _open(
     package: Package, name: str, batch_size: int, precision: str, quantised: Path | None
 ) -> Engine:
-    if name not in NAMES or find_spec(name) is None:
+    if not is_installed(name):
         raise PneumoError(f"engine {name}: is not installed; install pneumo[{name}]")
     if name == "openvino":
         from pneumo.engines.openvino import OpenVinoEngine

@@ -11,6 +11,7 @@ import hashlib
 import json
 import time
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import keras
 import numpy as np
 
 from pneumo.base.code import code_sum
-from pneumo.files import sha256_of, whole
+from pneumo.files import sha256_of, unless_unread, whole
 from pneumo.nets.averaging import means_of
 
 Figures = dict[str, float]
@@ -174,11 +175,16 @@ def _load(path: Path, variables: list[Any]) -> None:
 
 
 def _facts(path: Path) -> dict[str, Any]:
-    """The facts of a checkpoint whose checksums hold, else nothing."""
+    """The facts of a checkpoint whose checksums hold, else nothing.
+
+    TransientError for one that cannot be read: it may be whole.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             if archive.testzip() is None:
                 return json.loads(np.load(path, allow_pickle=False)["facts"].tobytes())
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError):
+    except OSError as error:
+        unless_unread(error, path)
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError):
         pass
     return {}

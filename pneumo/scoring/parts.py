@@ -18,7 +18,8 @@ from typing import Any, get_args
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pneumo.files import sha256, sha256_of
+from pneumo.aside import put
+from pneumo.files import sha256, sha256_of, unless_unread
 from pneumo.locks import alone
 from pneumo.words import OverlayName
 
@@ -102,13 +103,16 @@ class Store:
         self.folder = out / "shards"
 
     def parts(self) -> Iterator[Part]:
-        """Every part whose sums hold, newest version of the model first; the rest is removed."""
+        """Every part whose sums hold, newest version of the model first; the rest is removed.
+
+        Raises TransientError, and removes nothing, for one that cannot be read now.
+        """
         found = []
-        for about in self.folder.glob(f"*/*/{ABOUT}"):
-            if part := _read(about.parent):
+        for folder in self._folders():
+            if part := _read(folder):
                 found.append(part)
             else:
-                shutil.rmtree(about.parent, ignore_errors=True)
+                shutil.rmtree(folder, ignore_errors=True)
         yield from sorted(found, key=lambda part: (-part.scorer.version, str(part.folder)))
 
     def done(self, scorer: Scorer | None, overlays: str) -> set[str]:
@@ -131,6 +135,12 @@ class Store:
             shutil.rmtree(path, ignore_errors=True)
         return path.exists()
 
+    def _folders(self) -> Iterator[Path]:
+        for scorer in _listed(self.folder):
+            for folder in _listed(scorer):
+                if not folder.name.startswith(".") and folder.is_dir():
+                    yield folder
+
     def path(self, scorer: Scorer, contents: Sequence[str], overlays: str) -> Path:
         """Where the part of these contents is, or will be."""
         return self.folder / scorer.key / sha256_of([overlays, *contents])[:32]
@@ -145,7 +155,7 @@ class Store:
 def write_part(
     path: Path, scorer: Scorer, overlays: str, rows: Sequence[Mapping[str, Any]], pictures: Path
 ) -> None:
-    """Add rows and sums to the folder ``pictures`` and give it its name ``path``.
+    """Add rows and sums to the folder ``pictures``, from ``aside(path)``, and name it ``path``.
 
     A part that is there already, of another process, stays.
     """
@@ -159,26 +169,36 @@ def write_part(
     (pictures / ABOUT).write_text(json.dumps(about, sort_keys=True), encoding="utf-8")
     for name in (ROWS, ABOUT):
         _flush(pictures / name)
-    try:
-        pictures.rename(path)
-    except OSError:
-        if not _read(path):
-            shutil.rmtree(path)
-            pictures.rename(path)
-        else:
-            shutil.rmtree(pictures)
+    if not _read(path):
+        put(pictures, path)
     _flush(path.parent)
 
 
 def _read(folder: Path) -> Part | None:
+    """A part whose sums hold; None where there is none, or another one than was written.
+
+    TransientError when that cannot be told, as from a disk that is away: it may be whole.
+    """
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        sizes = {p.name: p.stat().st_size for p in folder.glob("*.png")}
+        sizes = {p.name: p.stat().st_size for p in _listed(folder) if p.suffix == ".png"}
         if sha256(folder / ROWS) != about["rows"] or sizes != about["pictures"]:
             return None
         return Part(folder, Scorer(**about["scorer"]), about["overlays"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    except OSError as error:
+        unless_unread(error, folder)
+    except (ValueError, KeyError, TypeError):
+        pass
+    return None
+
+
+def _listed(folder: Path) -> list[Path]:
+    """What a folder holds; nothing when it is not there."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        unless_unread(error, folder)
+        return []
 
 
 def _flush(path: Path) -> None:

@@ -1,7 +1,6 @@
 """Parts of a plan scored: files read in workers, full batches, boxes, a part written when whole."""
 
 import json
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pneumo.aside import aside
 from pneumo.dicom import Square
 from pneumo.dicom.workers import Rejected, read_squares
 from pneumo.engines.engine import Engine
@@ -212,12 +212,10 @@ def _found(
 
 def _finish(work: Work, part: Begun, claims: _Claims) -> None:
     path = claims.path(part.contents)
-    aside = path.with_name(f".{path.name}.part")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
     try:
-        draw_overlays(aside, part.rows, part.maps, work.paths)
-        write_part(path, work.scorer, work.overlays, part.rows, aside)
+        with aside(path) as folder:
+            folder.mkdir()
+            draw_overlays(folder, part.rows, part.maps, work.paths)
+            write_part(path, work.scorer, work.overlays, part.rows, folder)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
         claims.end(part)

@@ -7,6 +7,8 @@ import base64
 import json
 import os
 import secrets
+import shutil
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from string import Template
 
 from pneumo.errors import PneumoError
 from pneumo.files import write_json, write_text
+from pneumo.services import identity
 
 USER = "admin"
 """The one user of both pages; the password is generated at the first start."""
@@ -53,14 +56,26 @@ class Config:
 
 
 def load(workspace: Path) -> Config:
-    """Read the workspace's settings; what is missing is generated and kept."""
+    """Read the workspace's settings; what is missing is generated and kept.
+
+    A copied checkout gets a mark, ports and secrets of its own.
+    """
     workspace = workspace.resolve()
     home = workspace / ".pneumo"
     home.mkdir(mode=0o700, exist_ok=True)
-    if not (home / "instance").exists():
-        _write_private(home / "instance", secrets.token_hex(16))
+    if identity.original(workspace):
+        _start_over(home)
+    identity.take(workspace)
     airflow_port, mlflow_port = _ports(home / "ports.json")
     return Config(workspace, airflow_port, mlflow_port, _secrets(home / "secrets.json"))
+
+
+def look(workspace: Path) -> Config:
+    """The workspace's places and addresses, without secrets; nothing is made or changed."""
+    workspace = workspace.resolve()
+    own = workspace / ".pneumo" / "ports.json" if instance(workspace) else None
+    airflow_port, mlflow_port = _ports(own)
+    return Config(workspace, airflow_port, mlflow_port, {})
 
 
 def moved(config: Config) -> bool:
@@ -80,13 +95,35 @@ def write(config: Config) -> None:
 
 
 def instance(workspace: Path) -> str:
-    """The random mark that every process of this workspace carries in its environment."""
-    return (workspace.resolve() / ".pneumo" / "instance").read_text(encoding="utf-8")
+    """The random mark that every process of this workspace carries; blank where there is none."""
+    return identity.mark_of(workspace)
 
 
-def _ports(remembered: Path) -> list[int]:
+def free_port() -> int:
+    """A port of this machine that nobody listens on now."""
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        return int(trial.getsockname()[1])
+
+
+def _start_over(home: Path) -> None:
+    """Remove from a copied folder what is its original's: processes, addresses, secrets.
+
+    The key of Airflow's database stays, which can be read with no other. The mark is made last,
+    so this is done again after a kill.
+    """
+    shutil.rmtree(home / "run", ignore_errors=True)
+    for name in ("env", "password", "cluster-ports.json"):
+        (home / name).unlink(missing_ok=True)
+    write_json(home / "ports.json", {name: free_port() for name in DEFAULT_PORTS})
+    if (home / "secrets.json").exists():
+        old = json.loads((home / "secrets.json").read_text(encoding="utf-8"))
+        _make_secrets(home / "secrets.json", {"fernet_key": old["fernet_key"]})
+
+
+def _ports(remembered: Path | None) -> list[int]:
     """The ports: the environment's choice, else that of the last start, else the default."""
-    last = json.loads(remembered.read_text()) if remembered.exists() else {}
+    last = json.loads(remembered.read_text()) if remembered and remembered.exists() else {}
     ports = [
         _port(name, os.environ.get(name) or last.get(name, default))
         for name, default in DEFAULT_PORTS.items()
@@ -108,10 +145,14 @@ def _named_ports(config: Config) -> dict[str, int]:
 
 def _secrets(path: Path) -> dict[str, str]:
     if not path.exists():
-        (path.parent / "mlflow" / "users.db").unlink(missing_ok=True)  # holds the old password
-        made = {name: make() for name, make in _SECRETS.items()}
-        _write_private(path, json.dumps(made, indent=2) + "\n")
+        _make_secrets(path, {})
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _make_secrets(path: Path, kept: dict[str, str]) -> None:
+    (path.parent / "mlflow" / "users.db").unlink(missing_ok=True)  # holds the old password
+    made = {name: make() for name, make in _SECRETS.items()} | kept
+    _write_private(path, json.dumps(made, indent=2) + "\n")
 
 
 _SECRETS: dict[str, Callable[[], str]] = {

@@ -49,7 +49,8 @@ def down(workspace: Path) -> int:
     launch = _launch(workspace)
     if launch is None:
         return stop_all(workspace)
-    servers_and_tasks = len(processes.marked(instance(workspace)))
+    mark = instance(workspace)
+    servers_and_tasks = len(processes.marked(mark)) if mark else 0
     with contextlib.suppress(psutil.NoSuchProcess):
         launch.terminate()
         psutil.wait_procs([launch], timeout=LAUNCH_END_S)
@@ -58,7 +59,10 @@ def down(workspace: Path) -> int:
 
 @contextlib.contextmanager
 def _lock(workspace: Path) -> Iterator[IO[str]]:
-    with alone(_lock_file(workspace), wait=False) as file:
+    path = _lock_file(workspace)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.touch(mode=0o600)
+    with alone(path, wait=False) as file:
         if file is None:
             raise PneumoError(
                 f"{workspace}: another launch is under way; wait for it, or end it: make stop"
@@ -71,7 +75,7 @@ def _lock(workspace: Path) -> Iterator[IO[str]]:
 def _launch(workspace: Path) -> psutil.Process | None:
     """The process that holds the lock: it wrote its id there and has the file open."""
     path = _lock_file(workspace)
-    with contextlib.suppress(ValueError, psutil.Error):
+    with contextlib.suppress(ValueError, OSError, psutil.Error):
         process = psutil.Process(int(path.read_text()))
         if process.pid != os.getpid() and str(path) in {f.path for f in process.open_files()}:
             return process
@@ -79,11 +83,7 @@ def _launch(workspace: Path) -> psutil.Process | None:
 
 
 def _lock_file(workspace: Path) -> Path:
-    home = workspace.resolve() / ".pneumo"
-    home.mkdir(mode=0o700, exist_ok=True)
-    path = home / "lock"
-    path.touch(mode=0o600)
-    return path
+    return workspace.resolve() / ".pneumo" / "lock"
 
 
 @contextlib.contextmanager

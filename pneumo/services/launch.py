@@ -1,12 +1,13 @@
 """All servers of a workspace up, down, or looked at."""
 
+import sys
 from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
 
 from rich.console import Console
 
-from pneumo.services import api, config, databases, environment, processes, servers
+from pneumo.services import api, config, databases, environment, identity, processes, servers
 from pneumo.services.config import USER, Config
 
 
@@ -37,10 +38,21 @@ class Status(NamedTuple):
 def up(workspace: Path) -> Services:
     """Start what is missing of a workspace's servers, and wait until all are ready.
 
-    Raises PneumoError, before anything is started, when a port is taken, and ServiceError,
-    when a server does not come up; then, as after Ctrl-C, everything is stopped again.
+    Servers of a checkout that was moved start anew where it is now. Raises PneumoError, before
+    anything is started, when a port is taken, and ServiceError, when a server does not come up;
+    then, as after Ctrl-C, everything is stopped again.
     """
+    if identity.has_moved(workspace):
+        stop_all(workspace)
+    copied = identity.original(workspace)
     chosen = config.load(workspace)
+    if copied:
+        print(
+            f"{chosen.home} was copied from {copied}: this checkout has servers, ports and "
+            f"passwords of its own, Airflow on {chosen.airflow_port}, MLflow on "
+            f"{chosen.mlflow_port}",
+            file=sys.stderr,
+        )
     if config.moved(chosen) or databases.outdated(chosen):
         stop_all(workspace)
     missing = [name for name in servers.SERVERS if servers.process(workspace, name) is None]
@@ -56,15 +68,16 @@ def up(workspace: Path) -> Services:
 
 def stop_all(workspace: Path) -> int:
     """End every process of the workspace's instance; return how many there were."""
-    if not (workspace / ".pneumo" / "instance").exists():
+    mark = config.instance(workspace)
+    if not mark:
         return 0
     living = (servers.process(workspace, name) for name in servers.SERVERS)
-    return processes.end(config.instance(workspace), first=[p for p in living if p])
+    return processes.end(mark, first=[p for p in living if p])
 
 
 def status(workspace: Path) -> list[Status]:
-    """The servers of a workspace, as they are now."""
-    chosen = config.load(workspace)
+    """The servers of a workspace, as they are now; nothing is made or changed."""
+    chosen = config.look(workspace)
     addresses = {"mlflow": chosen.mlflow_url, "api-server": chosen.airflow_url}
     ready, lines = servers.ready(chosen), []
     for name in servers.SERVERS:

@@ -13,7 +13,7 @@ import psutil
 
 from pneumo.errors import PneumoError, ServiceError
 from pneumo.services import environment, processes
-from pneumo.services.config import Config, instance
+from pneumo.services.config import Config, free_port, instance
 
 SERVERS = ("mlflow", "api-server", "dag-processor", "scheduler")
 """In the order in which they are started."""
@@ -34,8 +34,8 @@ def start(config: Config, name: str) -> None:
 
 
 def process(workspace: Path, name: str) -> psutil.Process | None:
-    """The server's process while it lives."""
-    return processes.recorded(_record(workspace, name))
+    """The server's process while it lives; a copied record names that of the original."""
+    return processes.recorded(_record(workspace, name)) if instance(workspace) else None
 
 
 def end_strays(config: Config, names: Collection[str]) -> None:
@@ -80,7 +80,7 @@ def refuse_taken_ports(config: Config, names: Collection[str]) -> None:
     taken = [needs[name] for name in names if name in needs and not _is_free(needs[name][1])]
     if taken:
         lines = (
-            f"port {port} of {page} is taken; choose another: {setting}={_free_port()}"
+            f"port {port} of {page} is taken; choose another: {setting}={free_port()}"
             for page, port, setting in taken
         )
         raise PneumoError("\n".join(lines))
@@ -162,9 +162,3 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def _free_port() -> int:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from pneumo import registry
 from pneumo.candidacy import Seat, stand
-from pneumo.champion import VERDICT, crown, settle
+from pneumo.champion import REPLACES, VERDICT, OvertakenError, crown, now, settle
 from pneumo.enrolment import read_results, register
-from pneumo.errors import RegistryError
+from pneumo.errors import PneumoError, RegistryError
 from pneumo.files import write_json
 from pneumo.gate import Rule, Verdict
 from pneumo.registry import number
@@ -23,16 +23,24 @@ if TYPE_CHECKING:
     from pneumo.settings import Settings
 
 PROMOTED, KEPT, WAITING = "promoted", "kept", "waiting"
-LEADS = Rule("champion", False, "this ensemble is the champion already")
+LEADS = Rule("champion", True, "this ensemble is the champion already; nothing to decide")
+NOBODY = "none"
+"""In the place of a champion's number, before the first."""
+
+AGAINST, WAIVER, APPROVED = "pneumo.against", "pneumo.waiver", "pneumo.approved"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a version: ``promoted``, ``kept``, or ``waiting`` for a person."""
+    """What became of a version: ``promoted``, ``kept``, or ``waiting`` for a person.
+
+    ``against`` is the number of the champion that it was judged against, or ``none``.
+    """
 
     version: "ModelVersion"
     verdict: Verdict
     word: str
+    against: str
 
     @property
     def number(self) -> str:
@@ -69,8 +77,9 @@ def promote_version(
 ) -> Outcome:
     """Judge a registered version (number or alias) anew, and make it champion if the gate agrees.
 
-    With ``promotion.approval: required``, ``because`` is the approval. Raises RegistryError for a
-    version that is unknown or champion already.
+    ``because`` stands for a proven gain, and for nothing else: where ``promotion.approval`` is
+    required, the version waits until somebody calls ``approve``. Raises RegistryError for a version
+    that is unknown or champion already.
     """
     server = registry.connect()
     champion, version = settle(server), registry.version_of(server, name)
@@ -80,8 +89,59 @@ def promote_version(
     return _decide(seat, version, champion, paths["reports"], because, by)
 
 
+def approve(
+    name: str,
+    against: str,
+    reason: str,
+    paths: Mapping[str, Path],
+    settings: "Settings",
+    by: str = "",
+) -> Outcome:
+    """Make a version champion to which a person agreed, if the gate agrees, too.
+
+    The approval is for replacing the champion that was shown, ``against`` (``none``: there was
+    none), and no other: OvertakenError when that is not the champion now. Rules are judged anew; a
+    reason that stood for the gain when the version began to wait still does. Who, when, why and
+    against whom become the tag ``pneumo.approved``. Raises PneumoError without a reason,
+    RegistryError when a rule of the gate does not hold.
+    """
+    reason, against, who = reason.strip(), against.strip(), by or getpass.getuser()
+    if not reason:
+        raise PneumoError('an approval needs a reason, which is recorded: --reason "..."')
+    server = registry.connect()
+    champion, version = settle(server), registry.version_of(server, name)
+    leader = number(champion) if champion else NOBODY
+    if leader == number(version) and (version.tags.get(REPLACES) or NOBODY) == against:
+        outcome = Outcome(version, Verdict((LEADS,)), PROMOTED, against)  # a try that was cut short
+        _write(paths["reports"], outcome, registry.CHAMPION)
+        registry.tag(server, version, {VERDICT: PROMOTED})
+        return outcome
+    if leader != against:
+        raise OvertakenError(
+            f"{version.name}: the approval of version {version.version} was against champion "
+            f"{against}, but the champion is {leader} now; nothing was changed; judge it against "
+            f"{leader} with `pneumo registry promote {version.version}`, then ask again"
+        )
+    waiver = version.tags.get(WAIVER, "") if version.tags.get(AGAINST) == against else ""
+    agreed = {"by": who, "at": now(), "reason": reason, "against": against}
+    seat = Seat(server, paths["prepared"], settings.promotion)
+    outcome = _decide(seat, version, champion, paths["reports"], waiver, who, agreed)
+    if outcome.word != PROMOTED:
+        failed = "; ".join(str(rule) for rule in outcome.verdict.rules if not rule.held)
+        raise RegistryError(
+            f"{version.name} version {version.version} was approved, but the gate refuses it; "
+            f"nothing was promoted: {failed}"
+        )
+    return outcome
+
+
 def reject(name: str, because: str, by: str = "") -> "ModelVersion":
-    """Record that a person decided against a version; the champion stays."""
+    """Record that a person decided against a version; the champion stays.
+
+    Raises PneumoError without a reason.
+    """
+    if not because.strip():
+        raise PneumoError('a rejection needs a reason, which is recorded: --because "..."')
     server = registry.connect()
     version = registry.version_of(server, name)
     champion = registry.version_at(server, registry.CHAMPION)
@@ -97,7 +157,8 @@ def reject(name: str, because: str, by: str = "") -> "ModelVersion":
 def _already(server: "MlflowClient", version: "ModelVersion", reports: Path) -> Outcome:
     """The champion again; ``promoted`` when the promotion that made it so was cut short."""
     cut_short = version.tags.get(VERDICT) != PROMOTED
-    outcome = Outcome(version, Verdict((LEADS,)), PROMOTED if cut_short else KEPT)
+    word, against = PROMOTED if cut_short else KEPT, version.tags.get(REPLACES) or NOBODY
+    outcome = Outcome(version, Verdict((LEADS,)), word, against)
     _write(reports, outcome, registry.CHAMPION)
     if cut_short:
         registry.tag(server, version, {VERDICT: PROMOTED})
@@ -111,19 +172,25 @@ def _decide(
     reports: Path,
     because: str,
     by: str,
+    agreed: Mapping[str, str] | None = None,
 ) -> Outcome:
-    """Judge a version and act on it. What cannot be undone, the alias ``champion``, comes last."""
+    """Judge a version and act on it. What cannot be undone, the alias ``champion``, comes last.
+
+    ``agreed`` is a person's approval; ``because`` stands for a gain alone.
+    """
     server, who = seat.server, by or getpass.getuser()
     verdict = stand(seat, version, champion, because)
     word = KEPT
     if verdict.promoted:
-        asks = seat.settings.approval == "required" and not because.strip()
-        word = WAITING if asks else PROMOTED
-    outcome = Outcome(version, verdict, word)
+        word = WAITING if seat.settings.approval == "required" and not agreed else PROMOTED
+    outcome = Outcome(version, verdict, word, number(champion) if champion else NOBODY)
     told = {"pneumo.rules": json.dumps(verdict.to_json()), "pneumo.reasons": _said(verdict)}
+    told |= {AGAINST: outcome.against, WAIVER: because.strip()}
+    told |= {APPROVED: json.dumps(agreed)} if agreed else {}
     registry.tag(server, version, {VERDICT: KEPT if word == PROMOTED else word, **told})
     if word == PROMOTED:
-        crown(server, version, champion, who, because or "the gate's rules hold")
+        said = agreed["reason"] if agreed else because.strip()
+        crown(server, version, champion, who, said or "the gate's rules hold")
     elif registry.aliases(server).get(registry.PREVIOUS) != number(version):
         registry.move_alias(server, registry.CHALLENGER, version.version)
     _write(reports, outcome, registry.CHAMPION if word == PROMOTED else registry.CHALLENGER)
@@ -145,6 +212,7 @@ def _write(reports: Path, outcome: Outcome, alias: str) -> None:
             "version": str(outcome.version.version),
             "verdict": outcome.word,
             "alias": alias,
+            "against": outcome.against,
             "reasons": list(outcome.verdict.reasons),
             "rules": outcome.verdict.to_json(),
         },

@@ -6,13 +6,14 @@
 
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pneumo.dicom.read import READING
-from pneumo.engines.choose import choose, open_engine
+from pneumo.engines.choose import choose, is_installed, open_engine
 from pneumo.errors import DataError, PneumoError
 from pneumo.locks import share_lock, try_lock
 from pneumo.safe import printable
@@ -65,7 +66,7 @@ def plan_score(
         done = Store(out).done(scorer if rescore else None, score.overlays)
         parts = list(left_of(plan.parts, done))
         about = {"model": chosen.uri, "tasks": _tasks(parts, score.task_images)}
-        about |= {"rescore": rescore, "score": score.model_dump()}
+        about |= {"rescore": rescore, "score": score.model_dump(), "scorer": asdict(scorer)}
         Plan(plan.images, parts).save(_plan_file(out), about)
     return {"out": str(out), "tasks": about["tasks"], "files": len(plan.images)}
 
@@ -76,10 +77,17 @@ def score_part(out: Path, number: int, *, score: "ScoreSettings") -> None:
     if not 0 <= number < about["tasks"]:
         raise DataError(f"{out}: has no task {number}; there are {about['tasks']}")
     score = score.model_copy(update=about["score"])
+    scorer = _planned(out, about)
+    if not is_installed(scorer.engine):
+        raise PneumoError(
+            f"{printable(out)}: its plan scores with {scorer.engine} on every machine, and that is "
+            f"not installed here; install pneumo[{scorer.engine}], or plan with another engine"
+        )
     chosen = open_model(about["model"])
+    if chosen.digest != scorer.digest:
+        raise DataError(f"{chosen.uri}: is another ensemble than was planned; plan again")
     with _writing(out):
         mine, store = plan.parts[number :: about["tasks"]], Store(out)
-        scorer = _scorer(chosen, score)
         left = [part for part in mine if not store.holds(scorer, part, score.overlays)]
         _score(out, plan, mine, left, chosen, scorer, score)
 
@@ -88,7 +96,7 @@ def publish_scores(out: Path, *, score: "ScoreSettings") -> dict[str, Any]:
     """Reconcile what the tasks have done and write the tables; returns the summary."""
     plan, about = load_plan(_plan_file(out))
     score = score.model_copy(update=about["score"])
-    scorer = _scorer(open_model(about["model"]), score)
+    scorer = _planned(out, about)
     with _writing(out, clean=True):
         return _publish(out, plan, scorer, score.overlays, keep_older=not about["rescore"])
 
@@ -153,6 +161,17 @@ def _scorer(model: Model, settings: "ScoreSettings") -> Scorer:
         reading=READING,
         frontal_only=settings.frontal_only,
     )
+
+
+def _planned(out: Path, about: Mapping[str, Any]) -> Scorer:
+    """The scorer of a plan: ``auto`` was resolved once, and means the same on every machine."""
+    try:
+        return Scorer(**about["scorer"])
+    except (KeyError, TypeError):
+        raise DataError(
+            f"{printable(out)}: was planned by another version of pneumo; "
+            "run `pneumo score-plan` again"
+        ) from None
 
 
 def _plan_file(out: Path) -> Path:

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from pneumo.errors import TransientError
 from pneumo.nets import checkpoints
 from pneumo.nets.checkpoints import WRITING_SHARE, Checkpoints, KeepGoing, best_row
 
@@ -142,3 +143,18 @@ def test_a_checkpoint_of_other_code_settings_or_first_weights_is_not_taken_up(
         assert Checkpoints(tmp_path, other).restore(Trained()) == []
     Checkpoints(tmp_path, key).save(Trained().after(1), history(1))
     assert Checkpoints(tmp_path, key).restore(Trained()) == history(1)
+
+
+def test_a_checkpoint_that_cannot_be_read_now_is_kept(kept, tmp_path, monkeypatch):
+    kept.save(Trained().after(1), history(1))
+    before = names(tmp_path)
+
+    def refuse(*_):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(checkpoints.zipfile, "ZipFile", refuse)
+        with pytest.raises(TransientError, match="Input/output error"):
+            Checkpoints(tmp_path, "key").restore(Trained())
+    assert names(tmp_path) == before
+    assert Checkpoints(tmp_path, "key").restore(Trained()) == history(1)

@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from shutil import copytree, rmtree
 
@@ -11,12 +12,13 @@ import pytest
 
 from pneumo import agreement, champion, registry
 from pneumo.candidacy import Seat, compared
+from pneumo.champion import OvertakenError
 from pneumo.engines.package import GOLDEN
-from pneumo.errors import DataError, RegistryError, ServiceError
+from pneumo.errors import DataError, PneumoError, RegistryError, ServiceError
 from pneumo.files import sha256, sha256_of
 from pneumo.golden import phantoms
 from pneumo.scoring.model import open_model
-from pneumo.stages.promote import promote, promote_version, reject
+from pneumo.stages.promote import approve, promote, promote_version, reject
 from pneumo.stages.score import score
 from pneumo.tracking import client
 from pneumo.verify import verify
@@ -239,7 +241,9 @@ def test_the_same_result_again_registers_nothing_and_loads_no_keras(results, mon
     assert time.monotonic() - started < 5
     assert again.number == first.number
     assert again.word == "kept"
-    assert failed(again) == ["champion"]
+    assert failed(again) == []
+    assert "FAILED" not in " ".join(again.verdict.reasons)
+    assert "is the champion already" in " ".join(again.verdict.reasons)
     for name in [registry.ENSEMBLE, *results.settings.models]:
         found = client().search_model_versions(f"name = '{name}'")
         sums = [version.tags[registry.SUM] for version in found]
@@ -272,20 +276,108 @@ def test_without_a_previous_champion_there_is_nothing_to_go_back_to(results):
         champion.rollback(client(), "Eve", "why not")
 
 
-def test_where_approval_is_required_a_person_decides(results):
+@pytest.fixture
+def asking(results):
+    """Results of a site where a person must agree."""
     rules = results.settings.promotion.model_copy(update={"approval": "required"})
     results.settings = results.settings.model_copy(update={"promotion": rules})
-    first = promoted(results, POOR)
-    assert (first.word, places()) == ("waiting", (None, first.number, None))
-    assert promote_version("challenger", results.paths, results.settings, "yes", "Ada").word == (
-        "promoted"
-    )
-    second = promoted(results, GOOD)
-    assert second.word == "waiting"
+    return results
+
+
+def agreed(results, name, against, reason="read the report"):
+    return approve(name, against, reason, results.paths, results.settings, "Eve")
+
+
+def test_where_approval_is_required_a_person_decides(asking):
+    first = promoted(asking, POOR)
+    assert (first.word, first.against, places()) == ("waiting", "none", (None, first.number, None))
+    done = agreed(asking, "challenger", "none")
+    assert (done.word, places()) == ("promoted", (first.number, None, None))
+    tags = registry.version_at(client(), "champion").tags
+    said = json.loads(tags["pneumo.approved"])
+    moment = datetime.fromisoformat(said.pop("at"))
+    assert abs((datetime.now(UTC) - moment).total_seconds()) < 600
+    assert said == {"by": "Eve", "reason": "read the report", "against": "none"}
+    assert (tags["pneumo.by"], tags["pneumo.because"]) == ("Eve", "read the report")
+
+    second = promoted(asking, GOOD)
+    assert (second.word, second.against) == ("waiting", first.number)
+    report = json.loads((asking.paths["reports"] / "promotion.json").read_text())
+    assert (report["version"], report["against"]) == (second.number, first.number)
     reject("challenger", "no", "Eve")
     tags = registry.version_at(client(), "challenger").tags
     assert (tags["pneumo.verdict"], tags["pneumo.by"]) == ("rejected", "Eve")
     assert at("champion") == first.number
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n\t"])
+def test_a_decision_without_a_reason_is_a_users_mistake_and_changes_nothing(asking, blank):
+    waiting = promoted(asking, POOR)
+    for act in (lambda: agreed(asking, "challenger", "none", blank),
+                lambda: reject("challenger", blank, "Eve")):  # fmt: skip
+        with pytest.raises(PneumoError, match="needs a reason") as refused:
+            act()
+        assert refused.value.exit_code == 2
+    assert places() == (None, waiting.number, None)
+    tags = registry.version_at(client(), "challenger").tags
+    assert tags["pneumo.verdict"] == "waiting"
+
+
+def test_a_reason_stands_for_the_gain_and_not_for_the_approval(asking):
+    agreed(asking, promoted(asking, GOOD).number, "none")
+    equal = promoted(asking, GOOD + 1)
+    assert (equal.word, failed(equal)) == ("kept", ["gain"])
+    with pytest.raises(RegistryError, match=r"approved, but the gate refuses it.*FAILED gain"):
+        agreed(asking, "challenger", equal.against)
+    assert at("champion") == equal.against
+    waits = promote_version("challenger", asking.paths, asking.settings, "smaller nets", "Ada")
+    assert (waits.word, at("champion")) == ("waiting", equal.against)
+    assert agreed(asking, "challenger", equal.against).word == "promoted"
+    tags = registry.version_at(client(), "champion").tags
+    assert tags["pneumo.waiver"] == "smaller nets"
+    assert json.loads(tags["pneumo.approved"])["reason"] == "read the report"
+
+
+def test_an_approval_never_bends_a_rule(asking):
+    leaky = promoted(asking, GOOD, leaked_people=2)
+    assert leaky.word == "kept"
+    with pytest.raises(RegistryError, match="FAILED leaks") as refused:
+        agreed(asking, leaky.number, "none")
+    assert refused.value.exit_code == 2
+    assert at("champion") is None
+
+
+def test_an_approval_holds_for_the_champion_that_was_shown_and_no_other(asking):
+    first = promoted(asking, POOR)
+    agreed(asking, first.number, "none")
+    better = promoted(asking, FAIR)
+    best = promoted(asking, GOOD)
+    assert better.against == best.against == first.number
+    agreed(asking, better.number, first.number)
+    with pytest.raises(OvertakenError, match=f"the champion is {better.number} now") as told:
+        agreed(asking, best.number, first.number)
+    assert told.value.exit_code == 1
+    assert f"pneumo registry promote {best.number}" in str(told.value)
+    assert at("champion") == better.number
+    again = promote_version(best.number, asking.paths, asking.settings)
+    assert (again.word, again.against) == ("waiting", better.number)
+    assert agreed(asking, best.number, better.number).word == "promoted"
+    assert places() == (best.number, None, better.number)
+
+
+def test_an_approval_that_was_cut_short_after_the_alias_is_completed_by_the_next_try(
+    asking, monkeypatch
+):
+    waiting = promoted(asking, POOR)
+    with monkeypatch.context() as cut:
+        cut.setattr("pneumo.stages.promote._write", None)
+        with pytest.raises(TypeError):
+            agreed(asking, waiting.number, "none")
+    assert at("champion") == waiting.number
+    assert agreed(asking, waiting.number, "none").word == "promoted"
+    assert registry.version_at(client(), "champion").tags["pneumo.verdict"] == "promoted"
+    with pytest.raises(OvertakenError):
+        agreed(asking, waiting.number, "7")
 
 
 @pytest.mark.parametrize(
