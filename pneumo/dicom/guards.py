@@ -12,7 +12,7 @@ SMALLEST_SIDE_PX, LARGEST_AREA_PX = 64, 36_000_000
 MODALITY, PHOTOMETRIC_INTERPRETATION = 0x00080060, 0x00280004
 SAMPLES, FRAMES, ROWS, COLUMNS = 0x00280002, 0x00280008, 0x00280010, 0x00280011
 ALLOCATED, STORED, HIGH_BIT, REPRESENTATION = 0x00280100, 0x00280101, 0x00280102, 0x00280103
-PIXEL_DATA = 0x7FE00010
+PIXEL_DATA, DIRECTORY_RECORDS = 0x7FE00010, 0x00041220
 OTHER_PIXELS = (0x7FE00008, 0x7FE00009)  # Float, Double Float Pixel Data
 
 
@@ -58,6 +58,11 @@ def _check_kind(header: Header) -> None:
     coloured = photometric.startswith(("RGB", "YBR", "HSV", "ARGB", "CMYK"))
     require(
         [
+            (
+                DIRECTORY_RECORDS not in header,
+                "dicomdir",
+                "is a DICOMDIR, which lists other files; it holds no image",
+            ),
             (
                 modality in MODALITIES,
                 "wrong_modality",
