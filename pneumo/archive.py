@@ -26,7 +26,7 @@ def open_archive(path: Path) -> zipfile.ZipFile:
         archive = zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise DataError(f"{path}: is no zip archive that can be read ({error})") from None
-    members = archive.infolist()
+    members = members_of(archive)
     if faults := [*_of_all(members, path.stat().st_size), *_of_each(members)]:
         archive.close()
         more = f"\n  and {len(faults) - 5} more" if len(faults) > 5 else ""
@@ -36,6 +36,16 @@ def open_archive(path: Path) -> zipfile.ZipFile:
             + more
         )
     return archive
+
+
+def members_of(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """The members, folders too; a backslash in a name separates folders, as Windows writes it.
+
+    ``filename`` is changed for good, ``orig_filename`` is not.
+    """
+    for member in archive.infolist():
+        member.filename = member.filename.replace("\\", "/")
+    return archive.infolist()
 
 
 def require_space(folder: Path, size: int) -> None:
@@ -106,7 +116,7 @@ def fault_of(member: zipfile.ZipInfo) -> str:
     name, mode = member.filename, member.external_attr >> 16
     if name.startswith("/") or (len(name) > 1 and name[1] == ":"):
         return "has an absolute name"
-    if ".." in PurePosixPath(name).parts or "\\" in name or "\\" in member.orig_filename:
+    if ".." in PurePosixPath(name).parts:
         return "has a name that leads out of the folder"
     if not name or any(unicodedata.category(sign).startswith("C") for sign in member.orig_filename):
         return "has no name, or one with control characters"

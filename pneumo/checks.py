@@ -13,12 +13,17 @@ import pandas as pd
 from pneumo.dataset import HEADERS, Dataset
 from pneumo.dicom.headers import TAGS
 from pneumo.dicom.workers import Rejected, read_headers
+from pneumo.people import crowded, is_known, person_key
 from pneumo.progress import track
 from pneumo.rsna import CLASSES
 from pneumo.tables import read_table, spell
 
 RSNA_SIDE_PX = 1024
 """Rows and columns of the challenge's images, whose table of headers does not tell."""
+
+PERCENT = 100
+PERCENT_IMAGES, PERCENT_SIDE_PX = 3, 200
+"""Boxes of so many images of such a side that all lie within 100 are shares in percent."""
 
 SAFE_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,127}")
 """IDs become names of files, so they may not climb out of a folder."""
@@ -66,7 +71,7 @@ def headers_of(dataset: Dataset) -> pd.DataFrame:
         return _read_headers(dataset.files)
     columns = ("Filename", "Modality", "PatientAge", "PatientSex", "ViewPosition")
     table = read_table(dataset.root / HEADERS, columns, numbers=("PatientAge",))
-    names = table["Filename"].astype("string").str.removesuffix(".dcm")
+    names = dataset.names.of(table["Filename"])
     return table.reindex(columns=list(TAGS)).assign(
         patientId=names.astype(object), readable=True, PhotometricInterpretation="MONOCHROME2",
         Rows=RSNA_SIDE_PX, Columns=RSNA_SIDE_PX,
@@ -92,8 +97,10 @@ def _labels(labels: pd.DataFrame, headers: pd.DataFrame) -> pd.DataFrame:
     outside = (sides["x"] + sides["width"] > columns) | (sides["y"] + sides["height"] > rows)
     targets = labels.groupby("patientId")["Target"].nunique()
     return labels.assign(
+        **_pixels(labels, rows, columns),
+        **_written(labels),
         safe_id=labels["patientId"].map(_is_safe),
-        one_spelling=_one_each(labels["patientId"], spell(labels["patientId"])),
+        one_spelling=_one_each(labels["written"], spell(labels["written"])),
         inside=~outside,
         blank_if_negative=(labels["Target"] != 0) | sides.isna().all(axis=1),
         one_target=labels["patientId"].isna() | (labels["patientId"].map(targets) == 1),
@@ -101,13 +108,40 @@ def _labels(labels: pd.DataFrame, headers: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def _pixels(labels: pd.DataFrame, rows: pd.Series, columns: pd.Series) -> dict[str, pd.Series]:
+    """Whether boxes are in pixels: one by one, or, where none is, all together."""
+    positive = labels["Target"] == 1
+    sides = labels[["x", "y", "width", "height"]]
+    within = (sides >= 0).all(axis=1) & (sides[["width", "height"]] > 0).all(axis=1) & positive
+    under = (sides[["width", "height"]] < 1).any(axis=1) | (sides <= 1).all(axis=1)
+    shares, small = within & under, within & (sides <= PERCENT).all(axis=1)
+    all_shares = bool(positive.any() and shares[positive].all())
+    large = (rows > PERCENT_SIDE_PX) & (columns > PERCENT_SIDE_PX)
+    enough = labels.loc[positive, "patientId"].nunique() >= PERCENT_IMAGES
+    percent = not all_shares and enough and bool((small & large)[positive].all())
+    return {
+        "all_in_pixels": ~(shares & all_shares),
+        "in_pixels": ~(shares & (not all_shares)),
+        "no_percent": ~(small & percent),
+    }
+
+
+def _written(table: pd.DataFrame) -> dict[str, pd.Series]:
+    """Whether the IDs of a table are written as the images are named."""
+    ids, written = table["patientId"], table["written"]
+    same = (ids == written) | written.isna()
+    ending = written.str.strip().str.casefold().str.endswith(".dcm") & ~same
+    return {"no_ending": ~ending.fillna(False).astype(bool), "as_named": same | ending}
+
+
 def _classes(dataset: Dataset) -> pd.DataFrame:
     table = dataset.class_info
     rows = dataset.labels["patientId"].value_counts()
     own = table["patientId"].map(table["patientId"].value_counts())
     return table.assign(
+        **_written(table),
         one_class=_one_each(table["class"], table["patientId"]),
-        one_spelling=_one_each(table["patientId"], spell(table["patientId"])),
+        one_spelling=_one_each(table["written"], spell(table["written"])),
         labelled=table["patientId"].isin(dataset.labels["patientId"]),
         rows_as_labels=(own == 1) | (own == table["patientId"].map(rows)),
     )
@@ -117,20 +151,28 @@ def _images(dataset: Dataset, images: pd.DataFrame, headers: pd.DataFrame) -> pd
     lines = dataset.labels.reset_index().groupby("patientId")["line"].min()
     listed = dataset.patients["patientId"] if dataset.patients is not None else images["patientId"]
     inside = images["patientId"].isin(listed)
+    people = dataset.patients if dataset.patients is not None else images
+    said = people.drop_duplicates("patientId").set_index("patientId")["person"]
     table = images.assign(
         class_agrees=(images["class"] == CLASSES[2]) == (images["target"] == 1),
         has_file=images["patientId"].isin(headers["patientId"]),
         person_listed=inside,
         person_known=~inside | images["person"].notna(),
+        person_written=images["patientId"].map(said),
+        somebody=bool(images["person"].notna().any()),
+        few_of_person=~crowded(images["person"]),
         **{f"is {name}": (images["class"] == name).astype(float) for name in CLASSES},
     )
     return table.set_index(table["patientId"].map(lines).rename("line"))
 
 
 def _people(patients: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    people = patients["person"].where(is_known(patients["person"]))
     return patients.assign(
+        **_written(patients),
         listed_once=~spell(patients["patientId"]).duplicated(keep=False),
-        one_spelling=_one_each(patients["person"], spell(patients["person"])),
+        one_spelling=_one_each(people, spell(people)),
+        one_number=_one_each(spell(people), person_key(people)),
         labelled=patients["patientId"].isin(images["patientId"]),
     )
 
@@ -143,6 +185,7 @@ def _headers(headers: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
     years = pd.to_numeric(age[0]).where(age[1].isin(["", "Y"]), 0).where(age[0].notna())
     return text.assign(
         labelled=headers["patientId"].isin(labels["patientId"]),
+        one_file=~headers["patientId"].duplicated(keep=False),
         age=years.astype(float),
         **{side: pd.to_numeric(text[side], errors="coerce") for side in ("Rows", "Columns")},
     )
@@ -150,8 +193,11 @@ def _headers(headers: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
 
 def _splits(index: pd.DataFrame) -> pd.DataFrame:
     table = index.set_index(pd.RangeIndex(1, len(index) + 1))
+    own = table["person"] == table["patientId"]  # nobody knows who it is
+    person = person_key(table["person"]).mask(own, spell(table["patientId"]))
     return table.assign(
-        one_split_a_person=_one_each(table["split"], spell(table["person"])),
+        person=person,
+        one_split_a_person=_one_each(table["split"], person),
         one_split_an_image=_one_each(table["split"], spell(table["patientId"])),
         listed_once=~spell(table["patientId"]).duplicated(keep=False),
     )

@@ -8,36 +8,56 @@
 ``stage_2_train_images_dicom_headers.csv``   the headers, where there are no radiographs
 """
 
-from collections.abc import Callable
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from pneumo.errors import DataError
+from pneumo.ids import Names, read_ids
+from pneumo.people import one_each
 from pneumo.rsna import LABEL_COLUMNS
-from pneumo.tables import read_table, spell
+from pneumo.tables import read_table
 
 IMAGES, LABELS = "stage_2_train_images", "stage_2_train_labels.csv"
 CLASS_INFO, PATIENTS = "stage_2_detailed_class_info.csv", "patients.csv"
 MAPPING, HEADERS = "rsna_to_nih_mapping.csv", "stage_2_train_images_dicom_headers.csv"
+ENDING = re.compile(r"\.dcm$", re.I)
 SURE_MSE = 10.0
 """Mean squared difference of an NIH image below which it surely is RSNA's image."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """The tables of a data set as they are written, unchecked, and its DICOM files."""
+    """The tables of a data set, unchecked, and its DICOM files.
+
+    ``patientId`` is an image's name in ``names``, which its file gives, else the table of labels;
+    the column ``written`` has it as the table does.
+    """
 
     root: Path
     labels: pd.DataFrame
     class_info: pd.DataFrame
     patients: pd.DataFrame | None
     files: list[Path]
+    names: Names
+
+    def paths(self, names: Iterable[str]) -> list[Path]:
+        """The file of each image, there or not."""
+        by_name = {path.stem: path for path in self.files}
+        return [by_name.get(name, self.root / IMAGES / f"{name}.dcm") for name in names]
+
+    def reserved(self, name: str | None) -> list[str]:
+        """The IDs of the list ``name`` in the root, spelt by ``tables.spell``; none without it."""
+        return read_ids(self.root / name, self.labels["patientId"].dropna()) if name else []
 
     def images(self) -> pd.DataFrame:
         """One row per labelled image, by ``patientId``: ``patientId, class, target, person``.
 
+        ``person`` is as ``people.one_each`` gives it: missing where a placeholder stands.
         Without ``patients.csv`` every image counts as a person of its own.
         """
         table = self.labels.groupby("patientId")["Target"].max().rename("target").reset_index()
@@ -45,7 +65,8 @@ class Dataset:
         table = table.merge(classes, on="patientId", how="left")
         if self.patients is None:
             return table.assign(person=table["patientId"])
-        people = self.patients.drop_duplicates("patientId")[["patientId", "person"]]
+        people = self.patients.assign(person=one_each(self.patients["person"]))
+        people = people.drop_duplicates("patientId")[["patientId", "person"]]
         return table.merge(people, on="patientId", how="left").sort_values("patientId")
 
     def boxes(self) -> pd.DataFrame:
@@ -76,24 +97,20 @@ def open_tables(root: Path) -> Dataset:
     )
     assert labels is not None
     assert class_info is not None
-    files = sorted((root / IMAGES).glob("*.dcm"))
-    return Dataset(root, labels, class_info, patients, files)
+    files = sorted(path for path in (root / IMAGES).glob("*.*") if ENDING.search(path.name))
+    written = labels["patientId"].dropna()
+    names = Names([path.stem for path in files] or map(_plain, written))
+    people = None if patients is None else _named(patients, names)
+    return Dataset(root, _named(labels, names), _named(class_info, names), people, files, names)
 
 
-def read_ids(path: Path) -> list[str]:
-    """The IDs of a file with one per line, with or without a first line ``patientId``.
+def _named(table: pd.DataFrame, names: Names) -> pd.DataFrame:
+    return table.assign(written=table["patientId"], patientId=names.of(table["patientId"]))
 
-    Blanks and case are normalised, as ``tables.spell`` does it. DataError when there is none.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as a list of IDs ({error})") from None
-    ids = spell(pd.Series([line.strip(' \t",;') for line in lines], dtype="string"))
-    found = [name for name in ids if name and name != "patientid"]
-    if not found:
-        raise DataError(f"{path}: holds no ID; it must have one per line")
-    return sorted(set(found))
+
+def _plain(written: str) -> str:
+    """An ID without its blanks outside and its ``.dcm``, in composed Unicode."""
+    return ENDING.sub("", unicodedata.normalize("NFC", written).strip())
 
 
 def _people(root: Path) -> pd.DataFrame | None:

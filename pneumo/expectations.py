@@ -91,7 +91,7 @@ def _fact(table: str, item: Any) -> dict[str, Any]:
         "expectation": config.type,
         "column": column,
         "severity": str(getattr(config.severity, "value", config.severity)),
-        "says": config.notes or "",
+        "says": config.notes,
         "held": bool(item.success),
         "unexpected": None if unexpected is None else int(unexpected),
         "rows": [],

@@ -1,6 +1,7 @@
 """Radiographs of which one word each is known: any folder, and a table that names its files."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pandas as pd
 from pneumo.dataset import CLASS_INFO, open_tables
 from pneumo.dicom.source import files_below
 from pneumo.errors import DataError
-from pneumo.tables import read_table
+from pneumo.people import is_known, nobody_named, one_each
+from pneumo.tables import read_table, spell
 
 TABLE = "labels.csv"
 PERSON = "person"
@@ -44,11 +46,16 @@ def read_labelled(
     else:
         rows = _rows(table or source / TABLE, columns, where)
     rows = rows.drop_duplicates(ignore_index=True).assign(reason="")
-    rows["person"] = rows["person"].where(rows["person"] != "", rows["file"])
+    unknown = rows.loc[~is_known(rows["person"]), "person"]
+    if (unknown != "").any():
+        print(f"{source}: {nobody_named(unknown)}; each counts as a person of its own")
+    rows["person"] = one_each(rows["person"]).fillna(rows["file"])
     rows.loc[rows["label"] == "", "reason"] = "no_label"
     rows.loc[rows["file"].duplicated(keep=False), "reason"] = "two_labels"
     rows = rows.drop_duplicates("file", ignore_index=True).sort_values("file", ignore_index=True)
     rows["path"] = _paths(source, rows["file"].tolist())
+    twice = rows["path"].duplicated(keep=False) & (rows["path"] != "")
+    rows.loc[twice, "reason"] = "two_labels"
     rows.loc[rows["path"] == "", "reason"] = "no_file"
     return rows
 
@@ -56,6 +63,7 @@ def read_labelled(
 def _rsna(root: Path) -> pd.DataFrame:
     images = open_tables(root).images()
     rows = images[["patientId", "class", "person"]].fillna("").astype(str)
+    rows["person"] = rows["person"].where(rows["person"] != rows["patientId"], "")
     return rows.set_axis(["file", "label", "person"], axis=1)
 
 
@@ -66,22 +74,37 @@ def _rows(path: Path, columns: Columns, where: Mapping[str, str]) -> pd.DataFram
         table = table[table[name].str.strip() == value]
         if table.empty:
             raise DataError(f"{path}: column {name}: no row has the value that is asked for")
-    person = columns.person or (PERSON if PERSON in table else columns.file)
-    found = {"file": table[columns.file], "label": table[columns.label], "person": table[person]}
+    person = columns.person or (PERSON if PERSON in table else None)
+    people = table[person] if person else pd.Series("", index=table.index)
+    found = {"file": table[columns.file], "label": table[columns.label], "person": people}
     return pd.DataFrame({name: cells.str.strip() for name, cells in found.items()})
 
 
 def _paths(source: Path, names: Sequence[str]) -> list[str]:
     """The path of each name's file below ``source``: by its place there, else by name or stem.
 
-    Empty where there is none, or where several files are called so.
+    What ``tables.spell`` forgives, and backslashes, count where nothing is called just so. Empty
+    where there is none, or where several files are called so.
     """
     files = list(files_below(source))
-    by_place = {path.relative_to(source).as_posix(): path for path in files}
-    by_stem: dict[str, list[Path]] = {}
-    for path in files:
-        for known in {path.name, path.stem}:
-            by_stem.setdefault(known, []).append(path)
-    alone = {name: paths[0] for name, paths in by_stem.items() if len(paths) == 1}
-    places = (name.removeprefix("./") for name in names)
-    return [str(by_place.get(place, alone.get(place, ""))) for place in places]
+    places = [path.relative_to(source).as_posix() for path in files]
+    called = [places, [path.name for path in files], [path.stem for path in files]]
+    wanted = [name.removeprefix("./") for name in names]
+    exact, spelt = _lookup(files, called), _lookup(files, map(_spelt, called))
+    pairs = zip(wanted, _spelt(wanted), strict=True)
+    return [str(exact.get(name) or spelt.get(key) or "") for name, key in pairs]
+
+
+def _lookup(files: Sequence[Path], called: Iterable[Sequence[str]]) -> dict[str, Path]:
+    """Each file by what it alone is called, the first of the lists ``called`` before the others."""
+    found: dict[str, Path] = {}
+    for names in called:
+        counts = Counter(names)
+        alone = {n: file for n, file in zip(names, files, strict=True) if counts[n] == 1}
+        found = alone | found
+    return found
+
+
+def _spelt(names: Sequence[str]) -> list[str]:
+    slashed = [name.replace("\\", "/") for name in names]
+    return spell(pd.Series(slashed, dtype=object)).tolist()

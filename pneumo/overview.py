@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pneumo.checks import headers_of
-from pneumo.dataset import open_tables, read_ids
+from pneumo.dataset import open_tables
 from pneumo.splits import (
     UNUSED,
     counts_of,
@@ -27,14 +27,12 @@ def splits_of(data: "DataSettings") -> pd.DataFrame:
 
     Read from tables and headers alone; ``prepare`` leaves out radiographs it cannot read.
     """
-    root = Path(data.root)
-    dataset = open_tables(root)
+    dataset = open_tables(Path(data.root))
     headers = headers_of(dataset).drop_duplicates("patientId").set_index("patientId")
     images = dataset.images()
     for name, tag in (("view", "ViewPosition"), ("sex", "PatientSex")):
         images[name] = images["patientId"].map(headers[tag]).fillna("").astype(str)
-    reserved = read_ids(root / data.reserved_test) if data.reserved_test else ()
-    images["split"] = split_images(images, data, reserved)
+    images["split"] = split_images(images, data, dataset.reserved(data.reserved_test))
     known = images[images["person"].notna()]
     images["naive"] = split_by_image(known, counts_of(data), data.seed)
     return images

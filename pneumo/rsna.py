@@ -3,6 +3,7 @@
 Source: RSNA Pneumonia Detection Challenge (Kaggle, 2018), pages "Evaluation" and "Data".
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from pneumo.tables import read_table
 
 CLASSES = ("Normal", "No Lung Opacity / Not Normal", "Lung Opacity")
 LABEL_COLUMNS = ("patientId", "x", "y", "width", "height", "Target")
+ORDER = "write confidence x y width height"
+QUOTED = re.compile(r'[",\r\n]|^\s|\s$|^$')
 
 
 def precision_by_threshold(truth: Sequence[Box], found: Sequence[Box]) -> np.ndarray | None:
@@ -80,7 +83,8 @@ def read_submission(path: Path) -> dict[str, list[Box]]:
     """Read a submission: ``patientId,PredictionString`` of ``confidence x y width height`` ...
 
     Raises DataError that names the line for a duplicate ID, a wrong count of numbers, a value
-    that is no finite number, or a box without area.
+    that is no finite number, a confidence outside [0, 1], or a box without area; and for boxes
+    that are all in shares of the picture.
     """
     table = read_table(path, ("patientId", "PredictionString"), text=True)
     found: dict[str, list[Box]] = {}
@@ -89,19 +93,30 @@ def read_submission(path: Path) -> dict[str, list[Box]]:
         if name in found:
             raise DataError(f"{where}: {name!r} stands twice; give each image one line")
         found[name] = _parse_boxes(text, where)
+    boxes = [box for of_image in found.values() for box in of_image]
+    if boxes and all(min(box.width, box.height) <= 1 for box in boxes):
+        raise DataError(f"{path}: all boxes are at most 1 px wide or high; {ORDER}, in pixels")
     return found
 
 
 def format_submission(found: Mapping[str, Sequence[Box]]) -> str:
-    """The text of a submission file, images by ``patientId``, boxes by falling confidence."""
+    """The text of a submission file, images by ``patientId``, boxes by falling confidence.
+
+    An ID is quoted (RFC 4180) where a comma, a quote, a line end or a blank outside asks for it.
+    """
     lines = ["patientId,PredictionString"]
     for name in sorted(found):
         numbers = (
             f"{b.confidence:.4f} {b.x:.1f} {b.y:.1f} {b.width:.1f} {b.height:.1f}"
             for b in _by_confidence(found[name])
         )
-        lines.append(f"{name},{' '.join(numbers)}")
+        lines.append(f"{_quoted(name)},{' '.join(numbers)}")
     return "\n".join(lines) + "\n"
+
+
+def _quoted(name: str) -> str:
+    doubled = name.replace('"', '""')
+    return f'"{doubled}"' if QUOTED.search(name) else name
 
 
 def _by_confidence(boxes: Iterable[Box]) -> list[Box]:
@@ -112,11 +127,14 @@ def _parse_boxes(text: str, where: str) -> list[Box]:
     try:
         numbers = [float(word) for word in text.split()]
     except ValueError as error:
-        raise DataError(f"{where}: {error}; write confidence x y width height per box") from None
+        raise DataError(f"{where}: {error}; {ORDER} per box") from None
     if len(numbers) % 5:
         raise DataError(f"{where}: {len(numbers)} numbers; five are needed per box")
     if not np.isfinite(numbers).all():
         raise DataError(f"{where}: a number is not finite")
+    if strange := [value for value in numbers[::5] if not 0 <= value <= 1]:
+        side = "over 1" if strange[0] > 1 else "under 0"
+        raise DataError(f"{where}: confidence {strange[0]:g} is {side}; {ORDER}")
     boxes = [
         Box(x, y, width, height, confidence)
         for confidence, x, y, width, height in zip(*[iter(numbers)] * 5, strict=True)

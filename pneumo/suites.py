@@ -5,19 +5,22 @@ blanks are refused one by one. The note of an expectation is what a user reads w
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
+import pandas as pd
 from great_expectations import expectations as gxe
 from great_expectations.expectations.metadata_types import FailureSeverity
 
+from pneumo.people import nobody_named
 from pneumo.rsna import CLASSES, LABEL_COLUMNS
 
 CRITICAL, WARNING = FailureSeverity.CRITICAL, FailureSeverity.WARNING
 OLDEST_YEARS = 120
 SMALLEST_SIDE_PX = 64
+ONE_ID = "one ID is written in several ways (case, blanks, .dcm, Unicode form)"
 SHARES = {"target": (0.02, 0.8), **{f"is {name}": (0.02, 0.9) for name in CLASSES}}
 """Least and most of all images that may be positive, or of one class."""
 
@@ -25,11 +28,11 @@ POSITIVE: dict[str, Any] = {"row_condition": "Target == 1", "condition_parser": 
 READABLE: dict[str, Any] = {"row_condition": "readable == True", "condition_parser": "pandas"}
 
 
-def suites(tables: Iterable[str]) -> dict[str, list[Any]]:
+def suites(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[Any]]:
     """The expectations on each of ``tables``, which ``checks.tables_of`` makes."""
     known = {
-        "labels": _labels, "classes": _classes, "images": _images, "headers": _headers,
-        "people": _people, "splits": _splits, "reserved": _reserved,
+        "labels": _labels, "classes": _classes, "images": lambda: _images(tables["images"]),
+        "headers": _headers, "people": _people, "splits": _splits, "reserved": _reserved,
     }  # fmt: skip
     return {name: known[name]() for name in tables}
 
@@ -37,7 +40,9 @@ def suites(tables: Iterable[str]) -> dict[str, list[Any]]:
 def _labels() -> list[Any]:
     sides, places, lengths = LABEL_COLUMNS[1:5], LABEL_COLUMNS[1:3], LABEL_COLUMNS[3:5]
     return [
-        gxe.ExpectTableRowCountToBeBetween(min_value=1, severity=CRITICAL),
+        gxe.ExpectTableRowCountToBeBetween(
+            min_value=1, severity=CRITICAL, notes="the table has no row"
+        ),
         _filled("patientId", "the image has no ID"),
         _filled("Target", "Target is blank"),
         _among("Target", [0, 1], "Target must be 0 or 1"),
@@ -54,11 +59,15 @@ def _labels() -> list[Any]:
             for side in lengths
         ),
         _true("inside", "the box reaches outside the image"),
+        _true("all_in_pixels", "all boxes are under 1 px: relative coordinates (YOLO)?"),
+        _true("in_pixels", "the box is under 1 px: relative coordinates (YOLO)?"),
+        _true("no_percent", "all boxes lie within 100 px: coordinates in percent?"),
         _true("blank_if_negative", "Target is 0, but there is a box"),
         _true("one_row_if_negative", "an image without box has more than one row"),
         _true("one_target", "the image is both positive and negative"),
         _true("safe_id", "an ID must be letters, digits, dot, dash or underscore"),
-        _true("one_spelling", "one ID is written in several ways (case, blanks)"),
+        _true("one_spelling", ONE_ID),
+        *_written(),
     ]
 
 
@@ -68,21 +77,37 @@ def _classes() -> list[Any]:
         _filled("class", "the class is blank"),
         _among("class", list(CLASSES), "the class is unknown"),
         _true("one_class", "the image has several classes"),
-        _true("one_spelling", "one ID is written in several ways (case, blanks)"),
+        _true("one_spelling", ONE_ID),
+        *_written(),
         _true("labelled", "the image is not in the labels"),
         _true("rows_as_labels", "other number of rows than in the labels", WARNING),
     ]
 
 
-def _images() -> list[Any]:
+def _images(table: pd.DataFrame) -> list[Any]:
+    unknown = table.loc[~table["person_known"], "person_written"]
     return [
-        gxe.ExpectTableRowCountToBeBetween(min_value=3, severity=CRITICAL),
-        gxe.ExpectColumnValuesToBeUnique(column="patientId", severity=CRITICAL),
+        gxe.ExpectTableRowCountToBeBetween(
+            min_value=3, severity=CRITICAL, notes="there are fewer than 3 images, one per split"
+        ),
+        gxe.ExpectColumnValuesToBeUnique(
+            column="patientId", severity=CRITICAL, notes="the image is there more than once"
+        ),
+        gxe.ExpectColumnMaxToBeBetween(
+            column="target", min_value=1, severity=CRITICAL,
+            notes="no image is positive (Target 1), so nothing can be learnt or tuned",
+        ),
+        gxe.ExpectColumnMinToBeBetween(
+            column="target", max_value=0, severity=CRITICAL,
+            notes="no image is negative (Target 0), so false calls cannot be told",
+        ),
         _filled("class", "the image has no class"),
         _true("class_agrees", "class and Target contradict each other"),
         _true("has_file", "the labelled image has no radiograph"),
         _true("person_listed", "the image is not in the table of people"),
-        _true("person_known", "the person is unknown; the image stays unused", WARNING),
+        _true("person_known", f"{nobody_named(unknown)}; they stay unused", WARNING),
+        _true("somebody", "no image names a person; without patients.csv each counts as its own"),
+        _true("few_of_person", "one person has very many images; is it a placeholder?", WARNING),
         *(
             gxe.ExpectColumnMeanToBeBetween(
                 column=column, min_value=least, max_value=most, severity=WARNING,
@@ -98,6 +123,8 @@ def _people() -> list[Any]:
         _filled("patientId", "the image has no ID"),
         _true("listed_once", "the image is listed more than once (but for case and blanks)"),
         _true("one_spelling", "one person is written in several ways (case, blanks)"),
+        _true("one_number", "a person is written as 007, 7 or 7.0; read as one", WARNING),
+        *_written(),
         _true("labelled", "the image is not in the labels", WARNING),
     ]
 
@@ -112,6 +139,7 @@ def _headers() -> list[Any]:
     return [
         _true("readable", "the file is no DICOM that can be read", WARNING),
         _true("labelled", "the radiograph is not in the labels", WARNING),
+        _true("one_file", "several radiographs have one name (.dcm and .DCM)"),
         *(_filled(tag, f"{tag} is missing", WARNING, **READABLE) for tag in (*known, "age")),
         *(_among(tag, values, f"{tag} is unknown", WARNING) for tag, values in known.items()),
         *(
@@ -138,6 +166,14 @@ def _splits() -> list[Any]:
 
 def _reserved() -> list[Any]:
     return [_true("known", "a reserved ID is not in the labels", WARNING)]
+
+
+def _written() -> list[Any]:
+    return [
+        _true("no_ending", "IDs carry .dcm, the names of files do not; read without it", WARNING),
+        _true("as_named", "the ID is written otherwise than its file (case, blanks, Unicode form); "
+              "read as the file's", WARNING),
+    ]  # fmt: skip
 
 
 def _true(column: str, says: str, severity: FailureSeverity = CRITICAL) -> Any:

@@ -6,6 +6,7 @@ without printing what stands there.
 
 import codecs
 import csv
+import io
 import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -15,12 +16,15 @@ import pandas as pd
 from pneumo.errors import DataError
 
 SEPARATORS = (",", ";", "\t")
+SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[,;\t]*\s*')
+"""A first line by which Excel is told the separator; it is no row."""
+
 LARGEST_BYTES = 512 * 2**20
 SHOWN = 5
 """Row numbers that a message gives at most."""
 
 BLANK = frozenset({"", "nan", "na", "null", "none"})
-TEXT = frozenset({"patientId", "person", "class", "split", "PredictionString"})
+TEXT = frozenset({"patientId", "person", "class", "split", "PredictionString", "Filename"})
 """Columns that are never numbers, whatever they look like."""
 
 
@@ -36,9 +40,9 @@ def read_table(
     one line that gives counts and line numbers, and no value.
     """
     columns = list(columns)
-    lines = [f"{line}\n" for line in _decode(path).split("\n")]
-    separator, header = _header(path, lines, columns, exactly)
-    table = _rows(path, lines, separator, header)
+    lines, first, separators = _lines(path)
+    separator, header = _header(path, lines[first], separators, columns, exactly)
+    table = _rows(path, lines, first + 1, separator, header)
     if text:
         return table
     if table.empty:
@@ -48,9 +52,26 @@ def read_table(
     return table
 
 
+def read_cells(path: Path) -> list[list[str]]:
+    """The filled rows of a table of which no name of a column is known, without outer blanks.
+
+    Raises DataError for a file that is no text.
+    """
+    lines, first, separators = _lines(path)
+    separator = max(separators, key="".join(lines[first:]).count)
+    rows = csv.reader(lines[first:], delimiter=separator)
+    try:
+        cells = [[cell.strip() for cell in row] for row in rows]
+    except csv.Error:
+        raise DataError(f"{path}, line {rows.line_num + first}: a cell has no end") from None
+    return [row for row in cells if any(row)]
+
+
 def spell(ids: pd.Series) -> pd.Series:
-    """IDs without blanks and case: two spellings of one ID become equal."""
-    return ids.astype("string").str.replace(r"\s+", "", regex=True).str.casefold()
+    """IDs without blanks, case, Unicode form and a last ``.dcm``: spellings of one become equal."""
+    plain = ids.astype("string").str.normalize("NFC").str.replace(r"\s+", "", regex=True)
+    folded = plain.str.casefold().str.normalize("NFC")
+    return folded.str.replace(r"(?<=.)\.(dcm|dicom)$", "", regex=True)
 
 
 def lines_of(numbers: Iterable[int]) -> str:
@@ -60,8 +81,17 @@ def lines_of(numbers: Iterable[int]) -> str:
     return f"line{'s' if len(shown) > 1 else ''} {', '.join(map(str, shown[:SHOWN]))}{more}"
 
 
+def _lines(path: Path) -> tuple[list[str], int, tuple[str, ...]]:
+    """The lines of a file, the number of its header, and the separators that it may have."""
+    lines = io.StringIO(_decode(path), newline="").readlines()
+    if (said := SEPARATOR_LINE.fullmatch(lines[0])) and len(lines) > 1:
+        others = (sign for sign in SEPARATORS if sign != said[1])
+        return lines, 1, (said[1], *others)
+    return lines, 0, SEPARATORS
+
+
 def _decode(path: Path) -> str:
-    """The file's text with its line ends as ``\\n``; UTF-8, or UTF-16 with its mark."""
+    """The file's text; UTF-8, or UTF-16 with its mark."""
     try:
         if not path.is_file():
             raise DataError(f"{path}: cannot be read: no such file")
@@ -78,16 +108,16 @@ def _decode(path: Path) -> str:
         raise DataError(f"{path}: is empty")
     if "\0" in text:
         raise DataError(f"{path}: holds zero bytes; this is no table")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return text
 
 
 def _header(
-    path: Path, lines: list[str], columns: list[str], exactly: bool
+    path: Path, line: str, separators: tuple[str, ...], columns: list[str], exactly: bool
 ) -> tuple[str, list[str]]:
     """The separator under which the first line has the columns, and their names."""
-    found = {sign: _names(lines[0], sign) for sign in SEPARATORS}
-    fitting = [sign for sign in SEPARATORS if set(columns) <= set(found[sign])]
-    best = fitting[0] if fitting else max(SEPARATORS, key=lambda sign: len(found[sign]))
+    found = {sign: _names(line, sign) for sign in separators}
+    fitting = [sign for sign in separators if set(columns) <= set(found[sign])]
+    best = fitting[0] if fitting else max(separators, key=lambda sign: len(found[sign]))
     names = found[best]
     shown = ", ".join(_safe(name) for name in names[:20])
     faults = [f"column {name} is missing" for name in columns if name not in names]
@@ -101,7 +131,7 @@ def _header(
 
 
 def _names(line: str, separator: str) -> list[str]:
-    cells: list[str] = next(csv.reader([line.rstrip("\n")], delimiter=separator), [])
+    cells: list[str] = next(csv.reader([line.rstrip("\r\n")], delimiter=separator), [])
     return [cell.strip() for cell in cells]
 
 
@@ -109,16 +139,18 @@ def _safe(name: str) -> str:
     return re.sub(r"[^\w .:-]", "?", name)[:40]
 
 
-def _rows(path: Path, lines: list[str], separator: str, header: list[str]) -> pd.DataFrame:
-    reader = csv.reader(lines[1:], delimiter=separator, strict=True)
+def _rows(
+    path: Path, lines: list[str], first: int, separator: str, header: list[str]
+) -> pd.DataFrame:
+    reader = csv.reader(lines[first:], delimiter=separator, strict=True)
     rows, numbers = [], []
     try:
         for row in reader:
             if row:
                 rows.append(row)
-                numbers.append(reader.line_num + 1)
+                numbers.append(reader.line_num + first)
     except csv.Error:
-        raise DataError(f"{path}, line {reader.line_num + 1}: a quote is not closed") from None
+        raise DataError(f"{path}, line {reader.line_num + first}: a quote is not closed") from None
     width = len(header)
     if uneven := [n for n, row in zip(numbers, rows, strict=True) if len(row) != width]:
         raise DataError(

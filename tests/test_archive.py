@@ -31,6 +31,13 @@ def entry(name, mode):
         ([("../up.csv", "a")], "leads out"),
         ([("a/../../up.csv", "a")], "leads out"),
         ([("..\\up.csv", "a")], "leads out"),
+        ([("..\\..\\up.csv", "a")], "leads out"),
+        ([("a\\../..\\up.csv", "a")], "leads out"),
+        ([("\\\\server\\share\\up.csv", "a")], "absolute"),
+        ([("\\up.csv", "a")], "absolute"),
+        ([("C:\\up.csv", "a")], "absolute"),
+        ([("a/b.csv", "1"), ("a\\b.csv", "2")], "2 members have this name"),
+        ([("a", "1"), ("a\\b.csv", "2")], "below a member that is a file"),
         ([("/etc/up.csv", "a")], "absolute"),
         ([("C:up.csv", "a")], "absolute"),
         ([("a\nb.csv", "a")], "control characters"),
@@ -110,3 +117,11 @@ def test_too_little_room_is_said_before_the_work(tmp_path):
     with pytest.raises(DataError, match=r"GiB are needed, .* GiB are free"):
         require_space(tmp_path / "not/yet/there", 2**60)
     require_space(tmp_path, 0)
+
+
+def test_a_backslash_separates_folders(tmp_path):
+    path = zipped(tmp_path / "a.zip", ("a\\", ""), ("a\\b\\c.csv", "1"), ("d.csv", "2"))
+    with open_archive(path) as file:
+        unpack(file, [m for m in file.infolist() if not m.is_dir()], tmp_path / "out")
+    assert (tmp_path / "out/a/b/c.csv").read_text() == "1"
+    assert (tmp_path / "out/d.csv").read_text() == "2"

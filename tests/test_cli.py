@@ -95,3 +95,15 @@ def test_metric_prints_the_score_of_a_submission(tmp_path, demo_root):
     assert found == {"map": 1.0, "images": 36}
     submission.write_text("patientId,PredictionString\nnobody,\n")
     assert "'nobody'" in pneumo("metric", str(labels), str(submission)).stderr
+
+
+def test_metric_counts_the_images_that_only_one_of_two_files_has(tmp_path):
+    truth, submission = tmp_path / "truth.csv", tmp_path / "submission.csv"
+    truth.write_text("patientId,x,y,width,height,Target\nA1,1,2,30,40,1\nb,1,2,30,40,1\nc,,,,,0\n")
+    submission.write_text("patientId,PredictionString\na1.dcm,0.9 1 2 30 40\nstray,\n")
+    done = pneumo("metric", str(truth), str(submission))
+    assert done.stdout == "0.500000\n"  # A1 is hit, b is missed, c is left out
+    assert done.stderr.splitlines() == [
+        f"{submission}: 1 IDs are not in {truth}, the first 'stray'; left out",
+        f"{submission}: 2 of 3 images are missing, the first 'b'; they count as not called",
+    ]

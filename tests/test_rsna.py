@@ -1,3 +1,5 @@
+import csv
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -85,6 +87,9 @@ def test_a_submission_comes_back_as_it_was_written(tmp_path):
         ("a,0.5 1 2 0 4", "no area"),
         ("a,0.5 1 2 x 4", "could not convert"),
         ("a,\na,", "stands twice"),
+        ("a,100 200 300 250 0.9", r"confidence 100 is over 1; write confidence x y width height"),
+        ("a,0.5 1 2 3 4 1.01 1 2 3 4", "confidence 1.01 is over 1"),
+        ("a,-0.5 1 2 3 4", "confidence -0.5 is under 0"),
     ],
 )
 def test_a_wrong_submission_is_refused_with_its_line(tmp_path, line, complaint):
@@ -92,6 +97,41 @@ def test_a_wrong_submission_is_refused_with_its_line(tmp_path, line, complaint):
     path.write_text(f"patientId,PredictionString\n{line}\n")
     with pytest.raises(DataError, match=f"line [23].*{complaint}"):
         read_submission(path)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a,0.5 0.1 0.2 0.3 0.25",  # shares of the picture
+        "a,0 0 100 200 0.9",  # the confidence stands last, and x is 0
+    ],
+)
+def test_boxes_that_are_no_pixels_are_refused(tmp_path, line):
+    path = tmp_path / "submission.csv"
+    path.write_text(f"patientId,PredictionString\n{line}\nb,\n")
+    with pytest.raises(DataError, match=r"all boxes are at most 1 px .* in pixels"):
+        read_submission(path)
+
+
+NAMES = st.text(
+    st.characters(codec="utf-8", exclude_characters="\0") | st.sampled_from(' ,;"\r\n\t-=+@\'~'),
+    min_size=1,
+)  # fmt: skip
+
+
+@given(st.dictionaries(NAMES, BOXES, min_size=1))
+def test_whatever_images_are_called_a_submission_comes_back(tmp_path_factory, found):
+    path = tmp_path_factory.mktemp("names") / "submission.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        file.write(format_submission(found))
+    assert set(read_submission(path)) == set(found)
+    with path.open(newline="", encoding="utf-8") as file:  # as Python's own reader sees it
+        assert [row[0] for row in csv.reader(file)][1:] == sorted(found)
+
+
+@pytest.mark.parametrize("name", ["-a", "=1+1", "+a", "@a", "'a", "plain"])
+def test_an_id_that_needs_no_quotes_stands_as_it_is(name):
+    assert format_submission({name: []}).splitlines()[1] == f"{name},"
 
 
 def test_labels_of_an_image_without_opacity_are_an_empty_list(tmp_path):

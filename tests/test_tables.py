@@ -23,6 +23,12 @@ PLAIN = "patientId,x,Target\n007,264.5,1\nb,,0\n"
         PLAIN.replace(",", ";").replace(".", ",").encode(),  # a spreadsheet in German
         PLAIN.replace("007", '"007"').replace("b,,", "b, NaN ,").encode(),
         b"Target , x,patientId\n1,264.5,007\n\n0,,b\n",  # another order, blanks, an empty line
+        ("sep=;\n" + PLAIN.replace(",", ";")).encode(),  # Excel's first line
+        ("sep=;\r\n" + PLAIN.replace(",", ";").replace(".", ",").replace("\n", "\r\n")).encode(),
+        ('"sep=,"\n' + PLAIN).encode("utf-8-sig"),
+        ("sep=\t\n" + PLAIN.replace(",", "\t")).encode("utf-16"),
+        ("sep=|\n" + PLAIN.replace(",", "|")).encode(),
+        ("sep=;\n" + PLAIN).encode(),  # it says so, and is not
     ],
 )
 def test_a_table_reads_the_same_however_it_is_written(content, tmp_path):
@@ -69,9 +75,20 @@ def test_the_index_is_the_line_in_the_file(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("patientId,x,Target\n\na,1,1\n\nb,1,1\n")
     assert read_table(path, COLUMNS).index.tolist() == [3, 5]
+    path.write_text("sep=;\npatientId;x;Target\na;1;1\n\nb;1;1\n")
+    assert read_table(path, COLUMNS).index.tolist() == [3, 5]
+
+
+def test_a_quoted_cell_keeps_its_line_ends(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes(b'patientId,x,Target\r\n"a\rb\r\nc\nd",1,1\r\n')
+    assert read_table(path, COLUMNS)["patientId"].tolist() == ["a\rb\r\nc\nd"]
 
 
 def test_spellings_of_one_id_become_equal():
     import pandas as pd
 
-    assert spell(pd.Series([" Ab\t1", "aB1", None])).tolist()[:2] == ["ab1", "ab1"]
+    written = [" Ab\t1", "aB1", "ab1.dcm", "AB1.DCM ", "ab1.Dicom", None]
+    assert set(spell(pd.Series(written)).tolist()[:-1]) == {"ab1"}
+    assert spell(pd.Series(["Übung", "U\u0308bung.dcm"])).nunique() == 1
+    assert spell(pd.Series([".dcm", "a.dcm.png"])).tolist() == [".dcm", "a.dcm.png"]

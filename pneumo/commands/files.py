@@ -1,6 +1,7 @@
 """Commands that look at files and settings."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,15 +58,23 @@ def check(folder: Path, any_view: AnyView = False, as_json: AsJson = False) -> N
 def metric(truth: Path, submission: Path, as_json: AsJson = False) -> None:
     """Print the challenge's score of a submission file.
 
+    Images that it lacks have no calls; those that the truth lacks are left out. Both are counted.
     Example: `pneumo metric stage_2_train_labels.csv submission.csv`
     """
+    from pneumo.ids import same_images
     from pneumo.rsna import mean_average_precision, read_labels, read_submission
 
-    known, found = read_labels(truth), read_submission(submission)
-    if strange := [name for name in found if name not in known]:
-        raise PneumoError(
-            f"{submission}: {len(strange)} IDs are not in {truth}, the first {strange[0]!r}"
-        )
+    known = read_labels(truth)
+    found = same_images(read_submission(submission), known, str(submission))
+    strange, missing = ([n for n in a if n not in b] for a, b in ((found, known), (known, found)))
+    if strange:
+        says = f"{len(strange)} IDs are not in {truth}, the first {strange[0]!r}"
+        if len(strange) == len(found):
+            raise PneumoError(f"{submission}: {says}")
+        print(f"{submission}: {says}; left out", file=sys.stderr)
+    if missing:
+        says = f"{len(missing)} of {len(known)} images are missing, the first {missing[0]!r}"
+        print(f"{submission}: {says}; they count as not called", file=sys.stderr)
     value = mean_average_precision(known, found)
     print(json.dumps({"map": value, "images": len(known)}) if as_json else f"{value:.6f}")
 

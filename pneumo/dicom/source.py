@@ -5,6 +5,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from pneumo.dicom.passed_over import passed_over
 from pneumo.dicom.refusal import refuse
 
 LARGEST_FILE_BYTES = 64 * 2**20
@@ -41,14 +42,15 @@ def file_bytes(path: Path) -> bytes:
 def files_below(folder: Path) -> Iterator[Path]:
     """Every entry below ``folder`` that is no folder, in a fixed order; links are not followed.
 
-    Names that begin with a dot are passed over. A folder that cannot be listed is an entry, last.
+    What is ``passed_over`` is left out. A folder that cannot be listed is an entry, last.
     """
     closed: list[OSError] = []
     for root, folders, names in os.walk(folder, onerror=closed.append):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        aside = passed_over(folders, names)
+        folders[:] = sorted(name for name in folders if name not in aside)
         linked = [name for name in folders if (Path(root) / name).is_symlink()]
         for name in sorted([*names, *linked]):
-            if not name.startswith("."):
+            if name not in aside:
                 yield Path(root) / name
     yield from sorted(Path(error.filename) for error in closed)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pneumo.boxes import Frame
-from pneumo.dataset import IMAGES, LABELS, Dataset, open_dataset
+from pneumo.dataset import LABELS, Dataset, open_dataset
 from pneumo.duplicates import THUMB_PX, shrink
 from pneumo.files import sha256
 from pneumo.progress import track
@@ -57,7 +57,7 @@ def survey(root: Path, workers: int | None = None, *, frontal_only: bool = True)
     """Read a data set in RSNA's format; DataError when a table or all radiographs are missing."""
     dataset = open_dataset(root)
     table = dataset.images().sort_values("patientId", ignore_index=True)
-    paths = [root / IMAGES / f"{name}.dcm" for name in table["patientId"]]
+    paths = dataset.paths(table["patientId"])
     pixels = _read(paths, workers, frontal_only)
     images = _nameless(dataset, table).join(pixels.facts)
     row_of = pd.Series(table.index, index=table["patientId"])

@@ -2,19 +2,20 @@
 
 import re
 import zipfile
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from pneumo.archive import LARGEST_BYTES, MOST_MEMBERS, fault_of, unpack_one
+from pneumo.archive import LARGEST_BYTES, MOST_MEMBERS, fault_of, members_of, unpack_one
 from pneumo.dicom.folder import list_folder
+from pneumo.dicom.passed_over import passed_over
 from pneumo.dicom.source import LARGEST_FILE_BYTES, leaves
 from pneumo.errors import DataError
 from pneumo.files import sha256, whole
 from pneumo.safe import printable
 from pneumo.scoring.room import is_full
 
-HIDDEN = re.compile(r"\.(?!\.?$)|__MACOSX$")
 ZIP = b"PK\x03\x04"
 
 
@@ -33,7 +34,7 @@ class Item:
 
 
 def list_inputs(inputs: Sequence[Path], unpacked: Path) -> list[Item]:
-    """Every file that ``inputs`` name, in a fixed order, hidden ones aside.
+    """Every file that ``inputs`` name, in a fixed order, but for what is ``passed_over``.
 
     The members of zip archives are written below ``unpacked`` under numbers; what cannot be trusted
     in an archive, or is a link out of its folder, has a reason. Raises DataError when an input is
@@ -59,7 +60,7 @@ def _below(source: Path, unpacked: Path) -> Iterator[Item]:
 
 
 def _item(file: str, path: Path, reason: str = "", message: str = "") -> Item:
-    name = PurePosixPath(file).name
+    name = PurePosixPath(file).name.encode(errors="replace").decode()  # not all bytes are UTF-8
     return Item(
         file, re.sub(r"\.(dcm|dicom|png|jpe?g)$", "", name, flags=re.I), path, reason, message
     )
@@ -79,7 +80,7 @@ def _members(path: Path, unpacked: Path) -> Iterator[Item]:
     """The members of an archive, which is unpacked once: its folder has the name of its sum."""
     try:
         with zipfile.ZipFile(path) as archive:
-            members = [member for member in archive.infolist() if not member.is_dir()]
+            members = [member for member in members_of(archive) if not member.is_dir()]
             _check(path, members)
             folder = unpacked / sha256(path)
             if not folder.exists():
@@ -114,14 +115,37 @@ def _unpack(archive: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo], folder
 
 
 def _unpacked(path: Path, members: Sequence[zipfile.ZipInfo], folder: Path) -> Iterator[Item]:
+    aside = _aside(members)
     for number, member in enumerate(members):
-        if any(HIDDEN.match(part) for part in PurePosixPath(member.filename).parts):
+        if member.filename in aside:
             continue
         file, target = f"{path}/{member.filename}", folder / str(number)
         fault = _fault(member)
         if not fault and not target.exists():
             fault = "cannot be unpacked"
         yield _item(file, target, "bad_member" if fault else "", fault)
+
+
+def _aside(members: Sequence[zipfile.ZipInfo]) -> set[str]:
+    """The names of members that ``passed_over`` would leave out of a folder."""
+    folders: dict[PurePosixPath, set[str]] = defaultdict(set)
+    files: dict[PurePosixPath, set[str]] = defaultdict(set)
+    paths = [PurePosixPath(member.filename) for member in members]
+    for path in paths:
+        files[path.parent].add(path.name)
+        for folder in path.parents[:-1]:
+            folders[folder.parent].add(folder.name)
+    left_out = {
+        folder / name
+        for folder in folders.keys() | files.keys()
+        for name in passed_over(folders[folder], files[folder]) | {"__MACOSX"}
+        if name != ".."
+    }
+    return {
+        member.filename
+        for member, path in zip(members, paths, strict=True)
+        if not left_out.isdisjoint([path, *path.parents])
+    }
 
 
 def _fault(member: zipfile.ZipInfo) -> str:

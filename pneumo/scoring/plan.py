@@ -22,7 +22,7 @@ class Image:
     """One file of a plan; ``content`` is the sum of its bytes, blank for one that is not read.
 
     ``file`` and ``image_id`` are fit for a cell of a table. ``duplicate_of`` is the first file of
-    the plan with the same content.
+    the plan with the same content. ``name`` is the ID where a cell changes it.
     """
 
     file: str
@@ -32,6 +32,7 @@ class Image:
     duplicate_of: str = ""
     reason: str = ""
     message: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,10 @@ def make_plan(items: Sequence[Item], part_images: int) -> Plan:
             file = cell(item.file)
             before = first.setdefault(content, file) if content else file
             duplicate = "" if before == file else before
+            name = cell(item.image_id)
+            other = "" if name == item.image_id else item.image_id
             images.append(
-                Image(
-                    file, cell(item.image_id), str(item.path), content, duplicate, reason, message
-                )
+                Image(file, name, str(item.path), content, duplicate, reason, message, other)
             )
     contents = list(first)
     parts = [contents[n : n + part_images] for n in range(0, len(contents), part_images)]

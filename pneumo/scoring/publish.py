@@ -23,7 +23,7 @@ def publish(out: Path, plan: Plan, parts: Iterable[Part], overlays: str) -> dict
     counts, gallery = Counts(), Gallery()
     with whole(out / "overlays") as pictures, sheets(out) as tables:
         pictures.mkdir()
-        for row in named(results(plan, parts)):
+        for row in named(named(results(plan, parts)), "name"):
             if overlays == "none":
                 row["overlay"] = ""
             _show(pictures, row)

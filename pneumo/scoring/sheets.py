@@ -36,8 +36,11 @@ class Sheets:
         self._lines: dict[str, str] = {}
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Take a row of the keys ``COLUMNS``."""
+        """Take a row of the keys ``COLUMNS``, and ``name`` where the submission has another ID."""
         self._rows.append({name: row[name] for name in COLUMNS})
+        if row["status"] == "scored":
+            name = row.get("name") or row["image_id"]
+            self._lines[name] = _line(name, row["boxes"])
         if len(self._rows) == AT_ONCE:
             self._write()
 
@@ -66,9 +69,6 @@ class Sheets:
         bad = table["status"] == "rejected"
         wanted = ["file", "reason", "message"]
         table.loc[bad, wanted].to_csv(self._rejected, index=False, header=first)
-        for row in self._rows:
-            if row["status"] == "scored":
-                self._lines[row["image_id"]] = _line(row["image_id"], row["boxes"])
         self._rows.clear()
 
 

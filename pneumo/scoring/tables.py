@@ -24,7 +24,8 @@ COLUMNS = (
 def results(plan: Plan, parts: Iterable[Part]) -> Iterator[dict[str, Any]]:
     """One row per file of the plan, of the keys ``COLUMNS``; ``parts`` in falling preference.
 
-    ``notes`` are codes with ``;`` between; ``noted`` beside them has their sentences.
+    ``notes`` are codes with ``;`` between; ``noted`` beside them has their sentences. ``name`` is
+    the ID as the file has it, for the submission, which no spreadsheet is to open.
 
     Parts are read when their rows are due, so that memory does not grow with what they hold.
     Raises DataError, before the first row, when a file has no result.
@@ -63,6 +64,7 @@ def _by_whom(part: Part) -> dict[str, Any]:
 def _row(image: Any, found: Mapping[str, Any] | None) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
     told = {key: value for key, value in asdict(image).items() if key != "path"}
+    told["name"] = image.name or image.image_id
     if found is None:
         return row | told | {"status": "rejected"}
     row |= {key: value for key, value in found.items() if key not in ("reason", "message")}
@@ -89,7 +91,9 @@ def _in_mm(boxes: str, down_mm: float | None, across_mm: float | None) -> str | 
     )
 
 
-def named(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def named(
+    rows: Iterable[dict[str, Any]], column: str = "image_id"
+) -> Iterator[dict[str, Any]]:  # fmt: skip
     """Give different contents with one ``image_id`` different ones: the second gets ``~2``.
 
     Scanners name the files of every study alike, so the numbers of a name are counted on.
@@ -98,11 +102,11 @@ def named(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     given: dict[tuple[str, str], str] = {}
     numbers: Counter[str] = Counter()
     for row in rows:
-        image_id, content = asked = row["image_id"], row["content"]
+        image_id, content = asked = row[column], row["content"]
         while asked not in given:
             numbers[image_id] += 1
             name = image_id if numbers[image_id] == 1 else f"{image_id}~{numbers[image_id]}"
             if holders.setdefault(name, content) == content:
                 given[asked] = name
-        row["image_id"] = given[asked]
+        row[column] = given[asked]
         yield row

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pneumo.boxes import Box, mask_from_boxes
-from pneumo.dataset import IMAGES, open_dataset, read_ids
+from pneumo.dataset import open_dataset
 from pneumo.errors import DataError
 from pneumo.files import sha256, sha256_of, whole, write_json
 from pneumo.manifest import check_manifest
@@ -34,14 +34,15 @@ def prepare(out: Path, *, data: "DataSettings", workers: int | None = None) -> N
     check_manifest(Path(data.root))
     dataset = open_dataset(Path(data.root))
     images = dataset.images()
-    paths = [dataset.root / IMAGES / f"{name}.dcm" for name in images["patientId"]]
+    paths = dataset.paths(images["patientId"])
+    reserved = dataset.reserved(data.reserved_test)
     with shards_beside(out, paths, data.size_px, frontal_only=data.frontal_only) as shards:
         shards.read(workers)
         facts = pd.DataFrame(shards.facts()).assign(
             patientId=images["patientId"].to_numpy(), position=np.arange(len(images))
         )
         rejected = _rejected(facts, data)
-        index = _index(images.merge(facts.drop(columns="message"), on="patientId"), data)
+        index = _index(images.merge(facts.drop(columns="message"), on="patientId"), data, reserved)
         with whole(out) as aside:
             aside.mkdir()
             rejected[["patientId", "reason"]].to_csv(aside / "rejected.csv", index=False)
@@ -60,10 +61,9 @@ def _rejected(facts: pd.DataFrame, data: "DataSettings") -> pd.DataFrame:
     return rejected
 
 
-def _index(images: pd.DataFrame, data: "DataSettings") -> pd.DataFrame:
+def _index(images: pd.DataFrame, data: "DataSettings", reserved: list[str]) -> pd.DataFrame:
     """The images that were read, split and sorted as ``prepared.py`` says, with ``position``."""
     read = images[images["reason"] == ""].reset_index(drop=True)
-    reserved = read_ids(Path(data.root) / data.reserved_test) if data.reserved_test else ()
     read["split"] = split_images(read, data, reserved)
     used = read[read["split"] != UNUSED]
     order = used["split"].map({name: number for number, name in enumerate(SPLITS)})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pneumo.checks import WHERE, tables_of
-from pneumo.dataset import HEADERS, IMAGES, open_tables, read_ids
+from pneumo.dataset import HEADERS, IMAGES, open_tables
 from pneumo.errors import DataError
 from pneumo.expectations import check
 from pneumo.files import whole, write_json
@@ -31,7 +31,7 @@ def validate(out: Path, docs: Path, *, data: "DataSettings", index: Path | None 
     dataset = open_tables(root)
     if not dataset.files and not (root / HEADERS).exists():
         raise DataError(f"{root / IMAGES}: holds no .dcm file; data.root must be in RSNA's format")
-    reserved = read_ids(root / data.reserved_test) if data.reserved_test else None
+    reserved = dataset.reserved(data.reserved_test) if data.reserved_test else None
     tables = tables_of(dataset, _index(index), reserved)
     with whole(docs) as aside:
         facts = check(tables, aside)
@@ -79,8 +79,7 @@ def _lines(failed: Iterable[dict[str, Any]], severity: str) -> list[str]:
 def _line(fact: dict[str, Any]) -> str:
     """``critical: labels.x: the box ...: 3 rows (line 5, 9, 12)``."""
     where = f"  {fact['severity']}: {fact['table']}.{fact['column'] or 'rows'}"
-    says = fact["says"] or f"{fact['expectation']} failed"
-    count = fact["unexpected"]
+    says, count = fact["says"], fact["unexpected"]
     if not count:
         return f"{where}: {says}"
     rows = ", ".join(map(str, fact["rows"])) + (", ..." if count > len(fact["rows"]) else "")

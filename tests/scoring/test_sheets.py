@@ -6,11 +6,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pneumo.rsna import read_submission
 from pneumo.scoring import sheets as module
 from pneumo.scoring.counts import Counts
 from pneumo.scoring.gallery import Gallery
+from pneumo.scoring.inputs import Item
 from pneumo.scoring.parts import Part, Scorer, write_part
-from pneumo.scoring.plan import Image, Plan
+from pneumo.scoring.plan import Image, Plan, load_plan, make_plan
 from pneumo.scoring.sheets import sheets
 from pneumo.scoring.tables import COLUMNS, results
 
@@ -133,3 +135,21 @@ def test_a_part_of_before_there_were_two_spacings_has_one_both_ways(tmp_path):
 def test_reading_other_views_too_is_another_scorer():
     told = ("m", 1, "d", "openvino", "float32", False)
     assert Scorer(*told, frontal_only=False).key != Scorer(*told, frontal_only=True).key
+
+
+def test_the_submission_has_the_ids_of_the_files_and_the_other_tables_have_cells(tmp_path):
+    names = ["=1+1", "-7", "DOE, JANE", 'a "b"', "two\nlines", " blank "]
+    items = [Item(f"in/{name}.dcm", name, tmp_path / str(n)) for n, name in enumerate(names)]
+    for item in items:
+        item.path.write_text(item.image_id)
+    plan = make_plan(items, 8)
+    plan.save(tmp_path / "plan.json", {})
+    images = load_plan(tmp_path / "plan.json")[0].images
+    assert [image.name or image.image_id for image in images] == names
+    with sheets(tmp_path / "out") as tables:
+        for image in images:
+            own = {"image_id": image.image_id, "name": image.name or image.image_id}
+            tables.add(row(2) | own)
+    assert set(read_submission(tmp_path / "out/submission.csv")) == set(names)
+    cells = pq.read_table(tmp_path / "out/predictions.parquet")["image_id"].to_pylist()
+    assert cells == ["'=1+1", "'-7", "DOE, JANE", 'a "b"', "two?lines", " blank "]

@@ -1,12 +1,15 @@
 import json
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from pneumo.dataset import CLASS_INFO, HEADERS, IMAGES, LABELS, PATIENTS
+from pneumo.checks import WHERE
+from pneumo.dataset import CLASS_INFO, HEADERS, IMAGES, LABELS, PATIENTS, open_dataset
 from pneumo.errors import DataError
 from pneumo.stages.validate import validate
+from pneumo.suites import suites
 
 
 def run(root, tmp_path, data_settings):
@@ -68,7 +71,41 @@ def two_classes(table):
     return pd.concat([table, row.assign(**{"class": "No Lung Opacity / Not Normal"})])
 
 
+def shares(edit):
+    """Boxes as shares of a picture of 1024 px; ``edit`` gets ``x, y, width, height`` of each."""
+
+    def change_boxes(table):
+        rows = table["Target"] == 1
+        table[SIDES] = table[SIDES].astype(float)
+        table.loc[rows, SIDES] = edit(table.loc[rows, SIDES] / 1024)
+        return table
+
+    return change_boxes
+
+
+def centred(boxes):
+    return boxes.assign(x=boxes["x"] + boxes["width"] / 2, y=boxes["y"] + boxes["height"] / 2)
+
+
+def corners(boxes):
+    return boxes.assign(width=boxes["x"] + boxes["width"], height=boxes["y"] + boxes["height"])
+
+
+def some(boxes):
+    """Every third box in shares, the others in pixels."""
+    return boxes.mul(np.where(np.arange(len(boxes)) % 3, 1024, 1), axis=0)
+
+
+SIDES = ["x", "y", "width", "height"]
+RELATIVE = r"under 1 px: relative coordinates \(YOLO\)\?"
 FAULTS = [
+    (LABELS, shares(lambda boxes: boxes), f"labels.all_in_pixels: all boxes are {RELATIVE}"),
+    (LABELS, shares(centred), f"labels.all_in_pixels: all boxes are {RELATIVE}"),
+    (LABELS, shares(corners), f"labels.all_in_pixels: all boxes are {RELATIVE}"),
+    (LABELS, shares(lambda boxes: boxes * 0 + 1), "labels.all_in_pixels"),  # whole pictures
+    (LABELS, shares(some), f"labels.in_pixels: the box is {RELATIVE}"),
+    (LABELS, shares(lambda boxes: boxes * 100), "labels.no_percent: all boxes lie within 100 px"),
+    (PATIENTS, lambda t: t.assign(person="None"), "images.somebody: no image names a person"),
     (LABELS, put("Target", 2), "labels.Target: Target must be 0 or 1: 1 row "),
     (LABELS, put("Target", None), "labels.Target: Target is blank"),
     (LABELS, put("x", -5.0), "labels.x: the box starts outside"),
@@ -127,11 +164,37 @@ def test_many_faults_are_told_at_once_with_the_lines_where_they_stand(
     )
 
 
+def ends_with_dcm(table):
+    return table.assign(patientId=table["patientId"] + ".dcm")
+
+
+def capitals(table):
+    return table.assign(patientId=" " + table["patientId"].str.upper())
+
+
+def two_numbers(table):
+    table["person"] = table["person"].astype(object)
+    table.loc[table.index[:3], "person"] = ["007", "7", "7.0"]
+    return table
+
+
+def mostly_nobody(table):
+    return table.assign(person=["None", "nan"] * 8 + table["person"].tolist()[16:])
+
+
 WARNINGS = [
+    (PATIENTS, mostly_nobody,
+     r"images.person_known: 16 images name no person \(None, nan\); they stay unused: 16 rows"),
+    (PATIENTS, two_numbers, "people.one_number: .*read as one: 3 rows"),
+    (PATIENTS, lambda t: t.assign(person=["TEST"] * 16 + t["person"].tolist()[16:]),
+     "images.few_of_person: one person has very many images.*: 16 rows"),
+    (PATIENTS, ends_with_dcm, "people.no_ending: IDs carry .dcm, the names of files do not"),
+    (LABELS, ends_with_dcm, "labels.no_ending: IDs carry .dcm, the names of files do not"),
+    (CLASS_INFO, capitals, "classes.as_named: the ID is written otherwise than its file"),
     (PATIENTS, put("person", None, first), "images.person_known: .*: 1 row "),
     (PATIENTS, add({"patientId": "n", "person": "n"}), "people.labelled"),
     (CLASS_INFO, lambda t: pd.concat([t, t.tail(1), t.tail(1)]), "classes.rows_as_labels"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("table", "edit", "where"), WARNINGS)
@@ -149,12 +212,68 @@ def only_negative(root):
     change(root / CLASS_INFO, lambda t: t[t["patientId"].isin(kept)])
 
 
-def test_a_class_balance_out_of_range_is_a_warning(broken_root, tmp_path, data_settings, capsys):
-    only_negative(broken_root)
-    run(broken_root, tmp_path, data_settings)
+def only_positive(root):
+    change(root / LABELS, lambda t: t[t["Target"] == 1])
+    kept = set(pd.read_csv(root / LABELS)["patientId"])
+    change(root / CLASS_INFO, lambda t: t[t["patientId"].isin(kept)])
+
+
+@pytest.mark.parametrize(
+    ("keep", "says"),
+    [(only_negative, "no image is positive"), (only_positive, "no image is negative")],
+)
+def test_images_of_one_kind_alone_are_critical_and_an_odd_share_is_a_warning(
+    keep, says, broken_root, tmp_path, data_settings, capsys
+):
+    keep(broken_root)
+    with pytest.raises(DataError, match=f"critical: images.target: {says}"):
+        run(broken_root, tmp_path, data_settings)
     said = capsys.readouterr().out
     assert "warning: images.target: the share of images is not between 2% and 80%" in said
     assert "warning: images.is Lung Opacity" in said
+
+
+def test_every_expectation_has_words_and_no_two_of_a_table_are_alike():
+    images = pd.DataFrame({"person_known": [True], "person_written": ["p"]})
+    names = ["labels", "classes", "headers", "people", "splits", "reserved"]
+    found = suites(dict.fromkeys(names, images) | {"images": images})
+    assert set(found) == set(WHERE)
+    for items in found.values():
+        rules = [(item.column_list if hasattr(item, "column_list") else
+                  getattr(item, "column", "rows"), item.notes) for item in items]  # fmt: skip
+        assert all(isinstance(says, str) and len(says.split()) > 2 for _, says in rules)
+        assert not any(says.startswith("expect_") or "_" in says for _, says in rules)
+        assert len({str(rule) for rule in rules}) == len(rules)
+
+
+def test_a_radiograph_whose_ending_is_in_capitals_is_found_and_one_of_two_is_not(
+    broken_root, tmp_path, data_settings
+):
+    first, second = sorted((broken_root / IMAGES).iterdir())[:2]
+    first.rename(first.with_suffix(".DCM"))
+    dataset = open_dataset(broken_root)
+    assert dataset.paths([first.stem, second.stem]) == [first.with_suffix(".DCM"), second]
+    second.with_suffix(".DCM").write_bytes(second.read_bytes())
+    with pytest.raises(DataError, match=r"critical: headers\.one_file: several radiographs"):
+        run(broken_root, tmp_path, data_settings)
+
+
+def test_tables_that_spell_ids_and_people_otherwise_give_the_same_images(broken_root):
+    expected = open_dataset(broken_root).images()
+    change(broken_root / LABELS, ends_with_dcm)
+    change(broken_root / CLASS_INFO, capitals)
+    change(broken_root / PATIENTS, ends_with_dcm)
+    pd.testing.assert_frame_equal(open_dataset(broken_root).images(), expected)
+    assert open_dataset(broken_root).boxes()["patientId"].isin(expected["patientId"]).all()
+
+
+def test_a_reserved_list_is_read_as_the_tables_spell_it(broken_root):
+    dataset = open_dataset(broken_root)
+    names = sorted(dataset.labels["patientId"].unique())[:2]
+    (broken_root / "kept.csv").write_text("".join(f"{n},{name.upper()}.dcm\n" for n, name in
+                                                  enumerate(names)))  # fmt: skip
+    assert dataset.reserved("kept.csv") == [name.lower() for name in names]
+    assert dataset.reserved(None) == []
 
 
 def headers_table(root):
@@ -197,6 +316,8 @@ INDEX = "patientId,person,split\na,p,train\nb,q,validation\nc,r,test\n"
     [
         ("d,p,validation", "splits.one_split_a_person: .*: 2 rows .row 1, 4"),
         ("d, P,validation", "splits.one_split_a_person"),
+        ("d,7,train\ne,007.0,validation", "splits.one_split_a_person: .*: 2 rows .row 4, 5"),
+        ("d,N/A,train", "splits.person: the person is unknown"),
         ("A ,s,validation", "splits.one_split_an_image: .*: 2 rows"),
         ("A ,p,train", "splits.listed_once"),
         ("d,s,trian", "splits.split: the split is unknown"),
