@@ -1,13 +1,19 @@
 """Files that appear whole or not at all, and the sums that name their content."""
 
+import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+WRITTEN_IN_PART = re.compile(r"\d+ requested and \d+ written")
+"""What ``numpy.ndarray.tofile`` says of a full disk."""
 
 
 @contextmanager
@@ -15,7 +21,8 @@ def whole(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path``; rename it to ``path`` when the block succeeds.
 
     The block writes a file, or makes a folder, at the path it is given. An error, or a kill,
-    leaves ``path`` as it was. An existing ``path`` is replaced.
+    leaves ``path`` as it was. An existing ``path`` is replaced. An OSError of the writing names
+    ``path``, and a full disk, whichever library met it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -25,6 +32,9 @@ def whole(path: Path) -> Iterator[Path]:
         if aside.is_dir() or path.is_dir():
             _remove(path)
         aside.replace(path)
+    except Exception as error:
+        _name(error, path, aside)
+        raise
     finally:
         _remove(aside)
 
@@ -54,8 +64,20 @@ def sha256_of(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _name(error: BaseException | None, path: Path, aside: Path) -> None:
+    """Give errors of writing what they lack: NumPy's the number, a full disk's the file."""
+    while error:
+        if isinstance(error, OSError):
+            if error.errno is None and WRITTEN_IN_PART.search(str(error)):
+                error.errno, error.strerror = errno.ENOSPC, os.strerror(errno.ENOSPC)
+            of_ours = error.filename is not None and str(error.filename).startswith(str(aside))
+            if of_ours or (error.filename is None and error.errno in NO_ROOM):
+                error.filename, error.filename2 = str(path), None
+        error = error.__cause__ or error.__context__
+
+
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
-    else:
+    elif os.path.lexists(path):  # a file system that is read only refuses to remove nothing, too
         path.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
+from urllib.parse import quote
 
 from pneumo.errors import PneumoError
 from pneumo.files import write_json, write_text
@@ -84,6 +85,11 @@ def instance(workspace: Path) -> str:
     return (workspace.resolve() / ".pneumo" / "instance").read_text(encoding="utf-8")
 
 
+def sqlite_url(path: Path) -> str:
+    """The address of a SQLite file; SQLAlchemy decodes ``%`` and cuts at ``?`` and ``#``."""
+    return f"sqlite:///{quote(str(path))}"
+
+
 def _ports(remembered: Path) -> list[int]:
     """The ports: the environment's choice, else that of the last start, else the default."""
     last = json.loads(remembered.read_text()) if remembered.exists() else {}
@@ -129,6 +135,7 @@ def _airflow_cfg(config: Config) -> str:
         "user": USER,
         "workspace": str(config.workspace),
         "home": str(config.home / "airflow"),
+        "database": sqlite_url(config.home / "airflow" / "airflow.db"),
         "url": config.airflow_url,
         "port": str(config.airflow_port),
     }
@@ -140,7 +147,7 @@ def _auth_ini(config: Config) -> str:
     """MLflow's login: nobody but the admin; a checked password is remembered for a minute."""
     lines = {
         "default_permission": "NO_PERMISSIONS",
-        "database_uri": f"sqlite:///{config.home}/mlflow/users.db".replace("%", "%%"),
+        "database_uri": sqlite_url(config.home / "mlflow" / "users.db").replace("%", "%%"),
         "admin_username": USER,
         "admin_password": config.secrets["password"],
         "authorization_function": "mlflow.server.auth:authenticate_request_basic_auth",

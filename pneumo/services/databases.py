@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pneumo.files import whole, write_text
 from pneumo.services import environment, processes
-from pneumo.services.config import Config
+from pneumo.services.config import Config, sqlite_url
 
 
 def outdated(config: Config) -> bool:
@@ -57,7 +57,7 @@ def _migrate(config: Config, database: Path, command: list[str], url_last: bool 
     with whole(database) as copy:
         if database.exists():
             _copy(database, copy)
-        url = f"sqlite:///{copy}"
+        url = sqlite_url(copy)
         variables = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url}
         everything = environment.of_servers(config, "migration") | variables
         processes.run([*command, url] if url_last else command, everything, log)
