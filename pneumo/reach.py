@@ -6,6 +6,7 @@ same login, same certificates, same proxies.
 """
 
 import os
+import re
 import socket
 import ssl
 import time
@@ -39,8 +40,11 @@ def fault(uri: str) -> PneumoError | None:
     PneumoError when only another address, login or certificate would do, ServiceError for a server
     that is away or busy. A store that is no server (``sqlite:///...``) is not asked.
     """
-    parts = urlsplit(uri)
-    shown = _shown(parts)
+    try:
+        parts = urlsplit(uri)
+        shown = _shown(parts)
+    except ValueError:
+        return PneumoError("MLFLOW_TRACKING_URI: is no address; write http://HOST:PORT")
     if parts.scheme not in ("http", "https"):
         if "://" in uri or uri.partition(":")[0] in (*WITHOUT_SLASHES, "file"):
             return None
@@ -50,24 +54,29 @@ def fault(uri: str) -> PneumoError | None:
     except broken.SSLError as error:
         return PneumoError(f"MLflow at {shown}: {_of_tls(str(error))}")
     except broken.ProxyError as error:
-        said = printable(str(error.args[0]).rpartition("OSError(")[2].strip("')\" "))
-        return ServiceError(f"MLflow at {shown}: {_of_proxy(uri)} lets nobody through ({said})")
+        refused = re.search(r"Tunnel connection failed: (\d{3})", str(error))
+        if refused and int(refused[1]) in (403, 407):
+            return _forbidden(f"MLflow at {shown}: ", int(refused[1]), uri)
+        why = f"answers {refused[1]}" if refused else "cannot be reached"
+        return ServiceError(f"MLflow at {shown}: {_of_proxy(uri)} {why}; see NO_PROXY")
     except broken.Timeout:
         return ServiceError(f"MLflow at {shown}: gives no answer within {LIMIT_S:.0f} s")
     except broken.ConnectionError as error:
         if "refused" not in str(error) and _speaks_tls(parts):
             return PneumoError(f"MLflow at {shown}: speaks https; write https:// for http://")
         return ServiceError(f"no MLflow at {shown}; {_instead(parts)}")
-    except (broken.RequestException, UnicodeError) as error:
-        why = printable(str(error))
-        return PneumoError(f"MLFLOW_TRACKING_URI: {shown!r} leads nowhere ({why})")
+    except (broken.RequestException, ValueError):
+        return PneumoError(
+            f"MLFLOW_TRACKING_URI: nothing can be asked at {shown!r}; write http://HOST:PORT"
+        )
 
 
 def told(uri: str, error: Exception) -> PneumoError:
     """The line for an ``error`` of MLflow's client: what is wrong with the server, or its words."""
+    if found := fault(uri):
+        return found
     first = (str(error).splitlines() or [type(error).__name__])[0]
-    shown = _shown(urlsplit(uri)) if uri else "no address"
-    return fault(uri) or ServiceError(f"MLflow at {shown}: {printable(first)}")
+    return ServiceError(f"MLflow at {_shown(urlsplit(uri))}: {printable(first)}")
 
 
 def _asked(uri: str) -> tuple[requests.Response, bytes]:
@@ -108,10 +117,7 @@ def _said(where: str, answer: requests.Response, body: bytes) -> PneumoError | N
             "MLFLOW_TRACKING_PASSWORD, or source .pneumo/env anew"
         )
     if status in (403, 407):
-        return PneumoError(
-            f"{where}access is forbidden ({status}) by the server or {_of_proxy(answer.url)}; "
-            "check the login, or name the host in NO_PROXY"
-        )
+        return _forbidden(where, status, answer.url)
     if status >= 500 or status in BUSY:
         return ServiceError(f"{where}the server fails ({about}); see its log, or try again later")
     if status == 400 and b"HTTPS port" in body:
@@ -122,6 +128,13 @@ def _said(where: str, answer: requests.Response, body: bytes) -> PneumoError | N
             f"{where}is no MLflow, it answers {about} with {kind}; check MLFLOW_TRACKING_URI"
         )
     return None
+
+
+def _forbidden(where: str, status: int, url: str) -> PneumoError:
+    return PneumoError(
+        f"{where}access is forbidden ({status}) by the server or {_of_proxy(url)}; check "
+        "the login, or name the host in NO_PROXY"
+    )
 
 
 def _of_tls(said: str) -> str:

@@ -86,8 +86,17 @@ def instance(workspace: Path) -> str:
 
 
 def sqlite_url(path: Path) -> str:
-    """The address of a SQLite file; SQLAlchemy decodes ``%`` and cuts at ``?`` and ``#``."""
+    """The address of a SQLite file; SQLAlchemy decodes ``%`` in it, and cuts it at ``?``."""
     return f"sqlite:///{quote(str(path))}"
+
+
+def mlflow_sqlite_url(name: str) -> str:
+    """The address of a SQLite file of MLflow, from where servers work (``.pneumo/logs``).
+
+    MLflow makes the folder of a file by the address as it is written, without decoding it, so the
+    checkout's path, with a ``%`` or a blank, must not be in it.
+    """
+    return f"sqlite:///../mlflow/{quote(name)}"
 
 
 def _ports(remembered: Path) -> list[int]:
@@ -147,7 +156,7 @@ def _auth_ini(config: Config) -> str:
     """MLflow's login: nobody but the admin; a checked password is remembered for a minute."""
     lines = {
         "default_permission": "NO_PERMISSIONS",
-        "database_uri": sqlite_url(config.home / "mlflow" / "users.db").replace("%", "%%"),
+        "database_uri": mlflow_sqlite_url("users.db"),
         "admin_username": USER,
         "admin_password": config.secrets["password"],
         "authorization_function": "mlflow.server.auth:authenticate_request_basic_auth",
