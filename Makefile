@@ -14,7 +14,7 @@ MOVED := $(shell [ ! -e $(READY) ] || [ "$$(cat $(READY))" = "$$(pwd -P)" ] || \
 ifdef MOVED
 .PHONY: $(READY)
 ifeq ($(filter help setup,$(or $(MAKECMDGOALS),help)),)
-$(error .venv belongs to another folder$(and $(OWNER), ($(OWNER))); run make setup)
+$(error .venv belongs to another folder $(and $(OWNER),($(OWNER))); run make setup)
 endif
 endif
 
@@ -115,6 +115,6 @@ $(READY): pyproject.toml uv.lock
 	@[ -x "$(UV)" ] || { echo "Installing uv into .uv"; python3 -m venv .uv && .uv/bin/pip install --quiet uv; }
 	@$(if $(MOVED),rm -rf .venv .pneumo/env)
 	@"$(UV)" sync --locked --extra tensorflow --extra workflow --extra jax --extra cluster --extra int8
-	@dvc config --local core.site_cache_dir "$$(pwd -P)/.pneumo/dvc"
-	@[ -e .git ] || dvc config --local core.no_scm true
+	@mkdir -p .dvc && printf '[core]\n    site_cache_dir = "%s"\n' "$$(pwd -P)/.pneumo/dvc" > .dvc/config.local
+	@[ -e .git ] || echo '    no_scm = true' >> .dvc/config.local
 	@pwd -P > $@

@@ -21,8 +21,10 @@ def check(source: Path) -> dict[str, Any]:
     DataError when there is no file.
     """
     files = list_folder(source)
+    if not files and not source.is_dir():
+        raise DataError(f"{printable(source)}: there is no such file or folder; correct its name")
     if not files:
-        raise DataError(f"{printable(source)}: holds no file")
+        raise DataError(f"{printable(source)}: holds no file, hidden ones aside; name another one")
     answers = track(read_folder(source, files, SIZE_PX), len(files), "Reading")
     results = [_result(path, answer) for path, answer in zip(files, answers, strict=True)]
     reasons = Counter(result["reason"] for result in results if "reason" in result)
