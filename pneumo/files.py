@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-WRITTEN_IN_PART = re.compile(r"\d+ requested and \d+ written")
-"""What ``numpy.ndarray.tofile`` says of a full disk."""
+SAID_FULL = re.compile(r"\d+ requested and \d+ written|\[Errno 28\]|errno = 28\b")
+"""What ``ndarray.tofile``, ``shutil.copytree`` and HDF5 say of a full disk, without a number."""
 
 
 @contextmanager
@@ -65,10 +65,10 @@ def sha256_of(value: Any) -> str:
 
 
 def _name(error: BaseException | None, path: Path, aside: Path) -> None:
-    """Give errors of writing what they lack: NumPy's the number, a full disk's the file."""
+    """Give errors of writing what they lack: some the number, those of a full disk the file."""
     while error:
         if isinstance(error, OSError):
-            if error.errno is None and WRITTEN_IN_PART.search(str(error)):
+            if error.errno is None and SAID_FULL.search(str(error)):
                 error.errno, error.strerror = errno.ENOSPC, os.strerror(errno.ENOSPC)
             of_ours = error.filename is not None and str(error.filename).startswith(str(aside))
             if of_ours or (error.filename is None and error.errno in NO_ROOM):

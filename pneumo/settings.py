@@ -203,7 +203,10 @@ def load_settings(path: Path = Path("params.yaml")) -> Settings:
             str(path), [f"cannot be read: {' '.join(str(error).split())}"]
         ) from None
     if not isinstance(raw, dict):
-        raise SettingsError(str(path), [f"must hold named sections ({_found(raw)}); `pneumo recipe demo` writes them"])
+        raise SettingsError(
+            str(path),
+            [f"must hold named sections ({_found(raw)}); `pneumo recipe demo` writes them"],
+        )
     try:
         return Settings.model_validate(raw)
     except ValidationError as error:

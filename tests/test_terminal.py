@@ -160,7 +160,10 @@ def test_a_temporary_folder_that_takes_nothing_is_done_without(
 
 def test_numpys_error_of_a_full_disk_names_the_output(full):
     """``ndarray.tofile`` raises without a number."""
-    with pytest.raises(OSError, match="No space left") as caught, files.whole(full / "a.npy") as aside:
+    with (
+        pytest.raises(OSError, match="No space left") as caught,
+        files.whole(full / "a.npy") as aside,
+    ):
         np.save(aside.open("wb"), np.zeros(10_000))
     assert caught.value.errno == errno.ENOSPC
     line = terminal.line_of(caught.value)

@@ -71,8 +71,8 @@ def open_model(uri: str) -> Model:
     folder = Path(uri)
     if not (folder / MANIFEST).is_file():
         raise PneumoError(
-            f"{printable(uri)}: is neither a registered ensemble, such as {CHAMPION_MODEL}, nor a folder "
-            f"with a {MANIFEST}"
+            f"{printable(uri)}: is neither a registered ensemble, such as {CHAMPION_MODEL}, nor a "
+            f"folder with a {MANIFEST}"
         )
     package = Package(folder)
     package.check()
