@@ -2,11 +2,21 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-UV := $(shell command -v uv || echo $(CURDIR)/.uv/bin/uv)
-BIN := $(CURDIR)/.venv/bin
-export PATH := $(BIN):$(PATH)
+UV := $(shell command -v uv || echo .uv/bin/uv)
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export UV_PYTHON_DOWNLOADS := never
 READY := .venv/.ready
+
+# The programs of .venv name the folder they were installed in, so it cannot be moved.
+OWNER := $(shell cat $(READY) 2>/dev/null || true)
+MOVED := $(shell [ ! -e $(READY) ] || [ "$$(cat $(READY))" = "$$(pwd -P)" ] || \
+	grep -qsF "$$(pwd -P)/.venv" .venv/bin/activate || echo yes)
+ifdef MOVED
+.PHONY: $(READY)
+ifeq ($(filter help setup,$(or $(MAKECMDGOALS),help)),)
+$(error .venv belongs to another folder $(and $(OWNER),($(OWNER))); run make setup)
+endif
+endif
 
 .PHONY: help
 help:  ## List the targets
@@ -22,7 +32,7 @@ up: $(READY)  ## Start the servers of this checkout
 
 .PHONY: stop
 stop:  ## Stop the servers and whatever they run
-	@[ ! -x $(BIN)/pneumo ] || pneumo down
+	@[ ! -x .venv/bin/pneumo ] || pneumo down
 
 .PHONY: test
 test: $(READY)  ## Run all tests
@@ -76,7 +86,7 @@ kills: $(READY)  ## Kill scoring 50 times, a training 20 times, a promotion at e
 
 .PHONY: cluster-test
 cluster-test: $(READY)  ## Run a cluster on this machine through six outages, and print what each cost
-	@PNEUMO_OUTAGES=$(CURDIR)/reports/outages.md pytest -q -s tests/cluster
+	@PNEUMO_OUTAGES="$$PWD/reports/outages.md" pytest -q -s tests/cluster
 
 .PHONY: bench
 bench: $(READY)  ## Measure how fast radiographs are read, `tune` searches, and commands start
@@ -104,6 +114,8 @@ setup: $(READY)  ## Install everything from uv.lock into .venv
 
 $(READY): pyproject.toml uv.lock
 	@[ -x "$(UV)" ] || { echo "Installing uv into .uv"; python3 -m venv .uv && .uv/bin/pip install --quiet uv; }
+	@$(if $(MOVED),rm -rf .venv .pneumo/env)
 	@"$(UV)" sync --locked --extra tensorflow --extra workflow --extra jax --extra cluster --extra int8
-	@mkdir -p .dvc && printf '[core]\n    site_cache_dir = %s\n' '$(CURDIR)/.pneumo/dvc' > .dvc/config.local
-	@touch $@
+	@mkdir -p .dvc && printf '[core]\n    site_cache_dir = "%s"\n' "$$(pwd -P)/.pneumo/dvc" > .dvc/config.local
+	@[ -e .git ] || echo '    no_scm = true' >> .dvc/config.local
+	@pwd -P > $@

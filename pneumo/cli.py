@@ -1,6 +1,5 @@
 """The command line: ``pneumo COMMAND --help`` says what each one does."""
 
-import sys
 from collections.abc import Callable
 
 import typer
@@ -16,7 +15,8 @@ from pneumo.commands import (
     servers,
     task,
 )
-from pneumo.errors import PneumoError
+from pneumo.git import leave_repository
+from pneumo.terminal import faults_told
 
 app = typer.Typer(
     help="Finds pneumonia opacities on chest radiographs: trains, judges, promotes and runs an "
@@ -51,11 +51,7 @@ app.add_typer(task.app, name="task", rich_help_panel="Many machines")
 
 
 def main() -> None:
-    """Run the command line; a PneumoError becomes its lines on stderr and its exit code."""
-    try:
+    """Run the command line; a fault becomes its lines on stderr and its exit code."""
+    leave_repository()
+    with faults_told():
         app(standalone_mode=True)
-    except PneumoError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None

@@ -9,7 +9,6 @@ import configparser
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,8 +17,10 @@ from typing import Any
 
 import yaml
 
-from pneumo.errors import PneumoError, TransientError
+from pneumo.errors import PneumoError
 from pneumo.files import whole, write_text
+from pneumo.git import ask as _git
+from pneumo.git import run as run_git
 from pneumo.locks import newest_holds
 
 PLACES = "PNEUMO_CLONES"
@@ -161,12 +162,4 @@ def _config(*paths: Path) -> configparser.RawConfigParser:
 
 
 def _has(place: Path, commit: str) -> bool:
-    command = ["git", "cat-file", "-e", f"{commit}^{{commit}}"]
-    return subprocess.run(command, cwd=place, capture_output=True).returncode == 0
-
-
-def _git(folder: Path, *words: str | Path) -> str:
-    done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True)
-    if done.returncode:
-        raise TransientError(f"{folder}: git {words[0]} failed: {done.stderr.strip()}")
-    return done.stdout.strip()
+    return run_git(place, "cat-file", "-e", f"{commit}^{{commit}}").returncode == 0

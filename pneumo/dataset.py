@@ -86,8 +86,9 @@ def open_dataset(root: Path) -> Dataset:
 def open_tables(root: Path) -> Dataset:
     """Read the tables under ``root``, with or without radiographs; DataError lists all faults."""
     if not root.is_dir():
+        found = "is a file, not a folder" if root.exists() else "no such folder"
         raise DataError(
-            f"{root}: no such folder; set data.root in params.yaml to a folder in RSNA's format, "
+            f"{root}: {found}; set data.root in params.yaml to a folder in RSNA's format, "
             "or run `pneumo demo` for synthetic data"
         )
     labels, class_info, patients = _all(

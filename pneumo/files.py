@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,17 +13,26 @@ from typing import Any
 from pneumo.aside import aside, put
 from pneumo.errors import TransientError
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+SAID_FULL = re.compile(r"\d+ requested and \d+ written|\[Errno 28\]|errno = 28\b")
+"""What ``ndarray.tofile``, ``shutil.copytree`` and HDF5 say of a full disk, without a number."""
+
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path``; rename it to ``path`` when the block succeeds.
 
     The block writes a file, or makes a folder, at the path it is given. An error, or a kill,
-    leaves ``path`` as it was. An existing ``path`` is replaced in one step: see ``aside.put``.
+    leaves ``path`` as it was. An existing ``path`` is replaced in one step: see ``aside.put``. An
+    OSError of the writing names ``path``, and a full disk, whichever library met it.
     """
-    with aside(path) as new:
-        yield new
-        put(new, path)
+    try:
+        with aside(path) as new:
+            yield new
+            put(new, path)
+    except Exception as error:
+        _name(error, path)
+        raise
 
 
 def write_text(path: Path, text: str, mode: int = 0o644) -> None:
@@ -58,3 +68,16 @@ def sha256_of(value: Any) -> str:
     """SHA-256 of a value's canonical JSON, as 64 hexadecimal digits."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _name(error: BaseException | None, path: Path) -> None:
+    """Give errors of writing what they lack: some the number, those of a full disk the file."""
+    hidden = str(path.with_name(f".{path.name[:40]}"))
+    while error:
+        if isinstance(error, OSError):
+            if error.errno is None and SAID_FULL.search(str(error)):
+                error.errno, error.strerror = errno.ENOSPC, os.strerror(errno.ENOSPC)
+            of_ours = error.filename is not None and str(error.filename).startswith(hidden)
+            if of_ours or (error.filename is None and error.errno in NO_ROOM):
+                error.filename, error.filename2 = str(path), None
+        error = error.__cause__ or error.__context__

@@ -1,12 +1,12 @@
 """Where a version comes from, as its tags, and back: from a hash to the versions made of it."""
 
 import json
-import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pneumo.errors import RegistryError
+from pneumo import git
+from pneumo.errors import PneumoError, RegistryError
 from pneumo.files import sha256, sha256_of
 
 if TYPE_CHECKING:
@@ -55,17 +55,18 @@ def _validation(path: Path) -> dict[str, str]:
 
 
 def git_commit(folder: Path) -> str:
-    """The commit checked out in ``folder``, with ``+`` when files differ from it; or unknown."""
+    """The commit checked out in ``folder``, with ``+`` when files differ from it; or unknown.
+
+    A folder of which git knows no file, as a source that was unpacked inside another repository,
+    has none.
+    """
     try:
-        commit = _git(folder, "rev-parse", "HEAD")
-        return commit + ("+" if _git(folder, "status", "--porcelain", "-uno") else "")
-    except (OSError, subprocess.CalledProcessError):
+        if not git.ask(folder, "ls-files"):
+            return "unknown"
+        commit = git.ask(folder, "rev-parse", "HEAD")
+        return commit + ("+" if git.ask(folder, "status", "--porcelain", "-uno") else "")
+    except (OSError, PneumoError):
         return "unknown"
-
-
-def _git(folder: Path, *words: str) -> str:
-    done = subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True)
-    return done.stdout.strip()
 
 
 def origin(version: "ModelVersion") -> dict[str, Any]:

@@ -126,7 +126,7 @@ class NetworkRun:
         except Exception as error:  # MLflow raises many kinds; none may stop a training
             self._retry_at = time.monotonic() + RETRY_SECONDS
             self._run_id = ""  # what was sent may have arrived: ask again what the server has
-            reason = str(error).splitlines()[0][:200]
+            reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
             print(f"MLflow is away, training goes on: {reason}", file=sys.stderr)
 
     def _send(self, server: "MlflowClient") -> None:

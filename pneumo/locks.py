@@ -46,8 +46,12 @@ def newest_holds(path: Path) -> Iterator[None]:
     with _taken(path) as file:
         file.seek(0)
         file.truncate()
-        file.write(f"{os.getpid()} {socket.gethostname()}")
-        file.flush()
+        try:
+            file.write(f"{os.getpid()} {socket.gethostname()}")
+            file.flush()
+        except OSError as error:  # a full disk, which names no file by itself
+            error.filename = str(path)
+            raise
         _HELD.add(path.resolve())
         try:
             yield

@@ -15,10 +15,11 @@ import mlflow
 import pandas as pd
 from mlflow.exceptions import MlflowException
 
+from pneumo import reach
 from pneumo.cases import read_cases
 from pneumo.engines.package import INT8, Package, digest_of_int8
 from pneumo.errors import DataError, RegistryError, ServiceError
-from pneumo.files import sha256
+from pneumo.files import NO_ROOM, sha256
 from pneumo.listing import ALIASES, ENSEMBLE
 from pneumo.tracking import client
 
@@ -41,8 +42,10 @@ MISSING = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
 def connect() -> "MlflowClient":
-    """A client of the MLflow server; ServiceError when none is named."""
+    """A client of the MLflow server; ServiceError when none is named, or it does not answer."""
     if server := client():
+        if fault := reach.fault(os.environ["MLFLOW_TRACKING_URI"]):
+            raise fault
         return server
     raise ServiceError("MLFLOW_TRACKING_URI names no server; run `pneumo up`, then `. .pneumo/env`")
 
@@ -176,6 +179,8 @@ def fetch_ensemble(server: "MlflowClient", version: "ModelVersion", folder: Path
     try:
         local = mlflow.artifacts.download_artifacts(artifact_uri=source, dst_path=str(folder))
     except OSError as error:
+        if error.errno in NO_ROOM:
+            raise
         raise ServiceError(f"{where}: cannot be downloaded: {error}") from None
     package = Package(Path(local) / "artifacts" / "ensemble", where, version.tags.get(SUM, "?"))
     package.check()

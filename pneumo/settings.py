@@ -196,16 +196,27 @@ def load_settings(path: Path = Path("params.yaml")) -> Settings:
     """Read ``path``; raise SettingsError with every fault at once when it cannot be used."""
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(
+            str(path), ["there is no such file; run this in a checkout, or `pneumo recipe demo`"]
+        ) from None
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(
             str(path), [f"cannot be read: {' '.join(str(error).split())}"]
         ) from None
     if not isinstance(raw, dict):
-        raise SettingsError(str(path), [f"must hold named sections (got {type(raw).__name__})"])
+        raise SettingsError(
+            str(path),
+            [f"must hold named sections ({_found(raw)}); `pneumo recipe demo` writes them"],
+        )
     try:
         return Settings.model_validate(raw)
     except ValidationError as error:
         raise SettingsError(str(path), [_fault(item) for item in error.errors()]) from None
+
+
+def _found(raw: Any) -> str:
+    return "it is empty" if raw is None else f"got a {type(raw).__name__}"
 
 
 def _fault(item: Any) -> str:

@@ -66,7 +66,14 @@ def test_a_recipe_is_installed_and_shows_what_changed(checkout):
         (["validate", "out.json", "docs"], "set data.root in params.yaml"),
         (["tune", "nowhere", "models", "out.json", "told.json"], "run `pneumo prepare`"),
         (["train", "unet", "a", "b"], "is not one of unet_resnet152"),
-        (["metric", "no.csv", "no.csv"], "no.csv: cannot be read"),
+        (["metric", "no.csv", "no.csv"], "no.csv: cannot be read: no such file"),
+        (["metric", "recipes", "no.csv"], "recipes: cannot be read: it is a folder; name a file"),
+        (["check", "nowhere"], "nowhere: there is no such file or folder; correct its name"),
+        (
+            ["explore", "params.yaml", "--out", "e.html"],
+            "params.yaml: is a file, not a folder; set data.root",
+        ),
+        (["score", "recipes", "out", "--model", "nowhere"], "nowhere: is neither a registered"),
         (["no-such-command"], "No such command"),
     ],
 )

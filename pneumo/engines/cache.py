@@ -4,23 +4,29 @@
 when the sums beside it hold, and made anew when they do not.
 """
 
+import errno
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from pneumo.files import sha256, whole, write_json
+from pneumo.errors import PneumoError
+from pneumo.files import NO_ROOM, sha256, whole, write_json
 from pneumo.locks import alone
+from pneumo.safe import printable
 
 SUMS = "sums.json"
+UNWRITABLE = (*NO_ROOM, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
 
 
 def folder() -> Path:
-    """The cache's folder, made when missing, closed to others."""
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    found = base / "pneumo"
-    found.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found.chmod(0o700)
+    """The cache's folder, made when missing, closed to others. PneumoError when it cannot be."""
+    found = _place()
+    with _written(found):
+        found.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if found.stat().st_mode & 0o077:
+            found.chmod(0o700)
     return found
 
 
@@ -35,12 +41,31 @@ def kept(
     ``holds`` looks at the folder in another way than by ``sums.json``. Processes that want the same
     folder wait for the one that makes it.
     """
-    path, holds = folder() / kind / key, holds or _sums_hold
+    path, holds = _place() / kind / key, holds or _sums_hold
     if not holds(path):
-        with alone(path.with_name(f".{path.name}.lock")):
+        folder()
+        with _written(path), alone(path.with_name(f".{path.name}.lock")):
             if not holds(path):
                 _make(path, make)
     return path
+
+
+def _place() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pneumo"
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[None]:
+    """Say of a cache that is read only, closed or full what would do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        raise PneumoError(
+            f"{printable(path)}: the cache cannot be written ({error.strerror}); "
+            "set XDG_CACHE_HOME to a folder with room for it"
+        ) from None
 
 
 def _make(path: Path, make: Callable[[Path], None]) -> None:

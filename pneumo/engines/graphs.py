@@ -1,6 +1,8 @@
 """The graph of an ensemble for OpenVINO, made once by a process of its own and kept."""
 
+import errno
 import os
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -25,8 +27,7 @@ def graph(package: Package) -> Path:
 
 def _convert(package: Package, aside: Path) -> None:
     """Run the conversion in a process of its own, on files that were looked at before."""
-    for name in package.networks:
-        package.network(name)
+    size = sum(package.network(name).stat().st_size for name in package.networks)
     print(f"{package.where}: converting for OpenVINO, once", file=sys.stderr, flush=True)
     arguments = [package.folder, package.where, package.digest, aside / GRAPH]
     done = subprocess.run(
@@ -35,6 +36,8 @@ def _convert(package: Package, aside: Path) -> None:
         capture_output=True,
         text=True,
     )
+    if done.returncode and shutil.disk_usage(aside).free < size:  # OpenVINO does not say so
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(aside))
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
         raise RegistryError(

@@ -41,11 +41,13 @@ def list_inputs(inputs: Sequence[Path], unpacked: Path) -> list[Item]:
     not there, or none holds a file.
     """
     if missing := [path for path in inputs if not path.exists() and not path.is_symlink()]:
-        raise DataError(f"{printable(missing[0])}: there is no such file or folder")
+        raise DataError(
+            f"{printable(missing[0])}: there is no such file or folder; correct its name"
+        )
     items = [item for source in inputs for item in _below(source, unpacked)]
     if not items:
         named = ", ".join(printable(path) for path in inputs)
-        raise DataError(f"{named}: holds no file")
+        raise DataError(f"{named}: holds no file, hidden ones aside; name another one")
     return items
 
 

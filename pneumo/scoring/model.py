@@ -11,6 +11,7 @@ from pneumo.agreement import TAG
 from pneumo.engines import cache
 from pneumo.engines.package import MANIFEST, Package, digest_of_int8
 from pneumo.errors import PneumoError, RegistryError
+from pneumo.safe import printable
 from pneumo.workflow import CHAMPION_MODEL
 
 if TYPE_CHECKING:
@@ -70,8 +71,8 @@ def open_model(uri: str) -> Model:
     folder = Path(uri)
     if not (folder / MANIFEST).is_file():
         raise PneumoError(
-            f"{uri}: is neither a registered ensemble, such as {CHAMPION_MODEL}, nor a folder "
-            f"with a {MANIFEST}"
+            f"{printable(uri)}: is neither a registered ensemble, such as {CHAMPION_MODEL}, nor a "
+            f"folder with a {MANIFEST}"
         )
     package = Package(folder)
     package.check()

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
+from urllib.parse import quote
 
 from pneumo.errors import PneumoError
 from pneumo.files import write_json, write_text
@@ -106,6 +107,20 @@ def free_port() -> int:
         return int(trial.getsockname()[1])
 
 
+def sqlite_url(path: Path) -> str:
+    """The address of a SQLite file; SQLAlchemy decodes ``%`` in it, and cuts it at ``?``."""
+    return f"sqlite:///{quote(str(path))}"
+
+
+def mlflow_sqlite_url(name: str) -> str:
+    """The address of a SQLite file of MLflow, from where servers work (``.pneumo/logs``).
+
+    MLflow makes the folder of a file by the address as it is written, without decoding it, so the
+    checkout's path, with a ``%`` or a blank, must not be in it.
+    """
+    return f"sqlite:///../mlflow/{quote(name)}"
+
+
 def _start_over(home: Path) -> None:
     """Remove from a copied folder what is its original's: processes, addresses, secrets.
 
@@ -170,6 +185,7 @@ def _airflow_cfg(config: Config) -> str:
         "user": USER,
         "workspace": str(config.workspace),
         "home": str(config.home / "airflow"),
+        "database": sqlite_url(config.home / "airflow" / "airflow.db"),
         "url": config.airflow_url,
         "port": str(config.airflow_port),
     }
@@ -181,7 +197,7 @@ def _auth_ini(config: Config) -> str:
     """MLflow's login: nobody but the admin; a checked password is remembered for a minute."""
     lines = {
         "default_permission": "NO_PERMISSIONS",
-        "database_uri": f"sqlite:///{config.home}/mlflow/users.db".replace("%", "%%"),
+        "database_uri": mlflow_sqlite_url("users.db"),
         "admin_username": USER,
         "admin_password": config.secrets["password"],
         "authorization_function": "mlflow.server.auth:authenticate_request_basic_auth",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pneumo.files import whole, write_text
 from pneumo.services import environment, processes
-from pneumo.services.config import Config
+from pneumo.services.config import Config, mlflow_sqlite_url, sqlite_url
 
 
 def outdated(config: Config) -> bool:
@@ -57,10 +57,10 @@ def _migrate(config: Config, database: Path, command: list[str], url_last: bool 
     with whole(database) as copy:
         if database.exists():
             _copy(database, copy)
-        url = f"sqlite:///{copy}"
-        variables = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url}
+        variables = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": sqlite_url(copy)}
         everything = environment.of_servers(config, "migration") | variables
-        processes.run([*command, url] if url_last else command, everything, log)
+        line = [*command, mlflow_sqlite_url(copy.name)] if url_last else command
+        processes.run(line, everything, log)
         _settle(copy)
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from pneumo.files import write_text
+from pneumo.git import without_repository
 from pneumo.services.config import USER, Config, instance
 
 FOREIGN = ("AIRFLOW__", "AIRFLOW_CONFIG", "MLFLOW_", "_MLFLOW_")
@@ -30,7 +31,8 @@ def of_users(config: Config) -> dict[str, str]:
 
 def of_servers(config: Config, server: str) -> dict[str, str]:
     """The environment of one server, and of every task that it will start."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
+    own = without_repository(os.environ)
+    kept = {k: v for k, v in own.items() if not k.startswith(FOREIGN)}
     return {
         **kept,
         **of_users(config),
@@ -49,6 +51,8 @@ def write(config: Config) -> None:
     """Write ``.pneumo/env``: after ``. .pneumo/env`` the plain commands work in a shell."""
     lines = [
         "# Written by pneumo at every start; use it with:  . .pneumo/env",
+        f"[ -d {shlex.quote(str(config.home))} ] ||",
+        "  echo '.pneumo/env: the checkout was moved; run make setup, then make up' >&2",
         f'export PATH={shlex.quote(str(programs()))}:"$PATH"',
         *(f"export {k}={shlex.quote(v)}" for k, v in of_users(config).items()),
         *(f'export {k}="{LOOPBACK}${{{k}:+,${k}}}"' for k in ("NO_PROXY", "no_proxy")),

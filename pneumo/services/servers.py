@@ -13,7 +13,7 @@ import psutil
 
 from pneumo.errors import PneumoError, ServiceError
 from pneumo.services import environment, processes
-from pneumo.services.config import Config, free_port, instance
+from pneumo.services.config import Config, free_port, instance, mlflow_sqlite_url
 
 SERVERS = ("mlflow", "api-server", "dag-processor", "scheduler")
 """In the order in which they are started."""
@@ -107,8 +107,8 @@ def command(config: Config, name: str) -> list[str | Path]:
 def _mlflow(config: Config) -> list[str | Path]:
     home, port = config.home / "mlflow", str(config.mlflow_port)
     options = {
-        "--backend-store-uri": f"sqlite:///{home}/mlflow.db",
-        "--artifacts-destination": home / "artifacts",
+        "--backend-store-uri": mlflow_sqlite_url("mlflow.db"),
+        "--artifacts-destination": (home / "artifacts").as_uri(),
         "--host": "127.0.0.1",
         "--port": port,
         "--workers": "1",

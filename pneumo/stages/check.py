@@ -1,6 +1,5 @@
 """Read a folder as scoring would, without scoring it: what is accepted, what is not, and why."""
 
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,11 @@ def check(source: Path, *, frontal_only: bool = True) -> dict[str, Any]:
     code -> count) and ``results``: per file ``file``, and its size in pixels and ``notes`` (code
     -> sentence), or ``reason`` and ``message``. Raises DataError when there is no file.
     """
-    if not os.path.lexists(source):
-        raise DataError(f"{printable(source)}: is not there; name a radiograph or a folder")
     files = list_folder(source)
+    if not files and not source.is_dir():
+        raise DataError(f"{printable(source)}: there is no such file or folder; correct its name")
     if not files:
-        raise DataError(f"{printable(source)}: holds no file; name a folder of radiographs")
+        raise DataError(f"{printable(source)}: holds no file, hidden ones aside; name another one")
     read = read_folder(source, files, SIZE_PX, frontal_only=frontal_only)
     answers = track(read, len(files), "Reading")
     results = [_result(path, answer) for path, answer in zip(files, answers, strict=True)]
