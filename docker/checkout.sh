@@ -26,8 +26,13 @@ else
 fi
 git config user.name pneumo
 git config user.email pneumo@localhost
-# Airflow's log-in for one machine writes into this file, and a secret may not be written.
+# Where a worker may not write to the origin, branches of runs go to a repository of their own.
+if [ -n "${PNEUMO_RUNS:-}" ]; then
+    git remote set-url --push origin "$PNEUMO_RUNS"
+fi
+# Airflow's log-in for one machine opens this file for writing: a copy would have the secret's mode.
 if [ -r /run/secrets/airflow_passwords ]; then
-    cp /run/secrets/airflow_passwords "$AIRFLOW_HOME/passwords.json"
+    rm -f "$AIRFLOW_HOME/passwords.json"
+    cat /run/secrets/airflow_passwords > "$AIRFLOW_HOME/passwords.json"
 fi
 exec "$@"

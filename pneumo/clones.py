@@ -87,8 +87,8 @@ def own_clone(checkout: Path, name: str, run: Run) -> Iterator[Path]:
 def push_branch(place: Path, run: Run, branch: str) -> str:
     """Commit the lock files and settings of a clone and push them to the site as ``branch``.
 
-    The site is where the checkout was cloned from; without one, the checkout itself. Returns the
-    commit.
+    The site is where the checkout's ``origin`` is pushed to; without one, the checkout itself.
+    Returns the commit.
     """
     _git(place, "add", "--force", "--", KEEPS, *run.locks)
     if _git(place, "status", "--porcelain", "--untracked-files=no"):
@@ -99,13 +99,18 @@ def push_branch(place: Path, run: Run, branch: str) -> str:
 
 
 def _make(checkout: Path, place: Path) -> None:
-    """Clone without copying objects; the remote ``site`` is the checkout's own origin."""
+    """Clone without copying objects; the remote ``site`` is the checkout's own origin.
+
+    The two addresses of an origin may differ: what is run is fetched from one that a worker can
+    only read, and what was made is pushed to another.
+    """
     if not place.exists():
         with whole(place) as aside:
             _git(checkout, "clone", "--quiet", "--shared", "--no-checkout", str(checkout), aside)
-    remotes = _git(checkout, "remote").split()
-    site = _git(checkout, "remote", "get-url", "origin") if "origin" in remotes else str(checkout)
-    _git(place, "config", "remote.site.url", site)
+    known = "origin" in _git(checkout, "remote").split()
+    for key, way in (("url", ()), ("pushurl", ("--push",))):
+        url = _git(checkout, "remote", "get-url", *way, "origin") if known else str(checkout)
+        _git(place, "config", f"remote.site.{key}", url)
 
 
 def _bring_to(checkout: Path, place: Path, run: Run) -> None:

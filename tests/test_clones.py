@@ -153,6 +153,15 @@ def test_a_stage_that_was_told_wrong_ends_the_task_as_a_mistake(site, one):
     assert said.splitlines()[-1] == "dvc repro: the stage cannot be done; its message is above"
 
 
+def test_a_run_is_pushed_where_its_checkout_is_pushed_to_and_nowhere_else(site, one):
+    shell(site.folder, "git init -q --bare runs")
+    shell(one, f"git remote set-url --push origin {site.folder}/runs")
+    before = shell(site.folder, "git -C site for-each-ref")
+    told = json.loads(site.task(one, "finish").splitlines()[-1])
+    assert shell(site.folder, f"git -C runs rev-parse {told['branch']}").strip() == told["commit"]
+    assert shell(site.folder, "git -C site for-each-ref") == before
+
+
 def test_an_origin_that_is_away_is_an_accident(site, one):
     (site.folder / "site").rename(site.folder / "away")
     said = site.task(one, "finish", code=1)

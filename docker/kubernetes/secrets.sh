@@ -7,11 +7,19 @@ umask 077
 namespace=$1
 secrets=$(dirname "$0")/../secrets
 for name in metadata result_backend; do
+    case $name in
+        metadata) example=postgresql+psycopg2://airflow:PASSWORD@HOST/airflow ;;
+        result_backend) example=db+postgresql+psycopg2://celery:PASSWORD@HOST/celery ;;
+    esac
     [ -r "$secrets/$name" ] || {
-        echo "$secrets/$name: is missing; write into it the address, with its password, such as" >&2
-        echo "  postgresql://airflow:PASSWORD@HOST/airflow (for result_backend: db+postgresql://...)" >&2
+        echo "$secrets/$name: is missing; write into it the address, with its password: $example" >&2
         exit 2
     }
+    # Without a driver's name SQLAlchemy 2.1 takes psycopg 3, which no image has.
+    if grep -qE '^(db\+)?postgres(ql)?://' "$secrets/$name"; then
+        echo "$secrets/$name: the address names no driver; it must be like $example" >&2
+        exit 2
+    fi
 done
 make() {
     name=$1

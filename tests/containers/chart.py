@@ -30,6 +30,10 @@ CHART: dict[str, Any] = {
     "data.metadataSecretName": str,
     "data.resultBackendSecretName": str,
     "data.brokerUrlSecretName": str,
+    # Compared with the table of keys of a chart that has these among its values.
+    "enableBuiltInSecretEnvVars.AIRFLOW__CORE__FERNET_KEY": bool,
+    "enableBuiltInSecretEnvVars.AIRFLOW__API__SECRET_KEY": bool,
+    "enableBuiltInSecretEnvVars.AIRFLOW_CONN_AIRFLOW_DB": bool,
     "env": [{"name": str, "value": str}],
     "volumes": KUBERNETES,
     "volumeMounts": KUBERNETES,
@@ -61,6 +65,7 @@ CHART: dict[str, Any] = {
     "apiServer.service.type": str,
     "apiServer.resources": KUBERNETES,
     "apiServer.startupProbe.failureThreshold": int,
+    "apiServer.env": [{"name": str, "value": str}],
     "apiServer.extraVolumes": KUBERNETES,
     "apiServer.extraVolumeMounts": KUBERNETES,
     "apiServer.networkPolicy.ingress.from": KUBERNETES,

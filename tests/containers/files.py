@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,11 +37,49 @@ def stages() -> dict[str, list[str]]:
     return found
 
 
-def services(folder: Path, **environment: str) -> dict:
+def services(folder: Path, file: Path = COMPOSE, **environment: str) -> dict:
     """The services as Docker Compose resolves them, every profile on."""
-    command = [tool("docker-compose"), "-f", COMPOSE, "--profile", "*", "config", "--format=json"]
+    command = [tool("docker-compose"), "-f", file, "--profile", "*", "config", "--format=json"]
     done = subprocess.run(
         command, env={"PATH": os.environ["PATH"], "HOME": str(folder), **environment},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     return json.loads(done.stdout)["services"]
+
+
+def checkout(folder: Path) -> Path:
+    """A checkout with one commit, which has ``docker/`` as it is here."""
+    shutil.copytree(ROOT / "docker", folder / "docker", ignore=ignore)
+    (folder / ".gitignore").write_text("/docker/secrets/\n/docker/state/\n/docker/.env\n")
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", "--all")
+    git(folder, "-c", "user.name=a", "-c", "user.email=a@localhost", "commit", "-q", "-m", "first")
+    return folder
+
+
+def ignore(folder: str, names: list[str]) -> set[str]:
+    """What was made in the docker/ of this checkout."""
+    return {"secrets", "state", ".env"} & set(names)
+
+
+def git(folder: Path, *words: str) -> str:
+    """What git prints in a folder, whose owner may be another."""
+    command = ["git", "-c", "safe.directory=*", *words]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def prepare(folder: Path, **environment: str) -> subprocess.CompletedProcess:
+    """Run ``docker/prepare.py`` of a checkout; as root for the user of the images."""
+    command = [sys.executable, folder / "docker/prepare.py"]
+    return subprocess.run(
+        command + ["--as-root"] * (os.getuid() == 0), env={**os.environ, **environment},
+        capture_output=True, text=True,
+    )  # fmt: skip
+
+
+def as_nobody(*command: str | Path) -> list[str | Path]:
+    """``command`` for a user without rights; root's own would make every mode look right."""
+    if os.getuid():
+        return list(command)
+    return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]

@@ -1,12 +1,15 @@
 """The entrypoint of the images: a checkout that is whole, whatever it finds in its folder."""
 
 import os
+import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.containers.files import ROOT, stages
+from tests.containers.files import ROOT, as_nobody, stages
 
 SCRIPT = (ROOT / "docker/checkout.sh").read_text()
 NOBODY = {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}
@@ -123,3 +126,56 @@ def test_folders_of_another_owner_are_those_that_git_is_told_of(machine):
         assert (done.returncode, done.stdout, done.stderr) == (0, "started\n", "")
         machine.is_whole()
     machine.git("push", "-q", "origin", "HEAD:refs/heads/runs/1", **NOBODY)
+
+
+def test_branches_of_runs_go_where_compose_says(machine):
+    machine.start()
+    assert machine.git("remote", "get-url", "--push", "origin") == str(machine.origin)
+    machine.start(PNEUMO_RUNS="/srv/runs")
+    assert machine.git("remote", "get-url", "--push", "origin") == "/srv/runs"
+    assert machine.git("remote", "get-url", "origin") == str(machine.origin)
+    assert machine.start().stdout == "started\n"
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Path]:
+    """A folder that everybody may enter, unlike pytest's."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("mode", [0o440, 0o400, 0o444])
+def test_airflow_can_write_to_its_copy_of_a_secret_that_nobody_can_write_to(elsewhere, mode):
+    secret, home, work = (elsewhere / name for name in ("airflow_passwords", "home", "work"))
+    secret.write_text('{"admin": "word"}')
+    secret.chmod(mode)
+    for folder in (home, work):
+        folder.mkdir()
+        folder.chmod(0o777)
+    if os.getuid() == 0:  # a pod's secrets are root's, and its group's; Compose's are the user's
+        os.chown(secret, 65534 if mode == 0o400 else 0, 65534)
+    subprocess.run(["git", "init", "-q", "-b", "main", elsewhere / "origin"], check=True)
+    who = ("-c", "user.name=a", "-c", "user.email=a@localhost")
+    committed = ["git", *who, "commit", "-q", "--allow-empty", "-m", "a"]
+    subprocess.run(committed, cwd=elsewhere / "origin", check=True)
+    (elsewhere / "gitconfig").write_text("[safe]\n\tdirectory = *\n")
+    script = SCRIPT.replace("/run/secrets/airflow_passwords", str(secret))
+    script = script.replace("/srv/pneumo", str(work))
+    opens = 'printf more >> "$AIRFLOW_HOME/passwords.json" && cat "$AIRFLOW_HOME/passwords.json"'
+    (home / "passwords.json").write_text("of an earlier start")
+    (home / "passwords.json").chmod(0o400)
+    if os.getuid() == 0:
+        os.chown(home / "passwords.json", 65534, 65534)
+    for _ in range(2):
+        done = subprocess.run(
+            as_nobody("sh", "-c", script, "checkout", "sh", "-c", opens), cwd=work,
+            env={"PATH": os.environ["PATH"], "HOME": str(home), "AIRFLOW_HOME": str(home),
+                 "GIT_CONFIG_SYSTEM": str(elsewhere / "gitconfig"),
+                 "PNEUMO_ORIGIN": str(elsewhere / "origin")},
+            capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.stdout == '{"admin": "word"}more', done.stderr
+        assert (home / "passwords.json").stat().st_mode & 0o777 == 0o600
+        assert secret.read_text() == '{"admin": "word"}'

@@ -32,6 +32,18 @@ def test_compose_has_the_form_of_the_specification():
     subprocess.run(command, check=True)
 
 
+def test_what_the_dockerfile_asks_for_can_be_said_to_compose(tmp_path):
+    asked = {"PYTHON_IMAGE": "registry.example/python:3.11", "PYTHON_DIGEST": "sha256:1",
+             "UNPINNED": "yes", "PNEUMO_UID": "1234"}  # fmt: skip
+    arguments = re.findall(r"^ARG (\w+)=?(.*)$", DOCKERFILE.read_text(), flags=re.MULTILINE)
+    assert {name for name, _ in arguments} == set(asked)
+    defaults = {name: value for name, value in arguments if value}
+    for given, expected in ((asked, asked), ({}, {"PYTHON_DIGEST": "", **defaults})):
+        for name, about in services(tmp_path, **given).items():
+            if "build" in about:
+                assert about["build"]["args"] == expected, name
+
+
 def test_hadolint_finds_nothing():
     subprocess.run([tool("hadolint"), DOCKERFILE], check=True)
 

@@ -1,6 +1,6 @@
 """The Python installations of the images, made by the Dockerfile's own lines in a clean folder.
 
-No image is built here: there is no container engine. What remains untested is Debian's part.
+No image is built here, since that needs a container engine: Debian's part is not tested.
 """
 
 import os
@@ -11,6 +11,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import copytree, rmtree, which
@@ -18,6 +19,8 @@ from shutil import copytree, rmtree, which
 import pytest
 
 from tests.containers.files import ROOT, stages
+
+EXTRAS = ("workflow", "cluster", "kubernetes", "tensorflow", "cuda")
 
 SOURCES = ("pyproject.toml", "uv.lock", "README.md", "LICENSE", "pneumo")
 
@@ -40,16 +43,17 @@ def install(target: str, folder: Path, *more: str) -> Path:
         copytree(path, source / name) if path.is_dir() else (source / name).write_bytes(
             path.read_bytes()
         )
-    lines = [line[4:] for line in stages()[f"{target}-environment"] if line.startswith("RUN ")]
-    assert lines
+    (line,) = [line for line in stages()[f"{target}-environment"] if line.startswith("RUN ")]
     environment = {
         **os.environ, "UV_PROJECT_ENVIRONMENT": str(folder / "venv"),
         "UV_PYTHON_DOWNLOADS": "never", "PATH": f"{_uv().parent}{os.pathsep}{os.environ['PATH']}",
     }  # fmt: skip
     environment.pop("VIRTUAL_ENV", None)
-    for line in lines:
-        words = [*shlex.split(line), *more]
-        subprocess.run(words, cwd=source, env=environment, check=True)
+    sync, _, rest = line[4:].partition(" && ")
+    line = f"{shlex.join([*shlex.split(sync), *more])} && {rest}".replace(
+        "/opt/venv", f"{folder}/venv"
+    )
+    subprocess.run(["sh", "-c", line], cwd=source, env=environment, check=True)
     return folder / "venv/bin"
 
 
@@ -81,6 +85,40 @@ def test_a_base_without_a_digest_is_refused_unless_that_is_said(tmp_path):
         done = subprocess.run(["sh", "-c", line], env=given, capture_output=True, text=True)
         assert done.returncode == status
         assert ("PYTHON_DIGEST is missing" in done.stdout) == (status == 1)
+
+
+@pytest.mark.parametrize("target", ["orchestrator", "worker", "worker-gpu", "mlflow"])
+def test_an_environment_is_compiled_and_nobody_else_can_write_to_it(target, folder):
+    """The Dockerfile's settings and lines, with a project of one module for pneumo's."""
+    (line,) = [line for line in stages()["installer"] if line.startswith("ENV ")]
+    settings = dict(word.split("=", 1) for word in shlex.split(line[4:]))
+    with zipfile.ZipFile(folder / "tiny-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("tiny.py", "WORD = 1\n")
+        wheel.writestr(
+            "tiny-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1\n"
+        )
+        wheel.writestr("tiny-1.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        wheel.writestr("tiny-1.dist-info/RECORD", "")
+    extras = "".join(f'{name} = ["tiny"]\n' for name in EXTRAS)
+    (folder / "pyproject.toml").write_text(
+        '[project]\nname = "any"\nversion = "1"\nrequires-python = ">=3.11"\n'
+        f'[project.optional-dependencies]\n{extras}[dependency-groups]\nmlflow = ["tiny"]\n'
+        "[tool.uv]\npackage = false\n"
+        '[tool.uv.sources]\ntiny = {path = "tiny-1-py3-none-any.whl"}\n'
+    )
+    environment = {**os.environ, **settings, "UV_PROJECT_ENVIRONMENT": str(folder / "venv"),
+                   "PATH": f"{_uv().parent}{os.pathsep}{os.environ['PATH']}"}  # fmt: skip
+    environment.pop("VIRTUAL_ENV", None)
+    (run,) = [line[4:] for line in stages()[f"{target}-environment"] if line.startswith("RUN ")]
+    for command in ("uv lock --quiet --offline", run.replace("/opt/venv", f"{folder}/venv")):
+        subprocess.run(["sh", "-c", command], cwd=folder, env=environment, check=True)
+    (module,) = (folder / "venv").rglob("tiny.py")
+    assert list(module.parent.glob("__pycache__/tiny.*.pyc"))
+    assert not [path for path in (folder / "venv").rglob("*") if _others_write(path)]
+
+
+def _others_write(path: Path) -> bool:
+    return not path.is_symlink() and bool(path.stat().st_mode & 0o002)
 
 
 @pytest.mark.slow

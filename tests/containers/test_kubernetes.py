@@ -83,6 +83,35 @@ def test_nothing_is_open_to_the_world_but_tasks_reach_the_api_server(values):
         assert labels["component"] not in ("worker", "scheduler", "api-server")  # the chart's own
 
 
+def made_keys(script: str) -> dict[str, list[str]]:
+    """Secrets that the script makes, with the keys it names."""
+    lines = re.findall(r"^make (\S+) (.*)$", script, flags=re.MULTILINE)
+    return {name: re.findall(r"--from-file=([a-z-]+)=", rest) for name, rest in lines}
+
+
+def test_a_worker_has_the_secrets_of_its_work_alone(worker, values):
+    """Those of the chart's own workers are the chart's, but for what is switched off here."""
+    (container,) = worker["containers"]
+    told = {entry["name"] for entry in container["env"] if "valueFrom" in entry}
+    assert told == {"AIRFLOW__CELERY__BROKER_URL", "AIRFLOW__CELERY__RESULT_BACKEND"}
+    mounted = [v["secret"]["secretName"] for v in worker["volumes"] if "secret" in v]
+    own = [v for v in values["workers"]["celery"]["extraVolumes"] if "secret" in v]
+    assert mounted == [v["secret"]["secretName"] for v in own] == ["pneumo-files"]
+    off = {name for name, on in values["enableBuiltInSecretEnvVars"].items() if on is False}
+    assert {"AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API__SECRET_KEY"} <= off
+    assert not [volume for volume in values["volumes"] if "secret" in volume]  # of every pod
+
+
+def test_the_api_server_finds_the_keys_that_the_chart_hands_nobody(values):
+    server, made = values["apiServer"], made_keys((KUBERNETES / "secrets.sh").read_text())
+    mounts = {m["mountPath"]: m["name"] for m in server["extraVolumeMounts"]}
+    secrets = {v["name"]: v["secret"]["secretName"] for v in server["extraVolumes"]}
+    told = {entry["name"].removesuffix("_CMD"): entry["value"] for entry in server["env"]}
+    for name in ("AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API__SECRET_KEY"):
+        folder, _, key = told[name].removeprefix("cat ").rpartition("/")
+        assert key in made[secrets[mounts[folder]]]
+
+
 def test_every_secret_that_is_named_is_made(worker, values):
     text = (KUBERNETES / "secrets.sh").read_text()
     made = set(re.findall(r"^make (\S+)", text, flags=re.MULTILINE))
