@@ -15,14 +15,15 @@ from shutil import copyfile
 
 import numpy as np
 
-from pneumo import agreement, workflow
+from pneumo import workflow
+from pneumo.base.files import write_json
+from pneumo.detection.ensemble import Ensemble
 from pneumo.engines import int8
 from pneumo.engines.choose import open_engine
 from pneumo.engines.package import Package
-from pneumo.ensemble import Ensemble
-from pneumo.files import write_json
-from pneumo.golden import write_golden
-from pneumo.prepared import load_prepared
+from pneumo.prepared.format import load_prepared
+from pneumo.registry import agreement
+from pneumo.registry.golden import write_golden
 
 BATCH = 8
 

@@ -21,7 +21,7 @@ from first import register
 from inbox import ROOT, fill
 from scoring import processor, random_package
 
-from pneumo.services import config, environment, launch
+from pneumo.servers import config, environment, launch
 
 DAG = "pneumonia_score"
 

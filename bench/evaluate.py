@@ -14,15 +14,15 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import gaussian_filter
 
-from pneumo.bootstrap import draw_people, with_all
-from pneumo.boxes import mask_from_boxes
-from pneumo.ensemble import Ensemble
-from pneumo.evaluation import ENSEMBLE, held_out, measure
-from pneumo.frame import Box, Frame
-from pneumo.froc import pool_calls
-from pneumo.judge import candidates, judge
-from pneumo.prepared import Prepared
-from pneumo.rsna import CLASSES
+from pneumo.dataset.rsna import CLASSES
+from pneumo.detection.boxes import mask_from_boxes
+from pneumo.detection.ensemble import Ensemble
+from pneumo.detection.frame import Box, Frame
+from pneumo.evaluation.bootstrap import draw_people, with_all
+from pneumo.evaluation.figures import ENSEMBLE, held_out, measure
+from pneumo.evaluation.froc import pool_calls
+from pneumo.evaluation.judge import candidates, judge
+from pneumo.prepared.format import Prepared
 
 SIDE_PX, PER_PERSON, POSITIVE = 1024, 2.3, 0.225
 CHOICE = Ensemble({}, 0.4, 0.0, 4000.0, 0.05, 0.05)

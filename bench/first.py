@@ -90,15 +90,15 @@ def answers(url: str) -> bool:
 
 def register(package: Path) -> None:
     """Make a package's files the champion."""
-    from pneumo import registry
-    from pneumo.registration import register_ensemble
-    from pneumo.tracking import start_run
+    from pneumo.registry import store
+    from pneumo.registry.upload import register_ensemble
+    from pneumo.tracking.runs import start_run
 
     os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = "120"
-    server = registry.connect()
+    server = store.connect()
     files = {path.name: path for path in package.iterdir() if path.name != "manifest.json"}
     version = register_ensemble(server, files, {}, start_run(server, "ensemble", {}, {}))
-    registry.move_alias(server, registry.CHAMPION, version.version)
+    store.move_alias(server, store.CHAMPION, version.version)
 
 
 def write_settings(folder: Path) -> None:

@@ -18,7 +18,7 @@ def sources(folder: Path) -> list[Path]:
     shared = Path(os.environ.get("PNEUMO_SHARED", ROOT.parent / "shared"))
     if found := sorted((shared / "data/rsna-428/stage_2_train_images").glob("*.dcm")):
         return found
-    from pneumo.settings import DemoSettings
+    from pneumo.base.settings import DemoSettings
     from pneumo.stages.demo import demo
 
     if not (folder / "demo").exists():

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from pneumo.boxes import Box, iou
-from pneumo.matching import THRESHOLDS
+from pneumo.detection.boxes import Box, iou
+from pneumo.detection.matching import THRESHOLDS
 
 
 def hits(truth: Sequence[Box], calls: Sequence[Box], threshold: float) -> list[bool]:

@@ -16,8 +16,8 @@ import pandas as pd
 import psutil
 import yaml
 
-from pneumo.dataset import CLASS_INFO, IMAGES, LABELS, PATIENTS
-from pneumo.settings import DemoSettings
+from pneumo.base.settings import DemoSettings
+from pneumo.dataset.dataset import CLASS_INFO, IMAGES, LABELS, PATIENTS
 from pneumo.stages.demo import demo
 
 ROOT = Path(__file__).parents[1]

@@ -20,10 +20,10 @@ from rich.console import Console
 from rich.table import Table
 from skimage.transform import resize
 
+from pneumo.base.progress import track
 from pneumo.dicom import fit, read_radiograph, read_square
 from pneumo.dicom.process import usable_cores
 from pneumo.dicom.workers import Square, read_squares
-from pneumo.progress import track
 
 SIZE_PX, FILES, MANY, SECONDS, ROUNDS = 128, 400, 4000, 3.0, 3
 ROOT = Path(__file__).parents[1]
@@ -35,7 +35,7 @@ def radiographs(folder: Path) -> list[Path]:
     shared = Path(os.environ.get("PNEUMO_SHARED", ROOT.parent / "shared"))
     found = sorted((shared / "data/rsna-428/stage_2_train_images").glob("*.dcm"))[:FILES]
     if not found:
-        from pneumo.settings import DemoSettings
+        from pneumo.base.settings import DemoSettings
         from pneumo.stages.demo import demo
 
         demo(folder / "demo", demo=DemoSettings(images=40, seed=1))

@@ -20,8 +20,8 @@ from typing import Any
 
 from PIL import Image
 
-from pneumo.aside import aside
-from pneumo.files import sha256, write_json
+from pneumo.base.aside import aside
+from pneumo.base.files import sha256, write_json
 from pneumo.scoring.parts import Scorer, Store, write_part
 from pneumo.scoring.plan import load_plan
 

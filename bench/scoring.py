@@ -25,9 +25,9 @@ from inbox import sources
 from rich.console import Console
 from rich.table import Table
 
+from pneumo.base.files import sha256, write_json
 from pneumo.dicom.process import usable_cores
 from pneumo.engines.package import Package
-from pneumo.files import sha256, write_json
 
 SIZE_PX, BATCH = 128, 8
 WAYS = {

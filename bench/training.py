@@ -100,8 +100,8 @@ def elsewhere(given: dict, row: tuple) -> dict | str:
 
 def measure(wanted: dict) -> dict:
     """Seconds of the first step, of a bare loop, and of the epochs of a training."""
-    from pneumo.nets.fitting import make_repeatable, make_trainer
-    from pneumo.settings import load_settings
+    from pneumo.base.settings import load_settings
+    from pneumo.training.fitting import make_repeatable, make_trainer
 
     settings = load_settings(ROOT / f"recipes/{wanted['recipe']}.yaml")
     chosen = {"encoder": wanted["encoder"], "encoder_weights": "none", "epochs": 2, "patience": 2}
@@ -145,7 +145,7 @@ def batches(folder: Path, wanted: dict, train, augment) -> tuple:
     """Training and validation batches of random images, mapped from disk."""
     import numpy as np
 
-    from pneumo.nets.batches import Batches
+    from pneumo.training.batches import Batches
 
     count = wanted["steps"] * train.batch_size
     chance, size = np.random.default_rng(SEED), wanted["size"]
@@ -181,10 +181,10 @@ def loop(trainer, batch: tuple, steps: int) -> float:
 
 def epochs(trainer, shown, held_out, train, kept: Path) -> dict:
     """The last epoch of a training, as it tells it; the first one may trace."""
-    from pneumo.live import network_run
-    from pneumo.nets.checkpoints import Checkpoints
-    from pneumo.nets.fitting import fit
-    from pneumo.nets.watch import Watch
+    from pneumo.tracking.live import network_run
+    from pneumo.training.checkpoints import Checkpoints
+    from pneumo.training.fitting import fit
+    from pneumo.training.watch import Watch
 
     told: list[dict] = []
     profile = {"sha256": {"index.parquet": "0" * 64}}

@@ -15,13 +15,13 @@ from rich.table import Table
 from scipy.ndimage import gaussian_filter
 from skimage.measure import label, regionprops
 
-from pneumo.boxes import Box, Frame
-from pneumo.choice import halves
-from pneumo.ensemble import Ensemble, blend, image_level, weightings
-from pneumo.matching import precision_rows, table_of
-from pneumo.rsna import mean_average_precision
-from pneumo.search import Cases, score_all
-from pneumo.settings import load_settings
+from pneumo.base.settings import load_settings
+from pneumo.dataset.rsna import mean_average_precision
+from pneumo.detection.boxes import Box, Frame
+from pneumo.detection.ensemble import Ensemble, blend, image_level, weightings
+from pneumo.detection.matching import precision_rows, table_of
+from pneumo.tuning.choice import halves
+from pneumo.tuning.search import Cases, score_all
 
 METRIC_IMAGES, IMAGES, SIZE_PX, SEED = 26_684, 1_200, 128, 1
 FRAME = Frame(1024, 1024, SIZE_PX)

@@ -22,7 +22,7 @@ from airflow.sdk import (
 )
 
 from pneumo import workflow
-from pneumo.tries import AccidentsOnly
+from pneumo.workflow.retries import AccidentsOnly
 
 WORKSPACE = Path(__file__).parents[1]
 SCORED = Asset(workflow.SCORED)

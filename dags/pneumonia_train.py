@@ -18,7 +18,7 @@ from typing import Any
 from airflow.sdk import Asset, Param, XComArg, chain, dag, task
 
 from pneumo import workflow
-from pneumo.tries import AccidentsOnly
+from pneumo.workflow.retries import AccidentsOnly
 
 WORKSPACE = Path(__file__).parents[1]
 TRAININGS = [f"train_{model}" for model in workflow.models(WORKSPACE)]
@@ -48,7 +48,7 @@ def train(model: str) -> XComArg:
 
 def asked() -> list[Any]:
     """The tasks that let a person decide; they are skipped when the gate has decided already."""
-    from pneumo.asking import REASON, AskAgain, Question
+    from pneumo.workflow.asking import REASON, AskAgain, Question
 
     said = "ti.xcom_pull(task_ids='approval')"
     verdict = "ti.xcom_pull(task_ids='waiting')"

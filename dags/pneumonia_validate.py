@@ -15,7 +15,7 @@ from typing import Any
 from airflow.sdk import Asset, XComArg, chain, dag, task
 
 from pneumo import workflow
-from pneumo.tries import AccidentsOnly
+from pneumo.workflow.retries import AccidentsOnly
 
 WORKSPACE = Path(__file__).parents[1]
 VALID_DATA = Asset(workflow.VALID_DATA)

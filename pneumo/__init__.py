@@ -1,8 +1,7 @@
 """Finds pneumonia opacities on chest radiographs with an ensemble of four segmentation networks.
 
-To follow one radiograph from DICOM to registry, and a new one to its boxes, read in this order:
-``dvc.yaml``, ``stages/prepare.py``, ``dicom/read.py``, ``stages/train.py``, ``nets/``,
-``stages/tune.py``, ``search.py``, ``stages/evaluate.py``, ``evaluation.py``, ``stages/promote.py``,
-``enrolment.py``, ``registration.py``, ``candidacy.py``, ``gate.py``, ``champion.py``,
-``stages/score.py``, ``scoring/``, ``engines/``.
+A room imports rooms of lower floors only; its ``__init__`` says what others may use. To follow one
+radiograph from DICOM to registry, and a new one to its boxes, read in this order: ``dvc.yaml``,
+``stages/prepare``, ``dicom/``, ``stages/train``, ``nets/``, ``training/``, ``stages/tune``,
+``tuning/``, ``stages/evaluate``, ``evaluation/``, ``registry/``, ``scoring/``, ``engines/``.
 """

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from pneumo.manifest import MANIFEST
-from pneumo.perturbations import PERTURBATIONS, sample
-from pneumo.prepared import Prepared, load_prepared
-from pneumo.settings import DataSettings, DemoSettings, Settings, load_settings
+from pneumo.base.settings import DataSettings, DemoSettings, Settings, load_settings
+from pneumo.dataset.manifest import MANIFEST
+from pneumo.evaluation.perturbations import PERTURBATIONS, sample
+from pneumo.prepared.format import Prepared, load_prepared
 from pneumo.stages.demo import demo
 from pneumo.stages.prepare import prepare
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pneumo.base.files import sha256
+from pneumo.base.settings import Settings
+from pneumo.detection.ensemble import Ensemble
 from pneumo.engines.package import Package
-from pneumo.ensemble import Ensemble
-from pneumo.files import sha256
-from pneumo.judge import judge
-from pneumo.pairs import mean_precision
-from pneumo.prepared import load_prepared
-from pneumo.settings import Settings
+from pneumo.evaluation.judge import judge
+from pneumo.prepared.format import load_prepared
+from pneumo.registry._paired import mean_precision
 
 SIZE_PX, PEOPLE = 32, 48
 SPLITS = {"train": 4, "validation": 4, "test": 2 * PEOPLE}

@@ -18,12 +18,12 @@ from typing import Any
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as Registry
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as Tracking
 
-from pneumo import champion, registry
-from pneumo.golden import phantoms
-from pneumo.registry import number
-from pneumo.settings import load_settings
-from pneumo.stages import promote as stage
-from pneumo.tracking import client, experiment_id
+from pneumo.base.settings import load_settings
+from pneumo.registry import champion, store
+from pneumo.registry import promote as stage
+from pneumo.registry.golden import phantoms
+from pneumo.registry.store import number
+from pneumo.tracking.runs import client, experiment_id
 from tests.ensembles import SIZE_PX, Results, write_prepared
 
 ROOT = Path(__file__).parents[1]
@@ -104,10 +104,10 @@ def counted(act: Callable[[], object], kill_at: int = 0) -> Callable[[], object]
 
     def run() -> object:
         calls, depth = [0], [0]
-        for store in (Registry, Tracking):
-            for name in [n for n in dir(store) if not n.startswith("_")]:
-                if callable(getattr(store, name)):
-                    setattr(store, name, _wrapped(getattr(store, name), calls, depth, kill_at))
+        for kind in (Registry, Tracking):
+            for name in [n for n in dir(kind) if not n.startswith("_")]:
+                if callable(getattr(kind, name)):
+                    setattr(kind, name, _wrapped(getattr(kind, name), calls, depth, kill_at))
         found = act()
         return found if kill_at else calls[0]
 
@@ -132,19 +132,19 @@ def _wrapped(method: Callable, calls: list[int], depth: list[int], kill_at: int)
 def look() -> dict:
     """What the registry holds: aliases, versions, whether the champion is whole, duplicates."""
     server = client()
-    leads = registry.version_at(server, registry.CHAMPION)
+    leads = store.version_at(server, store.CHAMPION)
     with tempfile.TemporaryDirectory() as folder:
-        registry.fetch_ensemble(server, leads, Path(folder))
+        store.fetch_ensemble(server, leads, Path(folder))
     runs = server.search_runs([experiment_id(server)])
     models = server.search_logged_models([experiment_id(server)])
     return {
-        "aliases": registry.aliases(server),
-        "versions": sorted(number(v) for v in registry.versions(server)),
-        "networks": len(registry.versions(server, "unet_vgg19")),
+        "aliases": store.aliases(server),
+        "versions": sorted(number(v) for v in store.versions(server)),
+        "networks": len(store.versions(server, "unet_vgg19")),
         "runs": sorted(f"{run.info.run_name} {run.info.status}" for run in runs),
         "models": sorted(f"{model.name} {model.status}" for model in models),
-        "lock": bool(registry.tags_of_name(server, f"{registry.ENSEMBLE}.lock")),
-        "verdict": leads.tags["pneumo.verdict"],
+        "lock": bool(store.tags_of_name(server, f"{store.ENSEMBLE}.lock")),
+        "verdict": leads.tags["pneumo.report.sentences"],
     }
 
 

@@ -9,7 +9,7 @@ from shutil import copytree
 
 import numpy as np
 
-from pneumo.files import sha256, write_json
+from pneumo.base.files import sha256, write_json
 
 NETWORKS = ("unet_densenet121", "unet_vgg19")
 SIZE_PX = 32
@@ -73,10 +73,10 @@ def sum_up(folder: Path) -> None:
 
 def balance(package: Path, folder: Path, paths: list[Path]) -> Path:
     """A copy whose threshold and gate call something on about half of the radiographs."""
+    from pneumo.detection.ensemble import image_level
     from pneumo.dicom import read_square
     from pneumo.engines.keras import KerasEngine
     from pneumo.engines.package import Package
-    from pneumo.ensemble import image_level
 
     copytree(package, folder)
     squares = [read_square(path, SIZE_PX).pixels for path in paths if path.stat().st_size > 9000]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pneumo.cli import app
-from pneumo.commands import registry, task
+from pneumo.cli.app import app
+from pneumo.cli.commands import registry, task
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = [c.callback.__name__.replace("_", "-") for c in app.registered_commands]

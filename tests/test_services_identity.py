@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pneumo import services
-from pneumo.errors import PneumoError
-from pneumo.services import config, environment, identity, processes, servers
+from pneumo import servers
+from pneumo.base.errors import PneumoError
+from pneumo.servers import _identity, config, environment, processes, programs
 
 PNEUMO = Path(sys.executable).with_name("pneumo")
 
@@ -34,7 +34,7 @@ def original(tmp_path):
     config.write(chosen)
     environment.write(chosen)
     (here / ".pneumo/lock").write_text("")
-    for name in servers.SERVERS:
+    for name in programs.SERVERS:
         processes.start(
             ["sh", "-c", "sleep 987 & sleep 987"],
             environment.of_servers(chosen, name),
@@ -78,9 +78,9 @@ def test_a_copy_neither_sees_nor_ends_nor_inherits_its_originals_servers(origina
     there = copy(original, tmp_path / "copy", how)
     before, living = tree(there), pids(original)
     assert len(living) == 12
-    assert {row.state for row in services.status(there)} == {"stopped"}
-    assert {row.pid for row in services.status(there)} == {None}
-    assert services.down(there) == 0
+    assert {row.state for row in servers.status(there)} == {"stopped"}
+    assert {row.pid for row in servers.status(there)} == {None}
+    assert servers.down(there) == 0
     assert pids(original) == living
     assert tree(there) == before
 
@@ -89,12 +89,12 @@ def test_a_copy_neither_sees_nor_ends_nor_inherits_its_originals_servers(origina
     assert {chosen.airflow_port, chosen.mlflow_port}.isdisjoint({8080, 5000})
     for name, secret in chosen.secrets.items():
         assert (secret == first.secrets[name]) is (name == "fernet_key"), name
-    assert all(servers.process(there, name) is None for name in servers.SERVERS)
-    assert services.down(there) == 0
+    assert all(programs.process(there, name) is None for name in programs.SERVERS)
+    assert servers.down(there) == 0
     assert pids(original) == living
     assert config.load(there) == chosen  # and stays so
     assert config.load(original) == first
-    assert services.down(original) == 12
+    assert servers.down(original) == 12
 
 
 def test_a_copy_of_a_copy_and_of_one_in_another_place_are_others_too(original, tmp_path):
@@ -125,7 +125,7 @@ def test_a_copy_that_was_killed_while_it_became_its_own_becomes_it_later(
 
     written = config.write_text
     with monkeypatch.context() as killed:
-        for module, name in ((config, "write_text"), (identity, "write_text")):
+        for module, name in ((config, "write_text"), (_identity, "write_text")):
             killed.setattr(module, name, stop)
         killed.setattr(config, "write_json", lambda path, value: stop(path, json.dumps(value)))
         with pytest.raises(KeyboardInterrupt):
@@ -134,19 +134,19 @@ def test_a_copy_that_was_killed_while_it_became_its_own_becomes_it_later(
     chosen = config.load(there)
     assert chosen.secrets["password"] != secrets["password"]
     assert chosen.secrets["fernet_key"] == secrets["fernet_key"]
-    assert services.down(there) == 0
+    assert servers.down(there) == 0
 
 
 def test_a_moved_checkout_keeps_its_identity_and_ends_its_servers(original, tmp_path):
     mark, chosen, living = config.instance(original), config.load(original), pids(original)
     there = original.rename(tmp_path / "moved")
-    assert identity.has_moved(there)
+    assert _identity.has_moved(there)
     assert config.instance(there) == mark
-    assert {row.pid for row in services.status(there)} < living
+    assert {row.pid for row in servers.status(there)} < living
     moved = config.load(there)
-    assert not identity.has_moved(there)
+    assert not _identity.has_moved(there)
     assert (moved.secrets, moved.airflow_port) == (chosen.secrets, chosen.airflow_port)
-    assert services.down(there) == 12
+    assert servers.down(there) == 12
 
 
 def test_another_device_number_after_a_restart_of_the_machine_is_no_copy(original):
@@ -171,11 +171,11 @@ def test_a_copy_whose_state_is_a_link_to_the_originals_is_refused(original, tmp_
     there = tmp_path / "copy"
     there.mkdir()
     (there / ".pneumo").symlink_to(original / ".pneumo")
-    assert {row.pid for row in services.status(there)} == {None}
-    assert services.down(there) == 0
+    assert {row.pid for row in servers.status(there)} == {None}
+    assert servers.down(there) == 0
     with pytest.raises(PneumoError, match="is a link to that of another checkout"):
         config.load(there)
-    assert services.down(original) == 12
+    assert servers.down(original) == 12
 
 
 @pytest.mark.parametrize("command", ["status", "down"])
@@ -220,23 +220,23 @@ def test_original_and_copy_run_side_by_side_and_a_moved_one_starts_anew(tmp_path
         with pytest.MonkeyPatch.context() as patch:
             for name, port in ports.items():
                 patch.setenv(name, port)
-            services.up(here)
-        first = {row.name: row.pid for row in services.status(here)}
+            servers.up(here)
+        first = {row.name: row.pid for row in servers.status(here)}
         copy(here, there, "cp -a")
-        second = services.up(there)
+        second = servers.up(there)
         assert second.mlflow_url != f"http://127.0.0.1:{ports['PNEUMO_MLFLOW_PORT']}"
-        assert {row.state for row in services.status(there)} == {"ready"}
-        assert {row.name: row.pid for row in services.status(here)} == first
-        assert services.down(there) >= 4
-        assert {row.state for row in services.status(here)} == {"ready"}
+        assert {row.state for row in servers.status(there)} == {"ready"}
+        assert {row.name: row.pid for row in servers.status(here)} == first
+        assert servers.down(there) >= 4
+        assert {row.state for row in servers.status(here)} == {"ready"}
 
         here.rename(place)
-        services.up(place)
-        rows = services.status(place)
+        servers.up(place)
+        rows = servers.status(place)
         assert {row.state for row in rows} == {"ready"}
         assert not {row.pid for row in rows} & set(first.values())
         assert not any(psutil.pid_exists(pid) for pid in first.values() if pid)
     finally:
         for workspace in (here, there, place):
             if workspace.exists():
-                services.down(workspace)
+                servers.down(workspace)

@@ -2,16 +2,10 @@
 
 from pathlib import Path
 
-from pneumo.dicom.guards import (
-    COLUMNS,
-    MODALITY,
-    PHOTOMETRIC_INTERPRETATION,
-    ROWS,
-    STORED,
-)
-from pneumo.dicom.parse import parse
+from pneumo.dicom._guards import COLUMNS, MODALITY, PHOTOMETRIC_INTERPRETATION, ROWS, STORED
+from pneumo.dicom._parse import parse
+from pneumo.dicom._scan import AGE, SEX, VIEW
 from pneumo.dicom.read import refusals_of
-from pneumo.dicom.scan import AGE, SEX, VIEW
 from pneumo.dicom.source import file_bytes
 
 TEXTS = {

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pneumo
+from pneumo.base.errors import PneumoError
 from pneumo.dicom import worker
-from pneumo.errors import PneumoError
 
 DEPTH = 16
 """Files that a worker is given ahead."""

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pneumo.dicom.pictures import Picture
+from pneumo.base.errors import RadiographError
+from pneumo.base.safe import printable
+from pneumo.detection.frame import Frame
+from pneumo.dicom._pictures import Picture
+from pneumo.dicom._scan import PATIENT_ID, Facts, Scan, open_scan
 from pneumo.dicom.refusal import Refused
-from pneumo.dicom.scan import PATIENT_ID, Facts, Scan, open_scan
-from pneumo.errors import RadiographError
-from pneumo.frame import Frame
-from pneumo.safe import printable
 
 READING = 2
 """Raised when pixels or notes of some file change: what was scored before is scored anew."""

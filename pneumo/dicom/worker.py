@@ -18,9 +18,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from pneumo.base.errors import RadiographError
 from pneumo.dicom.headers import read_header
 from pneumo.dicom.read import read_square
-from pneumo.errors import RadiographError
 
 ANSWER = struct.Struct("<II")
 READY = b"ready\n"

@@ -17,12 +17,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from pneumo.base.safe import CODE, printable
+from pneumo.dicom._scan import UID, Facts
+from pneumo.dicom._spacing import LARGEST_ASPECT
 from pneumo.dicom.headers import TAGS
 from pneumo.dicom.process import DEPTH, Answer, Worker, usable_cores
 from pneumo.dicom.read import Square
-from pneumo.dicom.scan import UID, Facts
-from pneumo.dicom.spacing import LARGEST_ASPECT
-from pneumo.safe import CODE, printable
 
 Meant = TypeVar("Meant")
 Asked = tuple[int, bool]

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pneumo.errors import PneumoError
-from pneumo.files import NO_ROOM, sha256, whole, write_json
-from pneumo.locks import alone
-from pneumo.safe import printable
+from pneumo.base.errors import PneumoError
+from pneumo.base.files import NO_ROOM, sha256, whole, write_json
+from pneumo.base.locks import alone
+from pneumo.base.safe import printable
 
 SUMS = "sums.json"
 UNWRITABLE = (*NO_ROOM, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST)

@@ -5,14 +5,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import get_args
 
-from pneumo.backends import installed
-from pneumo.devices import list_gpus
+from pneumo.base.backends import installed
+from pneumo.base.errors import PneumoError
+from pneumo.base.gpus import list_gpus
+from pneumo.base.words import EngineName
 from pneumo.engines import cache
 from pneumo.engines.engine import Engine
-from pneumo.engines.golden import check_golden
 from pneumo.engines.package import Package
-from pneumo.errors import PneumoError
-from pneumo.words import EngineName
+from pneumo.engines.recall import check_golden
 
 NAMES = get_args(EngineName)
 

@@ -8,9 +8,9 @@ the ``.xml`` file to write.
 import sys
 from pathlib import Path
 
-from pneumo.engines import silence  # noqa: F401
+from pneumo.base.errors import PneumoError
+from pneumo.engines import _silence  # noqa: F401
 from pneumo.engines.package import Package
-from pneumo.errors import PneumoError
 
 BATCH = 16
 
@@ -35,7 +35,7 @@ def convert(package: Package, path: Path) -> None:
     import openvino.opset16 as op
     from openvino._offline_transformations import apply_moc_transformations
 
-    from pneumo.engines.channels import OpenVINOKerasTensor, channels_first
+    from pneumo.engines._channels import OpenVINOKerasTensor, channels_first
     from pneumo.engines.keras import load
 
     blended = pictures = planes = None

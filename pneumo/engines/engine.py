@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from pneumo.errors import RegistryError
+from pneumo.base.errors import RegistryError
 
 Tag = TypeVar("Tag")
 

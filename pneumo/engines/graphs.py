@@ -9,10 +9,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from pneumo.base.code import code_sum
+from pneumo.base.errors import RegistryError
+from pneumo.base.files import sha256_of
 from pneumo.engines import cache, convert
 from pneumo.engines.package import Package
-from pneumo.errors import RegistryError
-from pneumo.files import sha256_of
 
 GRAPH = "ensemble.xml"
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from pneumo.base.code import code_sum
-from pneumo.engines import cache, silence  # noqa: F401
+from pneumo.base.errors import PneumoError, RegistryError
+from pneumo.base.files import sha256_of
+from pneumo.engines import _silence, cache  # noqa: F401
 from pneumo.engines.graphs import graph
 from pneumo.engines.package import INT8, Package
-from pneumo.errors import PneumoError, RegistryError
-from pneumo.files import sha256_of
 
 import openvino  # isort: skip  # after silence
 

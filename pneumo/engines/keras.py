@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from pneumo.base.errors import RegistryError
+from pneumo.detection.ensemble import blend
 from pneumo.engines.engine import Engine
 from pneumo.engines.package import Package
-from pneumo.ensemble import blend
-from pneumo.errors import RegistryError
 from pneumo.nets.configured import keras
 
 

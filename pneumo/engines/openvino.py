@@ -6,12 +6,12 @@ from types import MappingProxyType
 
 import numpy as np
 
+from pneumo.base.files import sha256_of
 from pneumo.dicom.process import usable_cores
-from pneumo.engines import int8, silence  # noqa: F401
+from pneumo.engines import _silence, int8  # noqa: F401
 from pneumo.engines.engine import Engine
 from pneumo.engines.graphs import graph
 from pneumo.engines.package import Package
-from pneumo.files import sha256_of
 
 import openvino  # isort: skip  # after silence
 from openvino import properties  # isort: skip

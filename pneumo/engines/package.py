@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pneumo.ensemble import Ensemble
-from pneumo.errors import RegistryError
-from pneumo.files import sha256, sha256_of, write_json
+from pneumo.base.errors import RegistryError
+from pneumo.base.files import sha256, sha256_of, write_json
+from pneumo.detection.ensemble import Ensemble
 
 MANIFEST, ENSEMBLE, GOLDEN = "manifest.json", "ensemble.json", "golden.npz"
 INT8 = ("int8.xml", "int8.bin")
@@ -67,7 +67,7 @@ class Package:
 
     def network(self, name: str) -> Path:
         """The ``.keras`` file of a network, its sum and its sizes checked. Raises RegistryError."""
-        from pneumo.engines.sizes import fault_of
+        from pneumo.engines._sizes import fault_of
 
         path = self.file(f"{name}.keras")
         if fault := fault_of(path):

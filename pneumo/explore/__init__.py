@@ -1,5 +1,4 @@
-"""To understand a data set before training on it.
+"""To understand a data set before training on it: one page, and how its splits look.
 
-``survey.py`` reads it once; ``statistics.py`` and ``compare.py`` are pure;
-``charts.py`` and ``page.py`` make one page that needs nothing else.
+Other rooms use ``explore``, ``overview``.
 """

@@ -7,11 +7,11 @@ from typing import NamedTuple
 import keras
 from keras import ops
 
-from pneumo.errors import PneumoError
-from pneumo.nets.aspp import aspp
-from pneumo.nets.blocks import gated, head
+from pneumo.base.errors import PneumoError
+from pneumo.nets._aspp import aspp
+from pneumo.nets._blocks import gated, head
+from pneumo.nets._unet import unet
 from pneumo.nets.encoders import ENCODERS
-from pneumo.nets.unet import unet
 from pneumo.nets.weights import load_encoder_weights
 
 

@@ -7,9 +7,9 @@ the backend is what ``KERAS_BACKEND`` names, else TensorFlow, or JAX where that 
 
 import os
 
-from pneumo.backends import keras_backend
-from pneumo.errors import PneumoError
-from pneumo.quiet import without_foreign_lines
+from pneumo.base.backends import keras_backend
+from pneumo.base.errors import PneumoError
+from pneumo.base.quiet import without_foreign_lines
 
 os.environ["KERAS_BACKEND"] = keras_backend()
 os.environ.setdefault("KERAS_NNX_ENABLED", "false")

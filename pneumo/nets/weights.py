@@ -4,8 +4,8 @@ from pathlib import Path
 
 import keras
 
-from pneumo.errors import PneumoError, TransientError
-from pneumo.files import sha256
+from pneumo.base.errors import PneumoError, TransientError
+from pneumo.base.files import sha256
 
 PUBLISHED = {"resnet152": "ResNet152", "densenet121": "DenseNet121", "vgg19": "VGG19"}
 """Encoder -> its builder in ``keras.applications``."""

@@ -18,10 +18,10 @@ from typing import Any, get_args
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pneumo.aside import put
-from pneumo.files import sha256, sha256_of, unless_unread
-from pneumo.locks import alone
-from pneumo.words import OverlayName
+from pneumo.base.aside import put
+from pneumo.base.files import sha256, sha256_of, unless_unread
+from pneumo.base.locks import alone
+from pneumo.base.words import OverlayName
 
 ROWS, ABOUT = "rows.parquet", "part.json"
 OVERLAYS: tuple[str, ...] = get_args(OverlayName)

@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pneumo.base.errors import DataError
+from pneumo.base.files import sha256_of, write_json
+from pneumo.base.safe import cell
 from pneumo.dicom.process import usable_cores
 from pneumo.dicom.refusal import Refused
 from pneumo.dicom.source import file_bytes
-from pneumo.errors import DataError
-from pneumo.files import sha256_of, write_json
-from pneumo.safe import cell
-from pneumo.scoring.inputs import Item
+from pneumo.scoring._inputs import Item
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from pneumo.aside import aside
+from pneumo.base.aside import aside
+from pneumo.base.progress import track
+from pneumo.detection.ensemble import Ensemble, image_level
 from pneumo.dicom import Square
 from pneumo.dicom.workers import Rejected, read_squares
 from pneumo.engines.engine import Engine
-from pneumo.ensemble import Ensemble, image_level
-from pneumo.progress import track
-from pneumo.scoring.overlays import draw_overlays
+from pneumo.scoring._overlays import draw_overlays
 from pneumo.scoring.parts import Scorer, Store, write_part
 
 LONGEST_BATCH = 256

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import track
 
-from pneumo.demo.files import write_dicom
-from pneumo.demo.plan import Case, plan
-from pneumo.demo.radiograph import draw
-from pneumo.files import whole
-from pneumo.manifest import write_manifest
+from pneumo.base.files import whole
+from pneumo.dataset.manifest import write_manifest
+from pneumo.synthetic.export import write_dicom
+from pneumo.synthetic.plan import Case, plan
+from pneumo.synthetic.radiograph import draw
 
 if TYPE_CHECKING:
-    from pneumo.demo.findings import BoxPx
-    from pneumo.settings import DemoSettings
+    from pneumo.base.settings import DemoSettings
+    from pneumo.synthetic.opacities import BoxPx
 
 IMAGES = "stage_2_train_images"
 LABELS = "stage_2_train_labels.csv"

@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pneumo.bootstrap import draw_people, with_all
-from pneumo.curves import charts, read_histories, tables
-from pneumo.ensemble import Ensemble, blend
-from pneumo.errors import DataError
-from pneumo.evaluation import ENSEMBLE, held_out, measure, summary
-from pneumo.files import whole, write_json, write_text
-from pneumo.froc import pool_calls
-from pneumo.gallery import gallery
-from pneumo.judge import candidates, judge
-from pneumo.origin import origin
-from pneumo.perturbations import sample
-from pneumo.prepared import Prepared, load_maps, load_prepared
-from pneumo.report import render_card, render_report
-from pneumo.stability import load_perturbed, stability
-from pneumo.verdict import headline
+from pneumo.base.errors import DataError
+from pneumo.base.files import whole, write_json, write_text
+from pneumo.detection.ensemble import Ensemble, blend
+from pneumo.evaluation.bootstrap import draw_people, with_all
+from pneumo.evaluation.figures import ENSEMBLE, held_out, measure, summary
+from pneumo.evaluation.froc import pool_calls
+from pneumo.evaluation.judge import candidates, judge
+from pneumo.evaluation.perturbations import sample
+from pneumo.evaluation.stability import load_perturbed, stability
+from pneumo.prepared.format import Prepared, load_maps, load_prepared
+from pneumo.report.curves import charts, read_histories, tables
+from pneumo.report.examples import gallery
+from pneumo.report.provenance import origin
+from pneumo.report.report import render_card, render_report
+from pneumo.report.sentences import headline
 
 if TYPE_CHECKING:
-    from pneumo.settings import EvaluateSettings
+    from pneumo.base.settings import EvaluateSettings
 
 
 def evaluate(

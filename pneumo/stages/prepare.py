@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pneumo.boxes import Box, mask_from_boxes
-from pneumo.dataset import open_dataset
-from pneumo.errors import DataError
-from pneumo.files import sha256, sha256_of, whole, write_json
-from pneumo.manifest import check_manifest
-from pneumo.prepared import COLUMNS, SPLITS, frames_of
-from pneumo.shards import Shards, create, shards_beside
-from pneumo.splits import UNUSED, counts_by_split, leaked_people, split_images
+from pneumo.base.errors import DataError
+from pneumo.base.files import sha256, sha256_of, whole, write_json
+from pneumo.dataset.dataset import open_dataset
+from pneumo.dataset.manifest import check_manifest
+from pneumo.detection.boxes import Box, mask_from_boxes
+from pneumo.prepared.format import COLUMNS, SPLITS, frames_of
+from pneumo.prepared.resumed import Shards, create, shards_beside
+from pneumo.prepared.splits import UNUSED, counts_by_split, leaked_people, split_images
 
 if TYPE_CHECKING:
-    from pneumo.settings import DataSettings
+    from pneumo.base.settings import DataSettings
 
 SMALLEST_SHARE_READ = 0.9
 MASKS_AT_ONCE = 512
 
 
 def prepare(out: Path, *, data: "DataSettings", workers: int | None = None) -> None:
-    """Write the data set ``data.root`` to the folder ``out`` in the format of ``prepared.py``.
+    """Write the data set ``data.root`` to the folder ``out`` as ``prepared.format`` says.
 
     A file that cannot be read goes to ``rejected.csv``; DataError when fewer than 90 % can, or
     when a file is not as ``manifest.json`` says. Memory does not grow with the number of files,
@@ -62,7 +62,7 @@ def _rejected(facts: pd.DataFrame, data: "DataSettings") -> pd.DataFrame:
 
 
 def _index(images: pd.DataFrame, data: "DataSettings", reserved: list[str]) -> pd.DataFrame:
-    """The images that were read, split and sorted as ``prepared.py`` says, with ``position``."""
+    """The images that were read, split and sorted as ``prepared.format`` says, with places."""
     read = images[images["reason"] == ""].reset_index(drop=True)
     read["split"] = split_images(read, data, reserved)
     used = read[read["split"] != UNUSED]

@@ -9,25 +9,25 @@ import numpy as np
 import pandas as pd
 from PIL.Image import Image
 
-from pneumo.files import sha256, whole
-from pneumo.live import network_run
-from pneumo.locks import newest_holds, resume_folder
+from pneumo.base.files import sha256, whole
+from pneumo.base.locks import newest_holds, resume_folder
+from pneumo.evaluation.perturbations import PERTURBATIONS, sample
 from pneumo.nets.archive import save_network
-from pneumo.nets.batches import Batches
 from pneumo.nets.build import MODELS
-from pneumo.nets.checkpoints import Checkpoints, best_row, key_of
 from pneumo.nets.configured import keras
-from pneumo.nets.fitting import finished, fit, make_repeatable, make_trainer
-from pneumo.nets.spread import even_rows, even_size, scope_over
-from pneumo.nets.watch import Watch
 from pneumo.nets.weights import weights_sum
-from pneumo.perturbations import PERTURBATIONS, sample
-from pneumo.prepared import Prepared, load_prepared
-from pneumo.samples import choose, sheet
-from pneumo.tracking import training_params
+from pneumo.prepared.format import Prepared, load_prepared
+from pneumo.tracking.live import network_run
+from pneumo.tracking.runs import training_params
+from pneumo.tracking.samples import choose, sheet
+from pneumo.training.batches import Batches
+from pneumo.training.checkpoints import Checkpoints, best_row, key_of
+from pneumo.training.fitting import finished, fit, make_repeatable, make_trainer
+from pneumo.training.spread import even_rows, even_size, scope_over
+from pneumo.training.watch import Watch
 
 if TYPE_CHECKING:
-    from pneumo.settings import AugmentSettings, TrainSettings
+    from pneumo.base.settings import AugmentSettings, TrainSettings
 
 
 def train(

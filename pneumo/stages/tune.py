@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.console import Console
 
-from pneumo.choice import choose, plain_way
-from pneumo.ensemble import Ensemble, blend, weightings
-from pneumo.files import write_json
-from pneumo.ledger import gains, losses, score
-from pneumo.prepared import load_maps, load_prepared
-from pneumo.progress import bar
-from pneumo.search import Cases
+from pneumo.base.files import write_json
+from pneumo.base.progress import bar
+from pneumo.detection.ensemble import Ensemble, blend, weightings
+from pneumo.prepared.format import load_maps, load_prepared
+from pneumo.tuning.choice import choose, plain_way
+from pneumo.tuning.ledger import gains, losses, score
+from pneumo.tuning.search import Cases
 
 if TYPE_CHECKING:
-    from pneumo.settings import BoxesSettings, EnsembleSettings
+    from pneumo.base.settings import BoxesSettings, EnsembleSettings
 
 
 def tune(

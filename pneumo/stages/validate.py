@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pneumo.checks import WHERE, tables_of
-from pneumo.dataset import HEADERS, IMAGES, open_tables
-from pneumo.errors import DataError
-from pneumo.expectations import check
-from pneumo.files import whole, write_json
-from pneumo.tables import read_table
+from pneumo.base.errors import DataError
+from pneumo.base.files import whole, write_json
+from pneumo.dataset.dataset import HEADERS, IMAGES, open_tables
+from pneumo.dataset.tables import read_table
+from pneumo.validation.checks import WHERE, tables_of
+from pneumo.validation.expectations import check
 
 if TYPE_CHECKING:
-    from pneumo.settings import DataSettings
+    from pneumo.base.settings import DataSettings
 
 INDEX_COLUMNS = ("patientId", "person", "split")
 

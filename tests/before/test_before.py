@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from pneumo import registry
-from pneumo.candidacy import Seat
-from pneumo.settings import load_settings
-from pneumo.stages.score import score
-from pneumo.tracking import client
-from pneumo.verify import verify
+from pneumo.base.settings import load_settings
+from pneumo.registry import store
+from pneumo.registry.standing import Seat
+from pneumo.registry.verify import verify
+from pneumo.scoring.score import score
+from pneumo.tracking.runs import client
 
 PACK = Path(__file__).with_name("registered.tar.xz")
 RECIPE = Path(__file__).parents[2] / "recipes/demo.yaml"
@@ -47,7 +47,7 @@ def place(tmp_path_factory) -> Path:
 def old(place, monkeypatch, cache):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{place}/mlflow.db")
     monkeypatch.chdir(place)
-    return registry.version_of(client(), registry.CHAMPION)
+    return store.version_of(client(), store.CHAMPION)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def box_of(place) -> dict[str, float]:
 
 
 def test_it_is_fetched_whole_and_has_its_tags(old):
-    assert old.tags["pneumo.verdict"] == "promoted"
+    assert old.tags["pneumo.report.sentences"] == "promoted"
     assert float(old.tags["pneumo.map"]) > 0.9
     assert old.tags["pneumo.content"]
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import psutil
 
-from pneumo.errors import ServiceError
-from pneumo.services import processes, servers
+from pneumo.base.errors import ServiceError
+from pneumo.servers import processes, programs
 from tests.cluster.site import Run, Site
 
 LIMIT_S = 600.0
@@ -170,7 +170,7 @@ def _scheduler_beats(site: Site, since: float) -> bool:
     with closing(connection(site)) as database, database.cursor() as cursor:
         cursor.execute(query)
         (beat,) = cursor.fetchone()
-    return float(beat or 0) > since and "scheduler" in servers.ready(site.cluster.layout.config)
+    return float(beat or 0) > since and "scheduler" in programs.ready(site.cluster.layout.config)
 
 
 def _is_training(process: psutil.Process, model: str) -> bool:

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import yaml
 
-from pneumo.services.api import Airflow
-from pneumo.services.cluster import Cluster
+from pneumo.servers.api import Airflow
+from tests.cluster import Cluster
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent

@@ -12,7 +12,7 @@ from statistics import median
 import psutil
 import pytest
 
-from pneumo.services import processes
+from pneumo.servers import processes
 from tests.cluster.outages import FAULTS, HEAD, Effect, Training, await_true, inject
 from tests.cluster.site import TINY, Run, Site, shell
 
@@ -125,7 +125,7 @@ def test_everything_is_registered_and_tracked_once(site, disturbed):
 
 
 def test_artifacts_are_in_the_s3_store(site, disturbed):
-    from pneumo.services.cluster import stores
+    from tests.cluster import stores
 
     client = stores.s3(site.cluster.layout)
     for bucket in ("dvc", "mlflow"):

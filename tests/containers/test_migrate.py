@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from pneumo import workflow
-from pneumo.services.api import POOLS
+from pneumo.servers.api import POOLS
 from tests.containers.files import ROOT, services, stages
 
 SCRIPT = ROOT / "docker/migrate.sh"

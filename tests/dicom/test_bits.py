@@ -7,9 +7,9 @@ import pytest
 from pydicom import uid
 from pydicom.encaps import encapsulate
 
+from pneumo.base.errors import RadiographError
 from pneumo.dicom import read_radiograph
-from pneumo.dicom.bits import has_swapped_bytes
-from pneumo.errors import RadiographError
+from pneumo.dicom._bits import has_swapped_bytes
 from tests.dicom.files import UNCOMPRESSED, dataset, pixel_data, reference, values, write
 
 NATIVE = (*UNCOMPRESSED, uid.RLELossless)

@@ -6,9 +6,9 @@ from PIL import Image, ImageDraw
 from pydicom import uid
 from pydicom.dataset import Dataset
 
+from pneumo.base.errors import RadiographError
 from pneumo.dicom import read_radiograph, read_square
-from pneumo.dicom.contrast import levels
-from pneumo.errors import RadiographError
+from pneumo.dicom._contrast import levels
 from tests.dicom.files import LOSSLESS, dataset, values, write
 
 SHAPE = (200, 160)

@@ -10,11 +10,11 @@ import pytest
 from pydicom import uid
 from pydicom.datadict import dictionary_description
 
-from pneumo.dicom import parse as parsing
+from pneumo.base.errors import RadiographError
+from pneumo.dicom import _parse as parsing
 from pneumo.dicom import read_radiograph
-from pneumo.dicom.elements import ordinary
-from pneumo.dicom.header import NAMES
-from pneumo.errors import RadiographError
+from pneumo.dicom._elements import ordinary
+from pneumo.dicom._header import NAMES
 from tests.dicom.files import LOSSLESS, LOSSY, UNCOMPRESSED, dataset, values, write
 from tests.dicom.mutants import mutant, seeds
 

@@ -9,8 +9,8 @@ from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 
+from pneumo.base.errors import RadiographError
 from pneumo.dicom import read_radiograph
-from pneumo.errors import RadiographError
 from tests.dicom.files import LOSSLESS, LOSSY, UNCOMPRESSED, dataset, encode, values, write
 
 CODESTREAMS = (*LOSSLESS[5:], uid.JPEGExtended12Bit)

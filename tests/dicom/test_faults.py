@@ -10,12 +10,12 @@ from PIL import Image
 from pydicom import uid
 from pydicom.encaps import encapsulate
 
+from pneumo.base.errors import RadiographError
+from pneumo.base.safe import cell, printable
 from pneumo.dicom import read_radiograph
-from pneumo.dicom.decode import deep_jpeg
+from pneumo.dicom._decode import deep_jpeg
 from pneumo.dicom.refusal import Refused
 from pneumo.dicom.source import files_below
-from pneumo.errors import RadiographError
-from pneumo.safe import cell, printable
 from tests.dicom.files import dataset, encode, values, write
 
 JPEG, J2K, JLS, RLE = (uid.JPEGBaseline8Bit, uid.JPEG2000Lossless, uid.JPEGLSLossless,

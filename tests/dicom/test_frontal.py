@@ -5,9 +5,9 @@ from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
+from pneumo.base.errors import RadiographError
 from pneumo.dicom import read_radiograph, read_square
 from pneumo.dicom.workers import Rejected, read_squares
-from pneumo.errors import RadiographError
 from tests.dicom.files import dataset, values, write
 
 GREY = values(12, shape=(80, 72))

@@ -5,9 +5,9 @@ import pytest
 from pydicom import uid
 from pydicom.datadict import tag_for_keyword
 
-from pneumo.commands.files import check
+from pneumo.base.errors import DataError, RadiographError
+from pneumo.cli.commands.inspection import check
 from pneumo.dicom import read_radiograph
-from pneumo.errors import DataError, RadiographError
 from tests.dicom.files import dataset, reference, values, write
 
 STORED = values(12)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pneumo.base.errors import RadiographError
 from pneumo.dicom import read_radiograph, read_square
-from pneumo.errors import RadiographError
 from tests.dicom.files import values
 
 DEEP = values(12, shape=(96, 80)) + 300  # far from the ends of 16 bits

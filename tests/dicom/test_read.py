@@ -3,8 +3,8 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
 
+from pneumo.base.errors import RadiographError
 from pneumo.dicom import fit, read_radiograph
-from pneumo.errors import RadiographError
 
 PIXELS = (np.arange(128 * 96).reshape(128, 96) % 251).astype(np.uint8)
 

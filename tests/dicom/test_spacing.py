@@ -9,15 +9,15 @@ import pytest
 from PIL import Image
 from pydicom import uid
 
+from pneumo.base.errors import RadiographError
+from pneumo.detection.frame import Box, Frame
 from pneumo.dicom import Square, fit, read_radiograph, read_square
-from pneumo.dicom.scan import Facts
-from pneumo.errors import RadiographError
-from pneumo.frame import Box, Frame
-from pneumo.scoring.overlays import BOX, overlay
+from pneumo.dicom._scan import Facts
+from pneumo.scoring._overlays import BOX, overlay
+from pneumo.scoring._rows import results
 from pneumo.scoring.parts import Part, Scorer, write_part
 from pneumo.scoring.plan import Image as Planned
 from pneumo.scoring.plan import Plan
-from pneumo.scoring.tables import results
 from tests.dicom.files import dataset, values, write
 
 GREY = values(8, shape=(120, 96))

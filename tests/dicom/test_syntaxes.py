@@ -9,9 +9,9 @@ from pydicom.encaps import encapsulate
 from pydicom.pixels import pixel_array
 
 from pneumo.dicom import read_radiograph
-from pneumo.dicom.decode import decode, encoded
-from pneumo.dicom.guards import Layout
-from pneumo.dicom.parse import parse
+from pneumo.dicom._decode import decode, encoded
+from pneumo.dicom._guards import Layout
+from pneumo.dicom._parse import parse
 from tests.dicom.files import (
     LOSSLESS,
     LOSSY,

@@ -6,8 +6,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from pneumo.dicom import read_radiograph
-from pneumo.dicom.display import Display, Lut, Window
-from pneumo.dicom.transforms import apply_table, grey_table, values_of, windowed
+from pneumo.dicom._display import Display, Lut, Window
+from pneumo.dicom._transforms import apply_table, grey_table, values_of, windowed
 from tests.dicom.files import dataset, values, write
 
 FUNCTIONS = st.sampled_from(["LINEAR", "LINEAR_EXACT", "SIGMOID"])

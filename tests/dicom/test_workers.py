@@ -7,10 +7,10 @@ import time
 import psutil
 import pytest
 
+from pneumo.dataset.check import check, lines
 from pneumo.dicom import read_square, worker, workers
 from pneumo.dicom.process import Worker
 from pneumo.dicom.workers import Rejected, read_headers, read_squares
-from pneumo.stages.check import check, lines
 from tests.dicom.files import dataset, values, write
 
 

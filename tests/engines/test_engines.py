@@ -4,9 +4,9 @@ import sys
 import numpy as np
 import pytest
 
+from pneumo.base.errors import PneumoError
 from pneumo.engines.choose import choose, open_engine
 from pneumo.engines.package import Package
-from pneumo.errors import PneumoError
 from tests.packages import pictures
 
 pytestmark = pytest.mark.usefixtures("cache")

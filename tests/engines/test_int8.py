@@ -3,10 +3,10 @@ import os
 import numpy as np
 import pytest
 
+from pneumo.base.errors import PneumoError, RegistryError
 from pneumo.engines import int8
 from pneumo.engines.choose import open_engine
 from pneumo.engines.package import INT8, Package
-from pneumo.errors import PneumoError, RegistryError
 from tests.packages import pictures
 
 import openvino.opset16 as op  # isort: skip  # after the engines, which silence it

@@ -6,10 +6,10 @@ import h5py
 import numpy as np
 import pytest
 
+from pneumo.base.errors import RegistryError
+from pneumo.engines._sizes import fault_of
 from pneumo.engines.choose import open_engine
 from pneumo.engines.package import Package
-from pneumo.engines.sizes import fault_of
-from pneumo.errors import RegistryError
 from tests.packages import sum_up
 
 pytestmark = pytest.mark.usefixtures("cache")

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pneumo.explore import compare
-from pneumo.explore.compare import of_measure, of_share
-from pneumo.explore.survey import survey
+from pneumo.explore import _compare
+from pneumo.explore._compare import of_measure, of_share
+from pneumo.explore._survey import survey
 
 
 @pytest.fixture(scope="module")
@@ -15,21 +15,21 @@ def demo_survey(demo_root):
 
 
 def test_two_equal_sets_do_not_differ(demo_survey):
-    found = compare.shifts(demo_survey, demo_survey)
+    found = _compare.shifts(demo_survey, demo_survey)
     assert {shift.name for shift in found} >= {"box width", "prevalence", "AP views"}
     assert all(shift.effect == 0 and not shift.clear for shift in found)
-    assert compare.sentence(found).startswith("Nothing differs")
+    assert _compare.sentence(found).startswith("Nothing differs")
 
 
 def test_smaller_boxes_are_what_shifted_most(demo_survey):
     boxes = demo_survey.boxes.assign(height=lambda t: t["height"] * 0.3)
-    found = compare.shifts(demo_survey, replace(demo_survey, boxes=boxes))
+    found = _compare.shifts(demo_survey, replace(demo_survey, boxes=boxes))
     assert found[0].name == "box height"
     assert found[0].size == "large"
     assert found[0].second / found[0].first == pytest.approx(0.3)
-    assert "What shifted most is the box height" in compare.sentence(found)
-    assert "by a factor of 0.30" in compare.sentence(found)
-    assert compare.box_sentence(found) == (
+    assert "What shifted most is the box height" in _compare.sentence(found)
+    assert "by a factor of 0.30" in _compare.sentence(found)
+    assert _compare.box_sentence(found) == (
         "Median box width by a factor of 1.00 (within chance), box height by a factor of 0.30."
     )
 
@@ -64,4 +64,4 @@ def test_standardising_takes_out_the_mix_of_views(demo_survey):
         for view, target in zip(views, targets, strict=True)
     )
     assert second.images["target"].mean() == 0.42
-    assert compare.standardised(first, second) == pytest.approx(first.images["target"].mean())
+    assert _compare.standardised(first, second) == pytest.approx(first.images["target"].mean())

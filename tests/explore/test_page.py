@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pneumo.dataset import IMAGES
-from pneumo.stages.explore import explore
+from pneumo.dataset.dataset import IMAGES
+from pneumo.explore.explore import explore
 
 ROOT = Path(__file__).parents[2]
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pneumo.explore import statistics as stats
+from pneumo.explore import _statistics as stats
 
 
 def boxes_of(*rows: tuple) -> pd.DataFrame:

@@ -3,7 +3,7 @@ import zipfile
 import keras
 import pytest
 
-from pneumo.files import sha256
+from pneumo.base.files import sha256
 from pneumo.nets.archive import save_network
 from pneumo.nets.build import build
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from pneumo.nets.aspp import pyramid, rates
+from pneumo.nets._aspp import pyramid, rates
 
 
 @pytest.mark.parametrize(

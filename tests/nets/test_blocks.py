@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 
-from pneumo.nets.blocks import gated, head, spatial_attention
+from pneumo.nets._blocks import gated, head, spatial_attention
 
 
 def attending(shape):

@@ -2,10 +2,10 @@ import keras
 import numpy as np
 import pytest
 
-from pneumo.errors import PneumoError
+from pneumo.base.errors import PneumoError
 from pneumo.nets.archive import save_network
 from pneumo.nets.build import MODELS, build
-from pneumo.nets.losses import OpacityIou, segmentation_loss
+from pneumo.training._losses import OpacityIou, segmentation_loss
 
 FULL_PARAMETERS = {
     "unet_resnet152": 67_385_890,

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-PROGRAM = "from pneumo.nets.fitting import policy; print(policy('auto'), policy('bfloat16'))"
+PROGRAM = "from pneumo.training.fitting import policy; print(policy('auto'), policy('bfloat16'))"
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_on_a_processor_auto_is_float32_however_no_gpu_is_named(backend, named):
 def test_on_a_gpu_auto_is_bfloat16(monkeypatch):
     import tensorflow as tf
 
-    from pneumo.nets.fitting import policy
+    from pneumo.training.fitting import policy
 
     seen = {"GPU": ["/physical_device:GPU:0"]}
     monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: seen.get(kind, []))

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from pneumo.errors import PneumoError
+from pneumo.base.errors import PneumoError
 from pneumo.nets.encoders import ENCODERS
 from pneumo.nets.weights import copy_by_name, load_encoder_weights
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pneumo.settings import ScoreSettings
-from pneumo.stages.score import score
+from pneumo.base.settings import ScoreSettings
+from pneumo.scoring.score import score
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ import zipfile
 
 import pytest
 
-from pneumo.dicom.folder import list_folder
-from pneumo.scoring.inputs import list_inputs
+from pneumo.dataset.folder import list_folder
+from pneumo.scoring._inputs import list_inputs
 
 OURS = ["predictions.csv", "predictions.parquet", "rejected.csv", "submission.csv", "summary.json",
         "index.html", "overlays/a.png", "shards/k/p/a.png", ".scoring/plan.json"]  # fmt: skip

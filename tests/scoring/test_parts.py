@@ -9,8 +9,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pneumo.aside import aside
-from pneumo.errors import TransientError
+from pneumo.base.aside import aside
+from pneumo.base.errors import TransientError
 from pneumo.scoring.parts import SCHEMA, Scorer, Store, write_part
 
 SCORER = Scorer("models:/x/1", 1, "d" * 64, "openvino", "float32", False)
@@ -19,7 +19,7 @@ CONTENTS = ["a" * 64, "b" * 64]
 LOOK = """
 import os, resource, sys
 from pathlib import Path
-from pneumo.errors import TransientError
+from pneumo.base.errors import TransientError
 from pneumo.scoring.parts import Store
 
 store = Store(Path(sys.argv[1]))

@@ -7,10 +7,10 @@ from shutil import copytree
 import pyarrow.parquet as pq
 import pytest
 
+from pneumo.base.errors import DataError, PneumoError
+from pneumo.base.files import write_json
 from pneumo.engines import choose
-from pneumo.errors import DataError, PneumoError
-from pneumo.files import write_json
-from pneumo.stages import score as stage
+from pneumo.scoring import score as stage
 from tests.packages import ENSEMBLE, sum_up
 
 pytestmark = pytest.mark.usefixtures("cache")

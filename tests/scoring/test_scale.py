@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pneumo.rsna import read_submission
-from pneumo.scoring.tables import named
+from pneumo.dataset.rsna import read_submission
+from pneumo.scoring._rows import named
 
 ROOT = Path(__file__).parents[2]
 FILES = 3000

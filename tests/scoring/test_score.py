@@ -12,14 +12,14 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from pneumo.boxes import Frame
+from pneumo.base.errors import DataError, PneumoError
+from pneumo.dataset.rsna import read_submission
+from pneumo.detection.boxes import Frame
+from pneumo.detection.ensemble import image_level
 from pneumo.dicom import read_square
 from pneumo.engines.choose import open_engine
 from pneumo.engines.package import Package
-from pneumo.ensemble import image_level
-from pneumo.errors import DataError, PneumoError
-from pneumo.rsna import read_submission
-from pneumo.stages.score import score
+from pneumo.scoring.score import score
 
 ROOT = Path(__file__).parents[2]
 
@@ -133,7 +133,7 @@ def test_a_second_run_scores_nothing_and_gives_the_same_bytes(
     undisturbed, inbox, balanced_package, score_settings, monkeypatch
 ):
     before = {p.name: p.read_bytes() for p in undisturbed.iterdir() if p.is_file()}
-    monkeypatch.setattr("pneumo.stages.score.open_engine", lambda *a, **k: pytest.fail("scored"))
+    monkeypatch.setattr("pneumo.scoring.score.open_engine", lambda *a, **k: pytest.fail("scored"))
     score([inbox.folder], undisturbed, str(balanced_package), score=score_settings)
     assert {p.name: p.read_bytes() for p in undisturbed.iterdir() if p.is_file()} == before
 

@@ -6,15 +6,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pneumo.rsna import read_submission
-from pneumo.scoring import sheets as module
-from pneumo.scoring.counts import Counts
-from pneumo.scoring.gallery import Gallery
-from pneumo.scoring.inputs import Item
+from pneumo.dataset.rsna import read_submission
+from pneumo.scoring import _sheets as module
+from pneumo.scoring._counts import Counts
+from pneumo.scoring._inputs import Item
+from pneumo.scoring._rows import COLUMNS, results
+from pneumo.scoring._sheets import sheets
+from pneumo.scoring._wall import Gallery
 from pneumo.scoring.parts import Part, Scorer, write_part
 from pneumo.scoring.plan import Image, Plan, load_plan, make_plan
-from pneumo.scoring.sheets import sheets
-from pneumo.scoring.tables import COLUMNS, results
 
 BOX = {"x": 1.0, "y": 2.0, "width": 3.0, "height": 4.0, "confidence": 0.5}
 REJECTED = {"status": "rejected", "reason": "not_dicom", "message": "is no DICOM file"}

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from pneumo.engines.choose import open_engine
 from pneumo.engines.package import Package
-from pneumo.settings import AugmentSettings, TrainSettings
+from pneumo.base.settings import AugmentSettings, TrainSettings
 prepared, out, package, *both = sys.argv[1:]
 train, augment = both
 from pneumo.stages.train import train as stage
@@ -74,7 +74,7 @@ def test_trainings_and_scores_have_the_same_bytes_whatever_kerass_own_file_says(
 def test_a_file_that_keras_refuses_is_named_in_one_line(tmp_path, said):
     (tmp_path / "keras.json").write_text(said)
     program = (
-        "from pneumo.errors import PneumoError\n"
+        "from pneumo.base.errors import PneumoError\n"
         "try:\n    import pneumo.nets\nexcept PneumoError as error:\n    print(error)"
     )
     done = subprocess.run(

@@ -3,12 +3,12 @@ import pandas as pd
 import pytest
 from pydicom import dcmread
 
-from pneumo.dataset import IMAGES, LABELS
+from pneumo.base.errors import DataError
+from pneumo.base.files import sha256
+from pneumo.dataset.dataset import IMAGES, LABELS
 from pneumo.dicom import fit, read_radiograph, read_square
-from pneumo.errors import DataError
-from pneumo.files import sha256
-from pneumo.prepared import COLUMNS, SPLITS, load_prepared
-from pneumo.splits import leaked_people
+from pneumo.prepared.format import COLUMNS, SPLITS, load_prepared
+from pneumo.prepared.splits import leaked_people
 from pneumo.stages.prepare import prepare
 from tests.dicom.files import dataset, write
 

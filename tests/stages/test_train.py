@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pneumo.errors import PneumoError
-from pneumo.files import sha256
-from pneumo.perturbations import PERTURBATIONS
-from pneumo.prepared import load_prepared
-from pneumo.settings import AugmentSettings, TrainSettings
+from pneumo.base.errors import PneumoError
+from pneumo.base.files import sha256
+from pneumo.base.settings import AugmentSettings, TrainSettings
+from pneumo.evaluation.perturbations import PERTURBATIONS
+from pneumo.prepared.format import load_prepared
 from pneumo.stages.train import train
 
 SETTINGS = TrainSettings(
@@ -129,7 +129,7 @@ def test_a_loss_that_is_not_finite_stops_the_training_and_leaves_what_was_there(
     out.mkdir()
     (out / "model.keras").write_text("the last good one")
     nan = lambda *_, **__: lambda truth, found: keras.ops.mean(found) * float("nan")  # noqa: E731
-    monkeypatch.setattr("pneumo.nets.fitting.segmentation_loss", nan)
+    monkeypatch.setattr("pneumo.training.fitting.segmentation_loss", nan)
     with pytest.raises(PneumoError, match="unet_vgg19: loss is nan in batch 1 of epoch 1"):
         train("unet_vgg19", prepared, out, train=SETTINGS, augment=AUGMENT)
     assert (out / "model.keras").read_text() == "the last good one"
@@ -138,8 +138,12 @@ def test_a_loss_that_is_not_finite_stops_the_training_and_leaves_what_was_there(
 
 def test_the_epochs_and_the_summary_are_tracked(prepared, tmp_path, monkeypatch):
     epochs, ends = {}, []
-    monkeypatch.setattr("pneumo.live.NetworkRun.epoch", lambda _, n, m: epochs.update({n: m}))
-    monkeypatch.setattr("pneumo.live.NetworkRun.finish", lambda _, *ended: ends.append(ended))
+    monkeypatch.setattr(
+        "pneumo.tracking.live.NetworkRun.epoch", lambda _, n, m: epochs.update({n: m})
+    )
+    monkeypatch.setattr(
+        "pneumo.tracking.live.NetworkRun.finish", lambda _, *ended: ends.append(ended)
+    )
     train("unet_vgg19", prepared, tmp_path / "out", train=SETTINGS, augment=AUGMENT)
     assert list(epochs) == [1, 2]
     assert {"loss", "val_loss", "iou", "val_iou", "seconds"} <= set(epochs[1])
@@ -155,7 +159,7 @@ ELSEWHERE = """
 import sys
 from pathlib import Path
 import keras
-from pneumo.settings import AugmentSettings, TrainSettings
+from pneumo.base.settings import AugmentSettings, TrainSettings
 from pneumo.stages.train import train
 first, second = sys.argv[1].split("|")
 settings = TrainSettings.model_validate_json(first)

@@ -16,11 +16,11 @@ import psutil
 import pytest
 import yaml
 
-from pneumo import tracking
-from pneumo.files import sha256
-from pneumo.nets import checkpoints
-from pneumo.nets.checkpoints import Checkpoints
+from pneumo.base.files import sha256
 from pneumo.stages.train import train
+from pneumo.tracking import runs
+from pneumo.training import checkpoints
+from pneumo.training.checkpoints import Checkpoints
 from tests.servers import Server, until
 from tests.stages.test_train import AUGMENT, ELSEWHERE, FILES, SETTINGS, sections
 
@@ -145,8 +145,8 @@ def test_killed_between_epochs_and_started_again_it_is_one_run(prepared, tmp_pat
                 process.kill()
         with _start(prepared, folder, pictures=2) as process:
             process.stdout.read()
-        store = tracking.client()
-        [found] = store.search_runs([tracking.experiment_id(store)])
+        store = runs.client()
+        [found] = store.search_runs([runs.experiment_id(store)])
         assert found.info.status == "FINISHED"
         figures = store.get_metric_history(found.info.run_id, "loss")
         assert [figure.step for figure in figures] == [1, 2, 3, 4, 5, 6]

@@ -5,11 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pneumo.checks import WHERE
-from pneumo.dataset import CLASS_INFO, HEADERS, IMAGES, LABELS, PATIENTS, open_dataset
-from pneumo.errors import DataError
+from pneumo.base.errors import DataError
+from pneumo.dataset.dataset import CLASS_INFO, HEADERS, IMAGES, LABELS, PATIENTS, open_dataset
 from pneumo.stages.validate import validate
-from pneumo.suites import suites
+from pneumo.validation._suites import suites
+from pneumo.validation.checks import WHERE
 
 
 def run(root, tmp_path, data_settings):

@@ -1,0 +1,3 @@
+"""The command line: ``app`` puts the commands into panels; ``terminal`` tells what went wrong,
+``results`` how a run ended, ``recipes`` installs complete settings.
+"""

@@ -1,0 +1,63 @@
+"""The command line: ``pneumo COMMAND --help`` says what each one does."""
+
+from collections.abc import Callable
+
+import typer
+
+from pneumo.base.git import leave_repository
+from pneumo.cli.commands import (
+    data,
+    experiments,
+    inspection,
+    models,
+    pipeline,
+    registry,
+    scoring,
+    servers,
+    task,
+)
+from pneumo.cli.terminal import faults_told
+
+app = typer.Typer(
+    help="Finds pneumonia opacities on chest radiographs: trains, judges, promotes and runs an "
+    "ensemble of four networks. Not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+PANELS: dict[str, tuple[Callable, ...]] = {
+    "Pipeline stages": (
+        pipeline.demo,
+        pipeline.validate,
+        pipeline.prepare,
+        pipeline.train,
+        pipeline.tune,
+        pipeline.evaluate,
+    ),
+    "Raw data": (data.fetch, data.manifest, data.splits, data.publish),
+    "Models": (models.models, experiments.pretrain, experiments.crossval, models.promote),
+    "Scoring": (scoring.score, scoring.score_plan, scoring.score_part, scoring.score_publish),
+    "Files": (
+        inspection.explore,
+        inspection.check,
+        inspection.metric,
+        inspection.settings,
+        inspection.recipe,
+    ),
+    "One machine": (servers.up, servers.down, servers.status, servers.launch),
+}
+
+for panel, commands in PANELS.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
+app.add_typer(registry.app, name="registry", rich_help_panel="Models")
+app.add_typer(task.app, name="task", rich_help_panel="Many machines")
+
+
+def main() -> None:
+    """Run the command line; a fault becomes its lines on stderr and its exit code."""
+    leave_repository()
+    with faults_told():
+        app(standalone_mode=True)

@@ -1,0 +1,146 @@
+"""Commands that try something out: encoders taught beforehand, recipes side by side."""
+
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+
+from pneumo.base.errors import PneumoError
+from pneumo.base.words import Network
+from pneumo.cli.commands.options import load_settings
+
+
+def pretrain(
+    source: Path,
+    out: Path,
+    labels: Annotated[
+        Path | None, typer.Option(help="Table; else labels.csv in SOURCE, or RSNA's classes.")
+    ] = None,
+    file_column: Annotated[str, typer.Option(help="Its column of files.")] = "file",
+    label_column: Annotated[str, typer.Option(help="Its column of labels.")] = "label",
+    person_column: Annotated[
+        str | None, typer.Option(help="Its column of people; else person, if there.")
+    ] = None,
+    where: Annotated[
+        list[str], typer.Option(help="Only rows with this, as source=nih; several.")
+    ] = [],  # noqa: B006
+    network: Annotated[
+        list[str], typer.Option(help="Whose encoder; several. Else those of params.yaml.")
+    ] = [],  # noqa: B006
+    encoder: Annotated[
+        str | None, typer.Option(help="full or small; else train.encoder.", show_default=False)
+    ] = None,
+    size_px: Annotated[
+        int | None, typer.Option(min=32, max=1024, help="Side; else data.size_px.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the images.")] = 20,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images per step.")] = 32,
+    learning_rate: Annotated[
+        float, typer.Option(min=1e-8, max=1, help="Adam's highest step size.")
+    ] = 0.0005,
+    start: Annotated[str, typer.Option(help="First weights: none, imagenet, or a path.")] = "none",
+    held_out: Annotated[
+        float, typer.Option(min=0.05, max=0.5, help="Share of the people that is held out.")
+    ] = 0.15,
+    balance: Annotated[bool, typer.Option(help="Let rare labels weigh more.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all that is drawn.")] = 1,
+) -> None:
+    """Teach the encoders on a folder of radiographs with a label each, before they segment.
+
+    Then `train.encoder_weights: OUT` begins with what they have learnt. Precision, and how images
+    are changed, are as `params.yaml` says. Example: `pneumo pretrain data/chests data/encoders`
+    """
+    from pneumo.base.gpus import leased_gpus
+    from pneumo.dataset.labelled import Columns, read_labelled
+
+    settings = load_settings()
+    models = network or list(settings.models)
+    if unknown := set(models) - set(get_args(Network)):
+        raise PneumoError(f"--network {min(unknown)}: there are {', '.join(get_args(Network))}")
+    encoder = encoder or settings.train.encoder
+    if encoder not in ("full", "small"):
+        raise PneumoError(f"--encoder {encoder}: must be full or small")
+    size_px = size_px or settings.data.size_px
+    if size_px % 32:
+        raise PneumoError(f"--size-px {size_px}: must be a multiple of 32")
+    train = settings.train.model_copy(
+        update={
+            "encoder": encoder,
+            "encoder_weights": start,
+            "batch_size": batch_size,
+            "epochs": epochs,
+            "patience": epochs,
+            "learning_rate": learning_rate,
+            "schedule": "cosine",
+            "warmup_epochs": min(1.0, epochs / 4),
+            "average": 0.0,
+            "batch_norm_momentum": 0.9,
+            "devices": 1,
+            "seed": seed,
+        }
+    )
+    rows = read_labelled(
+        source, labels, Columns(file_column, label_column, person_column), _pairs("--where", where)
+    )
+    with leased_gpus(1):
+        from pneumo.experiments.pretrain import pretrain as stage
+        from pneumo.training.pretraining import encoders_of  # after the lease: it loads Keras
+
+        stage(
+            rows,
+            out,
+            encoders_of(models),
+            size_px=size_px,
+            held_out=held_out,
+            balance=balance,
+            train=train,
+            augment=settings.augment,
+            frontal_only=settings.data.frontal_only,
+        )
+
+
+def crossval(
+    out: Path,
+    recipe: Annotated[list[str], typer.Option(help="A recipe, or a settings file; several.")],
+    change: Annotated[
+        list[str], typer.Option("--set", help="A setting in all of them, as train.epochs=5.")
+    ] = [],  # noqa: B006
+    folds: Annotated[int, typer.Option(min=3, max=20, help="Folds, by person.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of folds and intervals.")] = 1,
+    jobs: Annotated[
+        int, typer.Option(min=1, max=64, help="Trainings at a time, as many as there are GPUs.")
+    ] = 1,
+    radiographs: Annotated[
+        bool, typer.Option(help="Whether the page shows them, or boxes and maps alone.")
+    ] = True,
+) -> None:
+    """Compare recipes by cross-validation on `data.root`; every image is tested once.
+
+    What is finished in OUT is kept. Writes the tables that are printed, and a page, to OUT.
+    Example: `pneumo crossval out --recipe seed --recipe rsna --set train.epochs=10`
+    """
+    import yaml
+
+    from pneumo.cli.recipes import FOLDER
+    from pneumo.experiments.crossval import crossval as stage
+
+    changes = _pairs("--set", change)
+    files = {Path(n).stem: Path(n) if n.endswith(".yaml") else FOLDER / f"{n}.yaml" for n in recipe}
+    if missing := [str(path) for path in files.values() if not path.is_file()]:
+        raise PneumoError(f"{missing[0]}: no such recipe")
+    if len(files) < len(recipe):
+        raise PneumoError("--recipe: two have the same name")
+    settings = {key: yaml.safe_load(value) for key, value in changes.items()}
+    root = settings.get("data.root") or load_settings().data.root
+    settings["data.root"] = str(Path(root).resolve())
+    stage(out, files, settings, folds, seed, jobs=jobs, radiographs=radiographs)
+    print((out / "crossval.md").read_text())
+    print(f"{out / 'crossval.html'}: the same, with the best and the worst images")
+
+
+def _pairs(option: str, words: list[str]) -> dict[str, str]:
+    """``name=value`` words as a dict; PneumoError names one that is none."""
+    pairs = [word.partition("=") for word in words]
+    if wrong := [name for name, sign, _ in pairs if not sign]:
+        raise PneumoError(f"{option} {wrong[0]}: write it as name=value")
+    return {name: value for name, _, value in pairs}

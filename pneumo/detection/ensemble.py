@@ -1,0 +1,104 @@
+"""One answer from several networks: blended probabilities, and what turns them into boxes."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pneumo.detection.boxes import Box, Frame, boxes_from_probability
+
+if TYPE_CHECKING:
+    from pneumo.base.settings import EnsembleSettings
+
+GRID, CELLS = 16, 5
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """All that turns the networks' probabilities into boxes; what is tuned and registered."""
+
+    weights: dict[str, float]
+    threshold: float
+    gate: float
+    minimum_area_px: float
+    shrink_x: float
+    shrink_y: float
+
+    def to_json(self) -> dict:
+        """A plain dict that ``from_json`` takes back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Ensemble":
+        """The ensemble that ``tune`` wrote, which may stand beside other figures.
+
+        Raises KeyError for a field that is missing.
+        """
+        return cls(**{field.name: value[field.name] for field in fields(cls)})
+
+    def boxes(self, probability: np.ndarray, frame: Frame) -> list[Box]:
+        """Boxes in original pixels from one blended map ``(size_px, size_px)`` in [0, 1].
+
+        None where the image level is below the gate. A box's confidence is the geometric mean of
+        the mean probability inside its component and of the image level.
+        """
+        level = float(image_level(probability))
+        if level < self.gate:
+            return []
+        found = boxes_from_probability(
+            probability,
+            frame,
+            threshold=self.threshold,
+            minimum_area_px=self.minimum_area_px,
+            shrink_x=self.shrink_x,
+            shrink_y=self.shrink_y,
+        )
+        return [replace(box, confidence=math.sqrt(box.confidence * level)) for box in found]
+
+
+def blend(probabilities: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:
+    """Weighted mean of the networks' maps, each ``(n, size_px, size_px)`` in [0, 1].
+
+    Weights sum to one; a network of weight zero is left out. Returns float32 of the same shape.
+    """
+    used = [(weight, probabilities[name]) for name, weight in weights.items() if weight > 0]
+    total = np.zeros(used[0][1].shape, np.float32)
+    for weight, values in used:
+        total += np.float32(weight) * values
+    return total
+
+
+def image_level(probability: np.ndarray) -> np.ndarray:
+    """Image-level probability of any opacity, in [0, 1]: ``(..., size_px, size_px)`` to ``(...)``.
+
+    The map is averaged over ``GRID`` x ``GRID`` cells, and the highest ``CELLS`` of them (2 % of
+    the field) are averaged: one bright pixel is no finding. Averages of cells blend as maps do, so
+    a search need not blend whole maps. ``size_px`` is a multiple of ``GRID``.
+    """
+    return level_of_cells(cells_of(probability))
+
+
+def cells_of(probability: np.ndarray) -> np.ndarray:
+    """Means over a grid of cells: ``(..., size_px, size_px)`` to float64 ``(..., GRID * GRID)``."""
+    *many, rows, columns = probability.shape
+    cells = probability.reshape(*many, GRID, rows // GRID, GRID, columns // GRID)
+    return cells.mean(axis=(-3, -1), dtype=np.float64).reshape(*many, GRID * GRID)
+
+
+def level_of_cells(cells: np.ndarray) -> np.ndarray:
+    """The mean of the highest ``CELLS`` values of the last axis."""
+    return np.partition(cells, -CELLS, axis=-1)[..., -CELLS:].mean(axis=-1)
+
+
+def weightings(models: Sequence[str], settings: "EnsembleSettings") -> Iterator[dict[str, float]]:
+    """Candidate weights: equal, then (unless ``candidates`` is 0) single networks and random."""
+    count = len(models)
+    rows = [np.full(count, 1 / count)]
+    if settings.candidates:
+        rows += list(np.eye(count))
+        rng = np.random.default_rng(settings.seed)
+        rows += list(rng.dirichlet(np.ones(count), settings.candidates).round(3))
+    for row in rows:
+        yield {name: float(share) for name, share in zip(models, row / row.sum(), strict=True)}

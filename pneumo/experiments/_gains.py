@@ -1,0 +1,87 @@
+"""Recipes side by side on the same folds: figures over all test images, intervals over people."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pneumo.evaluation.bootstrap import draw_people, estimate, weighted_means, with_all
+from pneumo.evaluation.roc import auroc
+
+RESAMPLES = 2000
+Cases = Mapping[str, pd.DataFrame]
+"""Network, or ``ensemble`` -> its table of cases over the test images of all folds."""
+
+
+def figures(cases: pd.DataFrame, seed: int) -> dict[str, dict[str, Any]]:
+    """mAP, sensitivity, specificity, AUROC in all, within AP and PA; ``value, low, high`` each."""
+    draws = with_all(draw_people(cases["person"].to_numpy(), RESAMPLES, seed))
+    score = cases["probability"].to_numpy()
+    target = (cases["truth_boxes"] > 0).to_numpy()
+    view = cases["view"].to_numpy(object)
+    called = (cases["found_boxes"] > 0).to_numpy(float)
+    found = {
+        "map": weighted_means(cases["precision"].to_numpy(float), draws),
+        "sensitivity": weighted_means(called[target], draws[:, target]),
+        "specificity": weighted_means(1 - called[~target], draws[:, ~target]),
+        "auroc": auroc(score, target, draws),
+    }
+    for name in ("AP", "PA"):
+        mask = view == name
+        found[f"auroc_{name}"] = auroc(score[mask], target[mask], draws[:, mask])
+    return {name: estimate(rows) for name, rows in found.items()}
+
+
+def gain(ours: pd.DataFrame, theirs: pd.DataFrame, seed: int) -> dict[str, dict[str, Any]]:
+    """mAP and AUROC of ``ours`` less those of ``theirs``: same images, same draws of people."""
+    draws = with_all(draw_people(ours["person"].to_numpy(), RESAMPLES, seed))
+    target = (ours["truth_boxes"] > 0).to_numpy()
+    means = [weighted_means(one["precision"].to_numpy(float), draws) for one in (ours, theirs)]
+    areas = [auroc(one["probability"].to_numpy(), target, draws) for one in (ours, theirs)]
+    return {
+        "map": estimate(np.subtract(*means)),
+        "auroc": estimate(np.subtract(*areas)),
+    }
+
+
+def gains(judged: Mapping[str, Cases], seed: int) -> dict[str, dict[str, Any]]:
+    """What each recipe gains over the first, for every network that both have."""
+    first, *others = judged
+    return {
+        f"{name} less {first}": {
+            network: gain(cases, judged[first][network], seed)
+            for network, cases in judged[name].items()
+            if network in judged[first]
+        }
+        for name in others
+    }
+
+
+def table(results: Mapping[str, Mapping[str, dict[str, Any]]]) -> str:
+    """Recipe -> network -> ``figures`` as a table in Markdown."""
+    names = ("map", "auroc", "auroc_AP", "auroc_PA", "sensitivity", "specificity")
+    head = ("recipe", "network", "mAP", "AUROC", "within AP", "within PA", "sensitivity",
+            "specificity")  # fmt: skip
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    for recipe, networks in results.items():
+        for network, found in networks.items():
+            cells = [_cell(found[name]) for name in names]
+            lines.append(f"| {recipe} | {network} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(found: Mapping[str, Any], form: str = ".3f") -> str:
+    if found["value"] is None:
+        return ""
+    return f"{found['value']:{form}} ({found['low']:{form}} to {found['high']:{form}})"
+
+
+def gains_table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+    """What ``gains`` gave as a table in Markdown."""
+    lines = ["| gain | network | mAP | AUROC |", f"|{'---|' * 4}"]
+    for name, networks in found.items():
+        for network, figures in networks.items():
+            cells = [_cell(figures[key], "+.3f") for key in ("map", "auroc")]
+            lines.append(f"| {name} | {network} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,217 @@
+"""Register what was trained and evaluated, and let the gate decide who is champion."""
+
+import getpass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pneumo.base.errors import PneumoError, RegistryError
+from pneumo.base.files import write_json
+from pneumo.registry import store
+from pneumo.registry._gate import Rule, Verdict
+from pneumo.registry._register import read_results, register
+from pneumo.registry.champion import REPLACES, VERDICT, OvertakenError, crown, now, settle
+from pneumo.registry.standing import Seat, stand
+from pneumo.registry.store import number
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.tracking import MlflowClient
+
+    from pneumo.base.settings import Settings
+
+PROMOTED, KEPT, WAITING = "promoted", "kept", "waiting"
+LEADS = Rule("champion", True, "this ensemble is the champion already; nothing to decide")
+NOBODY = "none"
+"""In the place of a champion's number, before the first."""
+
+AGAINST, WAIVER, APPROVED = "pneumo.against", "pneumo.waiver", "pneumo.approved"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a version: ``promoted``, ``kept``, or ``waiting`` for a person.
+
+    ``against`` is the number of the champion that it was judged against, or ``none``.
+    """
+
+    version: "ModelVersion"
+    verdict: Verdict
+    word: str
+    against: str
+
+    @property
+    def number(self) -> str:
+        """The version's number."""
+        return number(self.version)
+
+
+def promote(
+    paths: Mapping[str, Path], settings: "Settings", because: str = "", by: str = ""
+) -> Outcome:
+    """Register the networks and the ensemble once per distinct result, then judge the ensemble.
+
+    ``paths`` are the folders of ``dvc.yaml``. ``because`` is a person's reason to promote without a
+    proven gain, ``by`` that person (blank: who runs this). The same result again changes nothing.
+    Raises DataError when the pipeline has not run, ServiceError when no MLflow server is named,
+    PneumoError when ``score.precision`` is int8 and nothing that quantises is installed.
+    """
+    if settings.score.precision == "int8":
+        from pneumo.engines import int8
+
+        int8.require()
+    server = store.connect()
+    results = read_results(paths)
+    champion = settle(server)
+    version = register(server, paths, settings, results)
+    if champion and number(champion) == number(version):
+        return _already(server, version, paths["reports"])
+    seat = Seat(server, paths["prepared"], settings.promotion)
+    return _decide(seat, version, champion, paths["reports"], because, by)
+
+
+def promote_version(
+    name: str, paths: Mapping[str, Path], settings: "Settings", because: str = "", by: str = ""
+) -> Outcome:
+    """Judge a registered version (number or alias) anew, and make it champion if the gate agrees.
+
+    ``because`` stands for a proven gain, and for nothing else: where ``promotion.approval`` is
+    required, the version waits until somebody calls ``approve``. Raises RegistryError for a version
+    that is unknown or champion already.
+    """
+    server = store.connect()
+    champion, version = settle(server), store.version_of(server, name)
+    if champion and number(champion) == number(version):
+        raise RegistryError(f"{version.name} version {version.version} is the champion already")
+    seat = Seat(server, paths["prepared"], settings.promotion)
+    return _decide(seat, version, champion, paths["reports"], because, by)
+
+
+def approve(
+    name: str,
+    against: str,
+    reason: str,
+    paths: Mapping[str, Path],
+    settings: "Settings",
+    by: str = "",
+) -> Outcome:
+    """Make a version champion to which a person agreed, if the gate agrees, too.
+
+    The approval is for replacing the champion that was shown, ``against`` (``none``: there was
+    none), and no other: OvertakenError when that is not the champion now. Rules are judged anew; a
+    reason that stood for the gain when the version began to wait still does. Who, when, why and
+    against whom become the tag ``pneumo.approved``. Raises PneumoError without a reason,
+    RegistryError when a rule of the gate does not hold.
+    """
+    reason, against, who = reason.strip(), against.strip(), by or getpass.getuser()
+    if not reason:
+        raise PneumoError('an approval needs a reason, which is recorded: --reason "..."')
+    server = store.connect()
+    champion, version = settle(server), store.version_of(server, name)
+    leader = number(champion) if champion else NOBODY
+    if leader == number(version) and (version.tags.get(REPLACES) or NOBODY) == against:
+        outcome = Outcome(version, Verdict((LEADS,)), PROMOTED, against)  # a try that was cut short
+        _write(paths["reports"], outcome, store.CHAMPION)
+        store.tag(server, version, {VERDICT: PROMOTED})
+        return outcome
+    if leader != against:
+        raise OvertakenError(
+            f"{version.name}: the approval of version {version.version} was against champion "
+            f"{against}, but the champion is {leader} now; nothing was changed; judge it against "
+            f"{leader} with `pneumo registry promote {version.version}`, then ask again"
+        )
+    waiver = version.tags.get(WAIVER, "") if version.tags.get(AGAINST) == against else ""
+    agreed = {"by": who, "at": now(), "reason": reason, "against": against}
+    seat = Seat(server, paths["prepared"], settings.promotion)
+    outcome = _decide(seat, version, champion, paths["reports"], waiver, who, agreed)
+    if outcome.word != PROMOTED:
+        failed = "; ".join(str(rule) for rule in outcome.verdict.rules if not rule.held)
+        raise RegistryError(
+            f"{version.name} version {version.version} was approved, but the gate refuses it; "
+            f"nothing was promoted: {failed}"
+        )
+    return outcome
+
+
+def reject(name: str, because: str, by: str = "") -> "ModelVersion":
+    """Record that a person decided against a version; the champion stays.
+
+    Raises PneumoError without a reason.
+    """
+    if not because.strip():
+        raise PneumoError('a rejection needs a reason, which is recorded: --because "..."')
+    server = store.connect()
+    version = store.version_of(server, name)
+    champion = store.version_at(server, store.CHAMPION)
+    if champion and number(champion) == number(version):
+        raise RegistryError(f"version {version.version} is the champion; use `registry rollback`")
+    who = by or getpass.getuser()
+    store.tag(server, version, {VERDICT: "rejected", "pneumo.by": who, "pneumo.because": because})
+    return version
+
+
+def _already(server: "MlflowClient", version: "ModelVersion", reports: Path) -> Outcome:
+    """The champion again; ``promoted`` when the promotion that made it so was cut short."""
+    cut_short = version.tags.get(VERDICT) != PROMOTED
+    word, against = PROMOTED if cut_short else KEPT, version.tags.get(REPLACES) or NOBODY
+    outcome = Outcome(version, Verdict((LEADS,)), word, against)
+    _write(reports, outcome, store.CHAMPION)
+    if cut_short:
+        store.tag(server, version, {VERDICT: PROMOTED})
+    return outcome
+
+
+def _decide(
+    seat: Seat,
+    version: "ModelVersion",
+    champion: "ModelVersion | None",
+    reports: Path,
+    because: str,
+    by: str,
+    agreed: Mapping[str, str] | None = None,
+) -> Outcome:
+    """Judge a version and act on it. What cannot be undone, the alias ``champion``, comes last.
+
+    ``agreed`` is a person's approval; ``because`` stands for a gain alone.
+    """
+    server, who = seat.server, by or getpass.getuser()
+    verdict = stand(seat, version, champion, because)
+    word = KEPT
+    if verdict.promoted:
+        word = WAITING if seat.settings.approval == "required" and not agreed else PROMOTED
+    outcome = Outcome(version, verdict, word, number(champion) if champion else NOBODY)
+    told = {"pneumo.rules": json.dumps(verdict.to_json()), "pneumo.reasons": _said(verdict)}
+    told |= {AGAINST: outcome.against, WAIVER: because.strip()}
+    told |= {APPROVED: json.dumps(agreed)} if agreed else {}
+    store.tag(server, version, {VERDICT: KEPT if word == PROMOTED else word, **told})
+    if word == PROMOTED:
+        said = agreed["reason"] if agreed else because.strip()
+        crown(server, version, champion, who, said or "the gate's rules hold")
+    elif store.aliases(server).get(store.PREVIOUS) != number(version):
+        store.move_alias(server, store.CHALLENGER, version.version)
+    _write(reports, outcome, store.CHAMPION if word == PROMOTED else store.CHALLENGER)
+    if word == PROMOTED:
+        store.tag(server, version, {VERDICT: PROMOTED})
+    return outcome
+
+
+def _said(verdict: Verdict) -> str:
+    return "; ".join(verdict.reasons)
+
+
+def _write(reports: Path, outcome: Outcome, alias: str) -> None:
+    """Leave ``promotion.json`` for those who show the result."""
+    write_json(
+        reports / "promotion.json",
+        {
+            "name": outcome.version.name,
+            "version": str(outcome.version.version),
+            "verdict": outcome.word,
+            "alias": alias,
+            "against": outcome.against,
+            "reasons": list(outcome.verdict.reasons),
+            "rules": outcome.verdict.to_json(),
+        },
+    )

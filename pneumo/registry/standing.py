@@ -1,0 +1,198 @@
+"""A version stands against the champion: what is known of both is gathered, and the gate decides.
+
+Tables of cases are taken from the registry where both were judged on the same test set; otherwise
+the registered files are fetched, checked, loaded in safe mode, and judged now.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pneumo.base.errors import DataError, PneumoError, RegistryError
+from pneumo.engines.package import Package
+from pneumo.evaluation.cases import COLUMNS
+from pneumo.evaluation.judge import judge
+from pneumo.prepared.format import Prepared, load_prepared
+from pneumo.registry import agreement, store
+from pneumo.registry._gate import Measured, Verdict, decide
+from pneumo.registry._paired import (
+    Difference,
+    differences,
+    map_interval,
+    mean_precision,
+    sensitivity,
+)
+from pneumo.registry.golden import golden_fault
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.tracking import MlflowClient
+
+    from pneumo.base.settings import PromotionSettings
+
+GOLDEN = "pneumo.golden"
+
+
+@dataclass(frozen=True)
+class Seat:
+    """Where versions are judged: the registry, the prepared data, the gate's settings."""
+
+    server: "MlflowClient"
+    prepared: Path
+    settings: "PromotionSettings"
+
+
+def stand(
+    seat: Seat, version: "ModelVersion", champion: "ModelVersion | None", because: str = ""
+) -> Verdict:
+    """Judge ``version`` against ``champion`` on the test set that it was measured on last."""
+    test_set = version.tags["pneumo.test_set"]
+    candidate = _candidate(seat, version, test_set)
+    rival = _champion(seat, champion, test_set) if champion else None
+    return decide(candidate, rival, seat.settings, because)
+
+
+def cases_on(seat: Seat, version: "ModelVersion", test_set: str) -> tuple[pd.DataFrame, str]:
+    """A version's cases on a test set, and how they were had: kept, or measured now.
+
+    Measured now, they are kept for the next time. DataError when the prepared data hold another
+    test set or size, RegistryError when the version's files are not what was registered.
+    """
+    cases = store.cases_of(seat.server, version, test_set)
+    if cases is not None:
+        return cases, "measured before on the same images"
+    cases = measure(seat.server, version, test_data(seat.prepared, version, test_set))
+    store.save_cases(seat.server, version, test_set, cases)
+    return cases, "measured again now"
+
+
+def compared(seat: Seat, one: "ModelVersion", other: "ModelVersion") -> Mapping[str, Difference]:
+    """How ``one`` differs from ``other`` on a test set on which both were, or can be, measured."""
+    for test_set in (other.tags["pneumo.test_set"], one.tags["pneumo.test_set"]):
+        kept = (store.cases_of(seat.server, version, test_set) for version in (one, other))
+        if all(table is not None for table in kept):
+            break
+    else:
+        test_set = load_prepared(seat.prepared).profile["test_set"]
+    found, known = (cases_on(seat, version, test_set)[0] for version in (one, other))
+    return differences(found, known, seat.settings)
+
+
+def measure(server: "MlflowClient", version: "ModelVersion", data: Prepared) -> pd.DataFrame:
+    """Judge a version's registered files on the test images of ``data``; the table of cases."""
+    with tempfile.TemporaryDirectory() as folder:
+        return judged(store.fetch_ensemble(server, version, Path(folder)), data)
+
+
+def judged(package: Package, data: Prepared) -> pd.DataFrame:
+    """The table of cases of an ensemble whose files are here, on the test images of ``data``."""
+    from pneumo.engines.keras import KerasEngine
+
+    blended = KerasEngine(package).probabilities(np.asarray(data.images[data.rows("test")]))
+    return judge(data, "test", blended, package.ensemble)[1]
+
+
+def measure_agreement(
+    server: "MlflowClient", version: "ModelVersion", data: Prepared, precision: str
+) -> dict[str, dict[str, Any]]:
+    """What faster precisions call beside Keras on the test images: see ``agreement``.
+
+    For ``int8`` the ensemble is quantised with the validation images; the graph is registered with
+    the version, and its ``sha256`` added, when it ``passed``.
+    """
+    rows = data.rows("test")
+    with tempfile.TemporaryDirectory() as folder:
+        package, graph = store.fetch_ensemble(server, version, Path(folder)), None
+        if precision == "int8":
+            from pneumo.engines import int8
+
+            graph = int8.quantised(package, np.asarray(data.images[data.rows("validation")]))
+        images = np.asarray(data.images[rows])
+        found = agreement.measure(
+            package.folder, images, data.truth(rows), data.frames(rows), quantised=graph
+        )
+    if graph and found["int8"]["passed"]:
+        found["int8"]["sha256"] = store.save_graph(server, version, graph)
+    return found
+
+
+def test_data(prepared: Path, version: "ModelVersion", test_set: str) -> Prepared:
+    """The prepared data, if they hold this test set at the size that the version takes."""
+    data = load_prepared(prepared)
+    if data.profile["test_set"] != test_set:
+        held = data.profile["test_set"][:12]
+        raise DataError(f"{prepared}: holds the test set {held}, not {test_set[:12]}")
+    wanted = version.tags.get("pneumo.size_px")
+    if wanted and int(wanted) != data.size_px:
+        raise DataError(f"{prepared}: holds {data.size_px} px, but the version takes {wanted} px")
+    return data
+
+
+def _candidate(seat: Seat, version: "ModelVersion", test_set: str) -> Measured:
+    damaged, golden = _soundness(seat.server, version)
+    cases, how = _none(), damaged
+    if not damaged:
+        cases, how = cases_on(seat, version, test_set)
+    return Measured(
+        test_set,
+        cases,
+        how,
+        leaked_people=_count(version, "pneumo.leaked_people"),
+        leaked_images=_count(version, "pneumo.leaked_images"),
+        damaged=damaged,
+        golden=golden,
+    )
+
+
+def _count(version: "ModelVersion", tag: str) -> int | None:
+    said = version.tags.get(tag, "")
+    return int(said) if said.isdecimal() else None
+
+
+def _soundness(server: "MlflowClient", version: "ModelVersion") -> tuple[str, str]:
+    """What is wrong with a version's registered files, and with its answers after loading them.
+
+    Files are summed every time; the same files answer the same, so they are asked once.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            package = store.fetch_ensemble(server, version, Path(folder))
+        except RegistryError as error:
+            return str(error), "not asked: the files are not what was registered"
+        held = f"held for {version.tags[store.SUM]}"
+        if version.tags.get(GOLDEN) == held:
+            return "", ""
+        fault = golden_fault(package)
+        store.tag(server, version, {GOLDEN: fault or held})
+        return "", fault
+
+
+def _champion(seat: Seat, champion: "ModelVersion", test_set: str) -> Measured:
+    try:
+        cases, how = cases_on(seat, champion, test_set)
+    except PneumoError as error:
+        held = champion.tags.get("pneumo.test_set", "unknown")
+        other = held if held != test_set else f"{held}, not kept"
+        return Measured(other, _none(), f"cannot be measured again: {error}")
+    return Measured(test_set, cases, how)
+
+
+def _none() -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series(dtype=float) for name in COLUMNS})
+
+
+def figures_of(cases: pd.DataFrame, settings: "PromotionSettings") -> Mapping[str, Any]:
+    """mAP with its 95 % interval, and sensitivity, as tags of a version show them."""
+    low, high = map_interval(cases, settings)
+    values = {
+        "map": mean_precision(cases),
+        "map_low": low,
+        "map_high": high,
+        "sensitivity": sensitivity(cases),
+    }
+    return {f"pneumo.{name}": f"{value:.6f}" for name, value in values.items()}

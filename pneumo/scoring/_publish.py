@@ -1,0 +1,48 @@
+"""The results of a plan, put where people look for them."""
+
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pneumo.base.files import whole
+from pneumo.scoring._counts import Counts, write_summary
+from pneumo.scoring._rows import named, results
+from pneumo.scoring._sheets import sheets
+from pneumo.scoring._wall import Gallery
+from pneumo.scoring.parts import Part
+from pneumo.scoring.plan import Plan
+
+
+def publish(out: Path, plan: Plan, parts: Iterable[Part], overlays: str) -> dict[str, Any]:
+    """Write everything that ``pneumo score`` promises into ``out``; returns the summary.
+
+    Rows pass one by one. Raises DataError when a file of the plan has no result.
+    """
+    counts, gallery = Counts(), Gallery()
+    with whole(out / "overlays") as pictures, sheets(out) as tables:
+        pictures.mkdir()
+        for row in named(named(results(plan, parts)), "name"):
+            if overlays == "none":
+                row["overlay"] = ""
+            _show(pictures, row)
+            for taker in (counts, gallery, tables):
+                taker.add(row)
+    found = counts.summary()
+    gallery.write(out, found)
+    write_summary(out, found)
+    return found
+
+
+def _show(pictures: Path, row: Mapping[str, Any]) -> None:
+    """Give the part's picture of a row a second name in ``overlays``; no byte is copied."""
+    if row["overlay"] and not (pictures / row["overlay"]).exists():
+        _link(row["folder"] / row["overlay"], pictures / row["overlay"])
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without hard links
+        shutil.copyfile(source, target)

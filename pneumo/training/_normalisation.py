@@ -1,0 +1,56 @@
+"""The statistics of batch normalisation, estimated anew under a network's final weights."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from pneumo.training.batches import Batches
+
+MOST_BATCHES = 64
+"""Batches from which they are estimated."""
+
+
+def reestimate_batch_norm(network: keras.Model, batches: Batches) -> None:
+    """Replace the moving statistics by means over training batches, under the final weights.
+
+    Source: Wu and Johnson, "Rethinking 'Batch' in BatchNorm", 2021, section 3.
+    """
+    norms = [n for n in network.layers if isinstance(n, keras.layers.BatchNormalization)]
+    moving = [variable for n in norms for variable in (n.moving_mean, n.moving_variance)]
+    sums = [np.zeros(variable.shape) for variable in moving]
+    count = min(len(batches), MOST_BATCHES)
+    before = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0  # so they are those of the last batch
+    show = _shown(network)
+    for number in range(count):
+        show(batches[number][0]["pixels"])
+        for total, variable in zip(sums, moving, strict=True):
+            total += keras.ops.convert_to_numpy(variable)
+    for total, variable in zip(sums, moving, strict=True):
+        variable.assign(total / count)
+    for norm, momentum in zip(norms, before, strict=True):
+        norm.momentum = momentum
+
+
+def _shown(network: keras.Model) -> Callable[[np.ndarray], None]:
+    """Shows pixels to ``network`` as in training: one program, where eager calls are hundreds."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(lambda pixels: network(pixels, training=True))
+    import jax
+
+    @jax.jit
+    def states(trained: list, others: list, pixels: np.ndarray) -> list:
+        return network.stateless_call(trained, others, pixels, training=True)[1]
+
+    def show(pixels: np.ndarray) -> None:
+        trained = [variable.value for variable in network.trainable_variables]
+        others = [variable.value for variable in network.non_trainable_variables]
+        found = states(trained, others, pixels)
+        for variable, value in zip(network.non_trainable_variables, found, strict=True):
+            variable.assign(value)
+
+    return show

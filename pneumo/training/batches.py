@@ -1,0 +1,99 @@
+"""Training and validation images in batches, straight from the memory-mapped arrays."""
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from pneumo.training._augment import draw, unchanged
+
+if TYPE_CHECKING:
+    from pneumo.base.settings import AugmentSettings
+
+AHEAD = 4
+"""Batches that are built while the device computes."""
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of ``pixels`` and ``mask``, uint8 ``(n, size, size, 1)``, and ``draws`` of each.
+
+    With a ``seed``, the order of the images, and with ``augment`` what happens to each of them, are
+    drawn anew for every epoch from (seed, epoch) alone, and an incomplete last batch is left out:
+    batch normalisation of one or two images misleads. Without a seed all images come, in the order
+    of ``rows``, as they are. ``positive_share`` of the images of an epoch have an opacity; None:
+    all images come once. The next ``AHEAD`` batches are built by a thread. ``waits`` tells when
+    each batch of this epoch was asked for and when handed over, in seconds of ``time.monotonic``.
+    """
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        masks: np.ndarray,
+        rows: np.ndarray,
+        batch_size: int,
+        *,
+        seed: int | None = None,
+        augment: "AugmentSettings | None" = None,
+        positive_share: float | None = None,
+    ) -> None:
+        super().__init__()
+        self._images, self._masks, self._rows = images, masks, rows
+        self.batch_size, self._seed, self._augment = batch_size, seed, augment
+        self._share = positive_share
+        if positive_share is not None:
+            self._positive = np.array([masks[row].any() for row in rows], bool)
+        self._thread = ThreadPoolExecutor(1, "batches")
+        self.begin_epoch(0)
+
+    def begin_epoch(self, epoch: int, logs: Any = None) -> None:
+        """Draw what this epoch shows; a Keras ``on_epoch_begin`` callback."""
+        self._ahead: dict[int, Future] = {}
+        self.waits: dict[int, tuple[float, float]] = {}
+        count = len(self._rows)
+        self._shown, self._draws = self._rows, unchanged(count)
+        if self._seed is None:
+            return
+        chance = np.random.default_rng([self._seed, epoch])
+        self._shown = chance.permutation(self._sampled(chance))
+        if self._augment is not None:
+            self._draws = draw(count, self._images.shape[1], self._augment, chance)
+
+    def __len__(self) -> int:
+        full, rest = divmod(len(self._rows), self.batch_size)
+        return full + bool(rest and (self._seed is None or not full))
+
+    def __getitem__(self, index: int) -> tuple[Any]:
+        asked, ready = time.monotonic(), self._ahead.pop(index, None)
+        for later in range(index + 1, min(index + 1 + AHEAD, len(self))):
+            if later not in self._ahead:
+                self._ahead[later] = self._thread.submit(self._built, *self._wanted(later))
+        batch = ready.result() if ready else self._built(*self._wanted(index))
+        self.waits[index] = (asked, time.monotonic())
+        return (batch,)
+
+    def _wanted(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of a batch of this epoch, and their draws."""
+        part = slice(index * self.batch_size, (index + 1) * self.batch_size)
+        return self._shown[part], self._draws[part]
+
+    def _built(self, rows: np.ndarray, draws: np.ndarray) -> dict[str, np.ndarray]:
+        pixels, mask = self._images[rows][..., np.newaxis], self._masks[rows][..., np.newaxis]
+        return {"pixels": pixels, "mask": mask, "draws": draws}
+
+    def _sampled(self, chance: np.random.Generator) -> np.ndarray:
+        """As many rows as there are, some more than once where a class is to be shown more."""
+        if self._share is None or self._positive.all() or not self._positive.any():
+            return self._rows
+        yes = round(self._share * len(self._rows))
+        positive, rest = self._rows[self._positive], self._rows[~self._positive]
+        return np.concatenate(
+            [_cycled(positive, yes, chance), _cycled(rest, len(self._rows) - yes, chance)]
+        )
+
+
+def _cycled(rows: np.ndarray, count: int, chance: np.random.Generator) -> np.ndarray:
+    """``count`` of ``rows``: each as often as any other, or once more."""
+    rounds = -(-count // len(rows))
+    return np.concatenate([rows[:0], *(chance.permutation(rows) for _ in range(rounds))])[:count]

@@ -1,0 +1,4 @@
+"""How the networks are weighed and how maps become boxes: searched on validation people.
+
+Other rooms use ``search``, ``choice``, ``ledger``.
+"""

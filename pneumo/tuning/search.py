@@ -1,0 +1,151 @@
+"""Every way to turn the networks' maps into boxes that the settings allow, scored on validation.
+
+The score of a way on any set of images is a sum over images divided by their count, so one pass
+gives it for all validation images and for as many halves of the people as are wanted: what the
+nested resampling of ``choice`` needs costs next to nothing.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pneumo.detection.ensemble import Ensemble, cells_of, level_of_cells
+from pneumo.detection.frame import Box, Frame
+from pneumo.detection.matching import Boxes, Pairs, count_hits, pairs_of, table_of
+from pneumo.tuning._regions import Frames, LikelyPixels, Regions, find_regions, likely_pixels
+
+if TYPE_CHECKING:
+    from pneumo.base.settings import BoxesSettings
+
+Weights = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Validation images: the networks' maps ``(n, size_px, size_px)``, frames, true boxes."""
+
+    probabilities: Mapping[str, np.ndarray]
+    frames: Sequence[Frame]
+    truth: Sequence[Sequence[Box]]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of every way on every subset of the images.
+
+    ``values`` is float64 ``(weightings, thresholds, minimum areas, shrinks across, shrinks down,
+    gates, subsets)``, each in [0, 1].
+    """
+
+    values: np.ndarray
+    weightings: Sequence[Weights]
+    boxes: "BoxesSettings"
+
+    def best(self, subset: int) -> tuple[int, ...]:
+        """The place of the best way on a subset; the first among equals, which is the plainest."""
+        scores = self.values[..., subset].round(9)
+        return tuple(int(i) for i in np.unravel_index(scores.argmax(), scores.shape))
+
+    def way(self, place: tuple[int, ...]) -> Ensemble:
+        """The way at a place of ``values``."""
+        weighting, threshold, area, across, down, gate = place
+        return Ensemble(
+            dict(self.weightings[weighting]),
+            self.boxes.thresholds[threshold],
+            self.boxes.gates[gate],
+            self.boxes.minimum_areas_px[area],
+            self.boxes.shrinks[across],
+            self.boxes.shrinks[down],
+        )
+
+
+def score_all(
+    cases: Cases,
+    weightings: Sequence[Weights],
+    boxes: "BoxesSettings",
+    subsets: np.ndarray,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Scores:
+    """Score every way on every subset: bool ``(subsets, n)``."""
+    judge = _Judge(cases, boxes, subsets)
+    done, total = 0, len(weightings) * len(boxes.thresholds)
+    rows = []
+    for weights in weightings:
+        levels = judge.levels(weights)
+        blended = judge.pixels.blended(weights)
+        for threshold in boxes.thresholds:
+            progress(done, total)
+            found = find_regions(judge.pixels, blended, threshold, judge.frames)
+            rows.append(judge.scores(found, levels))
+            done += 1
+    shape = (len(weightings), len(boxes.thresholds), *rows[0].shape)
+    return Scores(np.reshape(rows, shape), weightings, boxes)
+
+
+class _Judge:
+    """What does not change from one way to the next."""
+
+    def __init__(self, cases: Cases, boxes: "BoxesSettings", subsets: np.ndarray) -> None:
+        self.pixels: LikelyPixels = likely_pixels(cases.probabilities, min(boxes.thresholds))
+        self.frames = Frames(cases.frames)
+        self.truth: Boxes = table_of(cases.truth, ranked=False)
+        self._cells = {name: cells_of(maps) for name, maps in cases.probabilities.items()}
+        self._boxes = boxes
+        self._count = len(cases.frames)
+        self._true_boxes = np.bincount(self.truth.image, minlength=self._count)
+        self._positive = self._true_boxes > 0
+        self._subsets = subsets.astype(float)
+
+    def levels(self, weights: Weights) -> np.ndarray:
+        """The image level of each blended map, float64 ``(n,)``."""
+        parts = [weights[name] * cells for name, cells in self._cells.items()]
+        return level_of_cells(np.sum(parts, axis=0))
+
+    def scores(self, regions: Regions, levels: np.ndarray) -> np.ndarray:
+        """Scores ``(areas, shrinks, shrinks, gates, subsets)`` of one weighting and threshold."""
+        found = list(self._precisions(regions))
+        precision = np.array([precision[self._positive] for precision, _ in found])
+        false_calls = np.array([called[~self._positive] for _, called in found], float)
+        gates = [self._gated(precision, false_calls, levels >= g) for g in self._boxes.gates]
+        sides = [len(self._boxes.minimum_areas_px), *[len(self._boxes.shrinks)] * 2]
+        return np.stack(gates, axis=1).reshape(*sides, len(gates), -1)
+
+    def _gated(
+        self, precision: np.ndarray, false_calls: np.ndarray, passed: np.ndarray
+    ) -> np.ndarray:
+        """Scores ``(ways, subsets)``: a gated image has no call, so counts 0 or not at all."""
+        yes, no = self._subsets[:, self._positive], self._subsets[:, ~self._positive]
+        total = (precision * passed[self._positive]) @ yes.T
+        counted = yes.sum(axis=1) + (false_calls * passed[~self._positive]) @ no.T
+        return np.divide(total, counted, out=np.zeros_like(total), where=counted > 0)
+
+    def _precisions(self, regions: Regions) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Precision and whether anything is called, ``(n,)`` each, per area and shrinks."""
+        shrinks = list(product(self._boxes.shrinks, repeat=2))
+        pairs = [pairs_of(self.truth, _shrunk(regions.boxes, *both)) for both in shrinks]
+        for area in self._boxes.minimum_areas_px:
+            kept = regions.pixels >= area
+            calls = np.bincount(regions.boxes.image[kept], minlength=self._count)
+            boxes = self._true_boxes + calls
+            for near in pairs:
+                hits = count_hits(_kept(near, kept), self._count)
+                rows = hits / np.maximum(boxes[:, None] - hits, 1)
+                yield rows.mean(axis=1), calls > 0
+
+
+def _kept(pairs: Pairs, kept: np.ndarray) -> Pairs:
+    chosen = kept[pairs.call]
+    return Pairs(
+        pairs.call[chosen], pairs.image[chosen], pairs.target[chosen], pairs.overlap[chosen]
+    )
+
+
+def _shrunk(boxes: Boxes, across: float, down: float) -> Boxes:
+    """As ``Box.shrunk``."""
+    share = np.array([across, down])
+    corner = boxes.sides[:, :2] + boxes.sides[:, 2:] * share / 2
+    sides = np.hstack([corner, boxes.sides[:, 2:] * (1 - share)])
+    return Boxes(boxes.image, sides, boxes.confidence)

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+
+from pneumo.base.settings import EnsembleSettings
+from pneumo.detection.boxes import Box, Frame
+from pneumo.detection.ensemble import Ensemble, blend, image_level, weightings
+
+SEARCH = EnsembleSettings(candidates=8, resamples=5, seed=1)
+FRAME = Frame(1024, 1024, 64)
+
+
+def maps_where(box: Box, value: float) -> np.ndarray:
+    map_ = np.zeros((1, 64, 64), np.float32)
+    square = FRAME.to_square(box)
+    x, y = int(square.x), int(square.y)
+    map_[0, y : y + int(square.height), x : x + int(square.width)] = value
+    return map_
+
+
+def test_blending_is_the_weighted_mean():
+    maps = {"a": np.full((1, 2, 2), 0.2), "b": np.full((1, 2, 2), 0.6)}
+    assert blend(maps, {"a": 0.25, "b": 0.75}) == pytest.approx(np.full((1, 2, 2), 0.5))
+
+
+def test_without_candidates_only_equal_weights_are_tried():
+    rows = list(weightings(["a", "b"], EnsembleSettings(candidates=0, resamples=5, seed=1)))
+    assert rows == [{"a": 0.5, "b": 0.5}]
+
+
+def test_candidates_sum_to_one_and_follow_the_seed():
+    rows = list(weightings(["a", "b", "c"], SEARCH))
+    assert all(sum(row.values()) == pytest.approx(1) for row in rows)
+    assert rows == list(weightings(["a", "b", "c"], SEARCH))
+    assert rows != list(
+        weightings(["a", "b", "c"], EnsembleSettings(candidates=8, resamples=5, seed=2))
+    )
+
+
+def test_an_image_below_the_gate_is_not_called():
+    probability = maps_where(Box(256, 256, 256, 256), 0.9)[0]
+    assert image_level(probability) == pytest.approx(0.9)
+    for gate, calls in [(0.89, 1), (0.91, 0)]:
+        choice = Ensemble({"a": 1.0}, 0.5, gate, 0.0, 0.0, 0.0)
+        assert len(choice.boxes(probability, FRAME)) == calls
+
+
+def test_one_bright_pixel_is_no_finding():
+    probability = np.zeros((2, 64, 64))
+    probability[1, 3, 3] = 1.0
+    assert image_level(probability) == pytest.approx([0, 1 / 16 / 5])
+
+
+def test_an_ensemble_survives_json():
+    ensemble = Ensemble({"a": 1.0}, 0.5, 0.2, 1000.0, 0.05, 0.1)
+    assert Ensemble(**ensemble.to_json()) == ensemble

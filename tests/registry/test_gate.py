@@ -1,0 +1,177 @@
+"""The gate: every rule refuses what it must refuse, and says so."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pneumo.base.settings import PromotionSettings
+from pneumo.registry._gate import Measured, decide
+
+SETTINGS = PromotionSettings(
+    minimum_map=0.1,
+    minimum_sensitivity=0.5,
+    margin=0.02,
+    confidence=0.95,
+    subgroup_margin=0.05,
+    small_group_people=20,
+    resamples=500,
+    seed=1,
+    approval="none",
+)
+PEOPLE = 120
+NAMES = ("AP", "PA")
+
+
+def table(precision: float = 0.5, **columns) -> pd.DataFrame:
+    """One positive image each of 120 people, half AP and half PA, precision about ``precision``."""
+    number = np.arange(PEOPLE)
+    spread = np.random.default_rng(0).uniform(-0.1, 0.1, PEOPLE)
+    return pd.DataFrame(
+        {
+            "image": number,
+            "person": number,
+            "class": "Lung Opacity",
+            "view": [NAMES[n % 2] for n in number],
+            "sex": "F",
+            "age": 50.0,
+            "truth_boxes": 1,
+            "truth_area_px": 50_000.0,
+            "found_boxes": 1,
+            "precision": precision + spread,
+            "probability": 0.9,
+        }
+        | columns
+    )
+
+
+def measured(precision: float = 0.5, **changes) -> Measured:
+    columns = {k: changes.pop(k) for k in list(changes) if k not in Measured.__annotations__}
+    counted = {"leaked_people": 0, "leaked_images": 0}
+    return Measured("t", table(precision, **columns), **counted | changes)
+
+
+def in_view(name: str, change: float) -> np.ndarray:
+    """Precision 0.55 everywhere but in one view."""
+    return 0.55 + np.where(table()["view"] == name, change, 0)
+
+
+FEW = ["M"] * 10 + ["F"] * (PEOPLE - 10)
+CHAMPION = measured()
+BETTER = measured(0.6)
+
+
+def failed(candidate, champion=CHAMPION, because="", settings=SETTINGS) -> list[str]:
+    verdict = decide(candidate, champion, settings, because)
+    assert verdict.promoted is not any(not rule.held for rule in verdict.rules)
+    return [rule.name for rule in verdict.rules if not rule.held]
+
+
+def test_a_better_candidate_without_a_fault_is_promoted_and_every_rule_is_named():
+    verdict = decide(BETTER, CHAMPION, SETTINGS)
+    assert verdict.promoted
+    assert [rule.name for rule in verdict.rules] == [
+        "leaks", "files", "golden images", "mAP", "sensitivity",
+        "same test images", "no loss", "gain", "subgroups",
+    ]  # fmt: skip
+    assert all(rule.reason for rule in verdict.rules)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "rules", "reason"),
+    [
+        (replace(BETTER, leaked_people=1), ["leaks"], "1 people in two splits"),
+        (replace(BETTER, leaked_images=2), ["leaks"], "near-identical images in two splits: 2"),
+        (replace(BETTER, leaked_images=None), ["leaks"], "in two splits: not counted; run `dvc"),
+        (replace(BETTER, leaked_people=None), ["leaks"], "not counted people in two splits"),
+        (replace(BETTER, damaged="a.keras differs"), ["files"], "a.keras differs"),
+        (replace(BETTER, golden="not finite"), ["golden images"], "not finite"),
+        (measured(0.6, found_boxes=0), ["sensitivity"], "0.0000 of positive images"),
+        (measured(0.6, truth_boxes=0), ["sensitivity", "same test images"], "nothing to measure"),
+        (replace(BETTER, test_set="u"), ["same test images"], "on other test images"),
+        (measured(0.6, person=range(1, 121)), ["same test images"], "not about the same images"),
+        (replace(BETTER, cases=BETTER.cases[1:]), ["same test images"], "not about the same"),
+        (measured(0.47), ["no loss", "gain"], "allowed -0.0200"),
+        (CHAMPION, ["gain"], "+0.0000 [+0.0000, +0.0000]: not above 0"),
+        (measured(precision=in_view("PA", -0.11)), ["gain", "subgroups"], "fell: view PA -0.06"),
+    ],
+)
+def test_each_rule_refuses_alone_and_says_why(candidate, rules, reason):
+    assert failed(candidate) == rules
+    assert reason in " ".join(decide(candidate, CHAMPION, SETTINGS).reasons)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "rules"),
+    [
+        (measured(0.25), []),
+        (measured(0.05), ["mAP"]),
+        (replace(BETTER, golden="not finite"), ["golden images"]),
+    ],
+)
+def test_the_first_champion_needs_no_rival_but_keeps_every_other_rule(candidate, rules):
+    assert failed(candidate, champion=None) == rules
+
+
+def test_a_persons_reason_stands_for_a_gain_and_for_nothing_else():
+    assert failed(CHAMPION, because="a safer reader") == []
+    assert failed(CHAMPION, because="  ") == ["gain"]
+    assert failed(measured(0.4), because="I like it") == ["no loss", "subgroups"]
+    assert failed(replace(CHAMPION, leaked_people=3), because="who cares") == ["leaks"]
+
+
+def test_a_gain_that_chance_could_give_is_none():
+    noise = np.random.default_rng(3).normal(0.01, 0.3, PEOPLE)
+    lucky = measured(precision=(0.55 + noise).clip(0, 1))
+    champion = measured(precision=np.full(PEOPLE, 0.55))
+    verdict = decide(lucky, champion, SETTINGS)
+    (gain,) = [rule for rule in verdict.rules if rule.name == "gain"]
+    assert gain.figures["low"] < 0 < gain.figures["high"]
+    assert not gain.held
+
+
+def test_a_small_group_that_swings_is_named_but_only_a_certain_fall_refuses():
+    champion = measured(0.5, sex=FEW)
+    swings = table(0.6, sex=FEW)
+    swings.loc[:9, "precision"] = [1.0, 0.9, 0.0, 0.0, 0.0, 0.1, 0.9, 0.9, 0.0, 0.1]
+    verdict = decide(replace(champion, cases=swings), champion, SETTINGS)
+    (rule,) = [rule for rule in verdict.rules if rule.name == "subgroups"]
+    assert rule.figures["sex M"]["value"] < -SETTINGS.subgroup_margin
+    assert rule.held
+    assert "fewer than 20 people): sex M" in rule.reason
+    swings.loc[:9, "precision"] = 0.1
+    assert failed(replace(champion, cases=swings), champion) == ["subgroups"]
+
+
+def test_images_left_out_by_one_alone_are_compared_as_the_metric_does():
+    half = table().assign(truth_boxes=[1] * 60 + [0] * 60, found_boxes=[1] * 60 + [0] * 60)
+    quiet = replace(CHAMPION, cases=half.assign(precision=[0.5] * 60 + [np.nan] * 60))
+    noisy = replace(CHAMPION, cases=half.assign(precision=[0.5] * 60 + [0.0] * 60))
+    verdict = decide(quiet, noisy, SETTINGS)
+    (gain,) = [rule for rule in verdict.rules if rule.name == "gain"]
+    assert gain.figures["value"] == 0.25
+    assert verdict.promoted
+
+
+def test_a_group_that_is_never_judged_holds_nothing_up():
+    nobody = measured(precision=np.full(PEOPLE, np.nan), truth_boxes=0, found_boxes=0)
+    assert failed(nobody, nobody) == ["mAP", "sensitivity", "no loss", "gain"]
+
+
+@given(st.floats(0.2, 0.9), st.floats(0.2, 0.9), st.integers(0, 1_000))
+def test_the_order_of_images_changes_nothing(one, other, seed):
+    order = np.random.default_rng(seed).permutation(PEOPLE)
+    candidate, champion = measured(one), measured(other)
+    mixed = [replace(m, cases=m.cases.iloc[order]) for m in (candidate, champion)]
+    before = decide(candidate, champion, SETTINGS)
+    after = decide(*mixed, SETTINGS)
+    assert [r.held for r in before.rules] == [r.held for r in after.rules]
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_no_two_ensembles_replace_each_other(one, other):
+    a, b = measured(one), measured(other)
+    assert not (decide(a, b, SETTINGS).promoted and decide(b, a, SETTINGS).promoted)

@@ -1,0 +1,509 @@
+"""Registering and promoting, with real networks of one layer in a real MLflow store."""
+
+import json
+import re
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from shutil import copytree, rmtree
+
+import numpy as np
+import pytest
+
+from pneumo.base.errors import DataError, PneumoError, RegistryError, ServiceError
+from pneumo.base.files import sha256, sha256_of
+from pneumo.engines.package import GOLDEN
+from pneumo.registry import agreement, champion, store
+from pneumo.registry.champion import OvertakenError
+from pneumo.registry.golden import phantoms
+from pneumo.registry.promote import approve, promote, promote_version, reject
+from pneumo.registry.standing import Seat, compared
+from pneumo.registry.verify import verify
+from pneumo.scoring._model import open_model
+from pneumo.scoring.score import score
+from pneumo.tracking.runs import client
+from tests.ensembles import Results, save_network, write_prepared
+
+pytestmark = pytest.mark.usefixtures("mlflow_store")
+GOOD, FAIR, POOR, BAD = 95, 130, 160, 200
+
+
+@pytest.fixture(scope="module")
+def bright(tmp_path_factory) -> Path:
+    return write_prepared(tmp_path_factory.mktemp("bright") / "prepared", seed=1)
+
+
+@pytest.fixture(scope="module")
+def other_people(tmp_path_factory) -> Path:
+    return write_prepared(tmp_path_factory.mktemp("bright") / "other", seed=2)
+
+
+@pytest.fixture
+def results(tmp_path, bright, settings):
+    two = {"models": ["unet_densenet121", "unet_vgg19"]}
+    return Results(tmp_path, bright, settings.model_copy(update=two))
+
+
+@pytest.fixture(autouse=True)
+def _own_registry(monkeypatch, request):
+    """Each test has an ensemble of its own name in the shared store."""
+    monkeypatch.setattr(store, "ENSEMBLE", f"ensemble-{sha256_of(request.node.name)[:12]}")
+
+
+def promoted(results, level, because="", **metrics):
+    results.run(level, **metrics)
+    return promote(results.paths, results.settings, because, "Ada")
+
+
+def at(alias):
+    version = store.version_at(client(), alias)
+    return version and str(version.version)
+
+
+def places():
+    return at("champion"), at("challenger"), at("previous")
+
+
+def failed(outcome):
+    return [rule.name for rule in outcome.verdict.rules if not rule.held]
+
+
+def seat(results):
+    return Seat(client(), results.paths["prepared"], results.settings.promotion)
+
+
+def package_of(version) -> Path:
+    source = Path(client().get_model_version_download_uri(store.ENSEMBLE, version.version))
+    return source / "artifacts/ensemble"
+
+
+def test_the_first_ensemble_becomes_champion_with_all_that_it_needs(results):
+    outcome = promoted(results, FAIR)
+    assert outcome.word == "promoted"
+    assert places() == (outcome.number, None, None)
+    version = store.version_at(client(), "champion")
+    assert version.description.startswith("# Card")
+    assert len(version.description) <= store.LONGEST_DESCRIPTION  # PostgreSQL takes no more
+    assert version.description.endswith("`evaluation/model_card.md`\n")
+    names = {path.name for path in package_of(version).iterdir()}
+    networks = {f"{name}.keras" for name in results.settings.models}
+    assert names == {*networks, "ensemble.json", "golden.npz", "manifest.json"}
+    tags = version.tags
+    assert tags["pneumo.report.sentences"] == "promoted"
+    assert (tags["pneumo.by"], tags["pneumo.because"]) == ("Ada", "the gate's rules hold")
+    assert float(tags["pneumo.map_low"]) < float(tags["pneumo.map"])
+    assert {rule["name"] for rule in json.loads(tags["pneumo.rules"])} >= {"leaks", "mAP"}
+    assert tags["pneumo.validation_success"] == "unknown"
+    assert set(json.loads(tags["pneumo.networks"])) == set(results.settings.models)
+
+
+def test_golden_images_are_synthetic_the_same_for_everybody_and_answered(results):
+    promoted(results, FAIR)
+    with np.load(package_of(store.version_at(client(), "champion")) / GOLDEN) as golden:
+        assert golden["images"].shape == golden["probabilities"].shape == (4, 32, 32)
+        assert (golden["images"] == phantoms(32)).all()
+        assert golden["probabilities"].dtype == np.float32
+        assert np.ptp(golden["probabilities"]) > 0.5
+
+
+def test_a_better_one_takes_over_and_the_old_champion_stays_at_hand(results):
+    first = promoted(results, POOR)
+    second = promoted(results, GOOD)
+    assert (first.word, second.word) == ("promoted", "promoted")
+    assert places() == (second.number, None, first.number)
+
+
+def test_a_worse_one_stays_challenger_with_every_rule_as_tags_and_in_the_report(results):
+    first = promoted(results, GOOD)
+    second = promoted(results, POOR)
+    assert second.word == "kept"
+    assert failed(second) == ["no loss", "gain", "subgroups"]
+    assert places() == (first.number, second.number, None)
+    tags = store.version_at(client(), "challenger").tags
+    assert tags["pneumo.report.sentences"] == "kept"
+    assert "FAILED no loss: mAP -0." in tags["pneumo.reasons"]
+    report = json.loads((results.paths["reports"] / "promotion.json").read_text())
+    assert [rule["held"] for rule in report["rules"]].count(False) == 3
+    assert report["verdict"] == "kept"
+
+
+def test_without_a_gain_a_persons_reason_promotes_and_is_recorded(results):
+    promoted(results, GOOD)
+    equal = promoted(results, GOOD + 1)
+    assert (equal.word, failed(equal)) == ("kept", ["gain"])
+    again = promote_version("challenger", results.paths, results.settings, "smaller nets", "Eve")
+    assert again.word == "promoted"
+    tags = store.version_at(client(), "champion").tags
+    assert (tags["pneumo.by"], tags["pneumo.because"]) == ("Eve", "smaller nets")
+
+
+def test_leaks_and_a_low_floor_keep_the_first_one_from_leading(results):
+    outcome = promoted(results, BAD, leaked_people=2, leaked_images=1)
+    assert failed(outcome) == ["leaks", "sensitivity"]
+    assert places() == (None, outcome.number, None)
+
+
+def test_a_champion_of_another_test_set_is_measured_again_now(results, other_people):
+    first = promoted(results, POOR)
+    results.paths["prepared"] = other_people
+    second = promoted(results, GOOD)
+    (rule,) = [rule for rule in second.verdict.rules if rule.name == "same test images"]
+    assert (second.word, rule.reason) == (
+        "promoted",
+        "96 images; the champion was measured again now",
+    )
+    third = promoted(results, GOOD - 5)
+    assert "measured before" in str(third.verdict.rules[5])
+    rows = compared(seat(results), third.version, first.version)["all"]
+    assert rows.value > 0.3
+
+
+def test_what_is_measured_again_equals_what_evaluate_measured(results):
+    version = promoted(results, FAIR).version
+    version = store.version_of(client(), store.number(version))
+    assert all(check.held for check in verify(seat(results), version))
+    store.tag(client(), version, {"pneumo.map": "0.900000"})
+    version = store.version_of(client(), store.number(version))
+    assert [check.name for check in verify(seat(results), version) if not check.held] == ["mAP"]
+
+
+def test_verify_fetches_a_version_once(results, monkeypatch):
+    version = promoted(results, FAIR).version
+    fetched, fetch = [], store.fetch_ensemble
+    monkeypatch.setattr(
+        store, "fetch_ensemble", lambda *words: (fetched.append(words), fetch(*words))[1]
+    )
+    assert all(check.held for check in verify(seat(results), version))
+    assert len(fetched) == 1
+
+
+@pytest.mark.parametrize("missing", ["leaked_people", "leaked_images"])
+def test_leaks_that_nobody_counted_are_no_leaks_that_are_not_there(results, missing):
+    outcome = promoted(results, FAIR, **{missing: None})
+    assert failed(outcome) == ["leaks"]
+    assert places() == (None, outcome.number, None)
+
+
+def test_nothing_registered_asks_a_public_index_for_pneumo(results):
+    server, version = client(), promoted(results, FAIR).version
+    networks = json.loads(version.tags["pneumo.networks"])
+    sources = [server.get_model_version_download_uri(store.ENSEMBLE, version.version)]
+    sources += [
+        server.get_model_version_download_uri(name, facts["version"])
+        for name, facts in networks.items()
+    ]
+    for source in map(Path, sources):
+        told = [source / name for name in ("requirements.txt", "conda.yaml", "MLmodel")]
+        text = "\n".join(path.read_text() for path in told if path.exists())
+        assert "keras==" in text
+        assert not re.search(r"\bpneumo\s*(==|>|<|~|@|$)", text, re.M), text
+
+
+def test_a_champion_that_cannot_be_measured_again_is_not_replaced(results, other_people):
+    first = promoted(results, POOR)
+    network = package_of(first.version) / "unet_vgg19.keras"
+    content = network.read_bytes()
+    network.write_bytes(b"another")
+    results.paths["prepared"] = other_people
+    second = promoted(results, GOOD)
+    network.write_bytes(content)
+    assert failed(second) == ["same test images"]
+    assert "unet_vgg19.keras is missing or its sha256 differs" in second.verdict.reasons[0]
+    assert at("champion") == first.number
+
+
+def test_a_candidate_whose_registered_files_were_changed_is_refused(results):
+    first = promoted(results, POOR)
+    promoted(results, GOOD)
+    network = package_of(first.version) / "unet_vgg19.keras"
+    content = network.read_bytes()
+    network.write_bytes(content[:-1] + b"x")
+    outcome = promote_version(first.number, results.paths, results.settings, "trust me")
+    network.write_bytes(content)
+    assert {"files", "golden images"} < set(failed(outcome))
+
+
+def test_a_candidate_that_answers_the_golden_images_otherwise_is_refused(results, monkeypatch):
+    first = promoted(results, POOR)
+    promoted(results, GOOD)
+    store.tag(client(), first.version, {"pneumo.golden": ""})
+    monkeypatch.setattr("pneumo.registry.golden.TOLERANCE", -1.0)
+    outcome = promote_version(first.number, results.paths, results.settings, "trust me")
+    assert "golden images" in failed(outcome)
+    assert "differs by 0.000000" in " ".join(outcome.verdict.reasons)
+
+
+def test_the_same_result_again_registers_nothing_and_loads_no_keras(results, monkeypatch):
+    first = promoted(results, FAIR)
+    monkeypatch.setattr("pneumo.engines.keras.KerasEngine", None)
+    started = time.monotonic()
+    again = promote(results.paths, results.settings)
+    assert time.monotonic() - started < 5
+    assert again.number == first.number
+    assert again.word == "kept"
+    assert failed(again) == []
+    assert "FAILED" not in " ".join(again.verdict.reasons)
+    assert "is the champion already" in " ".join(again.verdict.reasons)
+    for name in [store.ENSEMBLE, *results.settings.models]:
+        found = client().search_model_versions(f"name = '{name}'")
+        sums = [version.tags[store.SUM] for version in found]
+        assert len(sums) == len(set(sums))
+
+
+def test_a_challenger_again_is_judged_again_without_keras(results, monkeypatch):
+    promoted(results, GOOD)
+    promoted(results, POOR)
+    monkeypatch.setattr("pneumo.engines.keras.KerasEngine", None)
+    assert promote(results.paths, results.settings).word == "kept"
+
+
+def test_rollback_takes_one_call_swaps_both_and_says_who_and_why(results):
+    old, new = (promoted(results, level).number for level in (POOR, GOOD))
+    started = time.monotonic()
+    champion.rollback(client(), "Eve", "false alarms")
+    assert time.monotonic() - started < 5
+    assert places() == (old, None, new)
+    tags = store.version_at(client(), "previous").tags
+    assert "by Eve" in tags["pneumo.retired"]
+    assert "false alarms" in tags["pneumo.retired"]
+    champion.rollback(client(), "Eve", "it was the scanner")
+    assert places() == (new, None, old)
+
+
+def test_without_a_previous_champion_there_is_nothing_to_go_back_to(results):
+    promoted(results, FAIR)
+    with pytest.raises(RegistryError, match="no previous champion"):
+        champion.rollback(client(), "Eve", "why not")
+
+
+@pytest.fixture
+def asking(results):
+    """Results of a site where a person must agree."""
+    rules = results.settings.promotion.model_copy(update={"approval": "required"})
+    results.settings = results.settings.model_copy(update={"promotion": rules})
+    return results
+
+
+def agreed(results, name, against, reason="read the report"):
+    return approve(name, against, reason, results.paths, results.settings, "Eve")
+
+
+def test_where_approval_is_required_a_person_decides(asking):
+    first = promoted(asking, POOR)
+    assert (first.word, first.against, places()) == ("waiting", "none", (None, first.number, None))
+    done = agreed(asking, "challenger", "none")
+    assert (done.word, places()) == ("promoted", (first.number, None, None))
+    tags = store.version_at(client(), "champion").tags
+    said = json.loads(tags["pneumo.approved"])
+    moment = datetime.fromisoformat(said.pop("at"))
+    assert abs((datetime.now(UTC) - moment).total_seconds()) < 600
+    assert said == {"by": "Eve", "reason": "read the report", "against": "none"}
+    assert (tags["pneumo.by"], tags["pneumo.because"]) == ("Eve", "read the report")
+
+    second = promoted(asking, GOOD)
+    assert (second.word, second.against) == ("waiting", first.number)
+    report = json.loads((asking.paths["reports"] / "promotion.json").read_text())
+    assert (report["version"], report["against"]) == (second.number, first.number)
+    reject("challenger", "no", "Eve")
+    tags = store.version_at(client(), "challenger").tags
+    assert (tags["pneumo.report.sentences"], tags["pneumo.by"]) == ("rejected", "Eve")
+    assert at("champion") == first.number
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n\t"])
+def test_a_decision_without_a_reason_is_a_users_mistake_and_changes_nothing(asking, blank):
+    waiting = promoted(asking, POOR)
+    for act in (lambda: agreed(asking, "challenger", "none", blank),
+                lambda: reject("challenger", blank, "Eve")):  # fmt: skip
+        with pytest.raises(PneumoError, match="needs a reason") as refused:
+            act()
+        assert refused.value.exit_code == 2
+    assert places() == (None, waiting.number, None)
+    tags = store.version_at(client(), "challenger").tags
+    assert tags["pneumo.report.sentences"] == "waiting"
+
+
+def test_a_reason_stands_for_the_gain_and_not_for_the_approval(asking):
+    agreed(asking, promoted(asking, GOOD).number, "none")
+    equal = promoted(asking, GOOD + 1)
+    assert (equal.word, failed(equal)) == ("kept", ["gain"])
+    with pytest.raises(RegistryError, match=r"approved, but the gate refuses it.*FAILED gain"):
+        agreed(asking, "challenger", equal.against)
+    assert at("champion") == equal.against
+    waits = promote_version("challenger", asking.paths, asking.settings, "smaller nets", "Ada")
+    assert (waits.word, at("champion")) == ("waiting", equal.against)
+    assert agreed(asking, "challenger", equal.against).word == "promoted"
+    tags = store.version_at(client(), "champion").tags
+    assert tags["pneumo.waiver"] == "smaller nets"
+    assert json.loads(tags["pneumo.approved"])["reason"] == "read the report"
+
+
+def test_an_approval_never_bends_a_rule(asking):
+    leaky = promoted(asking, GOOD, leaked_people=2)
+    assert leaky.word == "kept"
+    with pytest.raises(RegistryError, match="FAILED leaks") as refused:
+        agreed(asking, leaky.number, "none")
+    assert refused.value.exit_code == 2
+    assert at("champion") is None
+
+
+def test_an_approval_holds_for_the_champion_that_was_shown_and_no_other(asking):
+    first = promoted(asking, POOR)
+    agreed(asking, first.number, "none")
+    better = promoted(asking, FAIR)
+    best = promoted(asking, GOOD)
+    assert better.against == best.against == first.number
+    agreed(asking, better.number, first.number)
+    with pytest.raises(OvertakenError, match=f"the champion is {better.number} now") as told:
+        agreed(asking, best.number, first.number)
+    assert told.value.exit_code == 1
+    assert f"pneumo registry promote {best.number}" in str(told.value)
+    assert at("champion") == better.number
+    again = promote_version(best.number, asking.paths, asking.settings)
+    assert (again.word, again.against) == ("waiting", better.number)
+    assert agreed(asking, best.number, better.number).word == "promoted"
+    assert places() == (best.number, None, better.number)
+
+
+def test_an_approval_that_was_cut_short_after_the_alias_is_completed_by_the_next_try(
+    asking, monkeypatch
+):
+    waiting = promoted(asking, POOR)
+    with monkeypatch.context() as cut:
+        cut.setattr("pneumo.registry.promote._write", None)
+        with pytest.raises(TypeError):
+            agreed(asking, waiting.number, "none")
+    assert at("champion") == waiting.number
+    assert agreed(asking, waiting.number, "none").word == "promoted"
+    assert store.version_at(client(), "champion").tags["pneumo.report.sentences"] == "promoted"
+    with pytest.raises(OvertakenError):
+        agreed(asking, waiting.number, "7")
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [("7000", "has no version '7000'"), ("winner", "the aliases champion")],
+)
+def test_a_version_that_is_unknown_says_which_there_are(results, name, complaint):
+    promoted(results, FAIR)
+    with pytest.raises(RegistryError, match=complaint):
+        promote_version(name, results.paths, results.settings)
+    with pytest.raises(RegistryError, match="is the champion already"):
+        promote_version("champion", results.paths, results.settings)
+
+
+@pytest.mark.parametrize("damage", ["change", "remove", "manifest"])
+def test_an_ensemble_that_differs_from_its_manifest_is_refused(results, tmp_path, damage):
+    version = promoted(results, FAIR).version
+    source = package_of(version)
+    copy = copytree(source, tmp_path / "copy")
+    name = "unet_vgg19.keras"
+    try:
+        if damage == "change":
+            (source / name).write_text("another")
+        elif damage == "remove":
+            (source / name).unlink()
+        else:
+            (source / "manifest.json").write_text("{}")
+        with pytest.raises(RegistryError, match=r"not the one|unet_vgg19\.keras is missing"):
+            store.fetch_ensemble(client(), version, tmp_path / "fetched")
+    finally:
+        copytree(copy, source, dirs_exist_ok=True)
+
+
+def test_a_registered_ensemble_comes_back_byte_for_byte(results, tmp_path):
+    promoted(results, FAIR)
+    version = store.version_at(client(), "champion")
+    package = store.fetch_ensemble(client(), version, tmp_path / "fetched")
+    for name in results.settings.models:
+        source = results.paths["models"] / name / "model.keras"
+        assert sha256(package.folder / f"{name}.keras") == sha256(source)
+    assert json.loads((package.folder / "ensemble.json").read_text())["threshold"] == 0.5
+
+
+def test_results_that_are_missing_or_disagree_say_what_to_run(results):
+    with pytest.raises(DataError, match="run `dvc repro` first"):
+        promote(results.paths, results.settings)
+    results.run(FAIR)
+    path = results.paths["reports"] / "evaluation/metrics.json"
+    evaluation = json.loads(path.read_text())
+    evaluation["ensemble"]["map"] += 0.01
+    path.write_text(json.dumps(evaluation))
+    with pytest.raises(DataError, match=r"cases.csv gives mAP .* run `dvc repro evaluate`"):
+        promote(results.paths, results.settings)
+    rmtree(results.paths["reports"] / "evaluation")
+    with pytest.raises(DataError, match="not there"):
+        promote(results.paths, results.settings)
+
+
+def test_without_a_server_it_says_how_to_start_one(results, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    results.run(FAIR)
+    with pytest.raises(ServiceError, match="pneumo up"):
+        promote(results.paths, results.settings)
+
+
+def test_a_faster_precision_is_measured_when_it_is_wanted(results, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    wanted = results.settings.score.model_copy(update={"precision": "bfloat16"})
+    results.run(FAIR)
+    for number, name in enumerate(results.settings.models):
+        path = results.paths["models"] / name / "model.keras"
+        save_network(path, FAIR + number / 100, convolves=True)
+    settings = results.settings.model_copy(update={"score": wanted})
+    number = promote(results.paths, settings).number
+    found = json.loads(store.version_of(client(), number).tags["pneumo.agreement"])
+    assert set(found) == {"float32", "bfloat16"}
+    assert found["float32"]["passed"], found
+    assert found["float32"]["boxes"] > 10
+
+
+@pytest.fixture
+def int8(results, monkeypatch, tmp_path):
+    """The settings of scoring in int8, and results to promote with them."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    given = {"precision": "int8", "engine": "openvino"}
+    wanted = results.settings.score.model_copy(update=given)
+    results.settings = results.settings.model_copy(update={"score": wanted})
+    results.run(FAIR)
+    for number, name in enumerate(results.settings.models):
+        path = results.paths["models"] / name / "model.keras"
+        save_network(path, FAIR + number / 50, convolves=True)
+    return wanted
+
+
+def test_int8_that_agrees_is_registered_and_scores_while_its_sum_holds(
+    int8, results, demo_root, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(agreement, "LEAST_SHARE", 0.5)  # four pictures teach few ranges
+    monkeypatch.setattr(agreement, "LARGEST_DIFFERENCE", 0.2)
+    number = promote(results.paths, results.settings).number
+    uri = f"models:/{store.ENSEMBLE}/{number}"
+    files = sorted((demo_root / "stage_2_train_images").glob("*.dcm"))[:3]
+    measured = json.loads(store.version_of(client(), number).tags["pneumo.agreement"])["int8"]
+    assert measured["passed"], measured
+    assert score(files, tmp_path / "out", uri, score=int8)["precisions"] == {"openvino int8": 3}
+
+    kept = open_model(uri).quantised() / "int8.bin"
+    whole = kept.read_bytes()
+    kept.write_bytes(b"\1" + whole[1:])
+    assert (open_model(uri).quantised() / "int8.bin").read_bytes() == whole  # fetched anew
+    (registered,) = Path().glob(f"**/int8/{measured['sha256'][:16]}/int8.bin")
+    registered.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    kept.unlink()
+    with pytest.raises(RegistryError, match="its graph in int8 is not the one that was registered"):
+        score(files, tmp_path / "other", uri, score=int8)
+
+
+def test_int8_that_does_not_agree_is_not_registered_and_float32_scores(
+    int8, results, demo_root, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setattr(agreement, "LARGEST_DIFFERENCE", -1.0)
+    number = promote(results.paths, results.settings).number
+    measured = json.loads(store.version_of(client(), number).tags["pneumo.agreement"])
+    assert measured["int8"]["passed"] is False
+    assert "sha256" not in measured["int8"]
+    files = sorted((demo_root / "stage_2_train_images").glob("*.dcm"))[:3]
+    found = score(files, tmp_path / "out", f"models:/{store.ENSEMBLE}/{number}", score=int8)
+    assert found["precisions"] == {"openvino float32": 3}
+    assert "did not find that int8 agrees with float32" in capsys.readouterr().err
