@@ -98,6 +98,10 @@ bench: $(READY)  ## Measure how fast radiographs are read, `tune` searches, and 
 bench-tune: $(READY)  ## Measure the metric and the search of `tune`
 	@python bench/tuning.py
 
+.PHONY: docs
+docs: $(READY)  ## Write the pages on settings, commands and rooms anew from the code
+	@python docs/make.py
+
 .PHONY: lint
 lint: $(READY)  ## Check style and types
 	@ruff check . && ruff format --check . && mypy

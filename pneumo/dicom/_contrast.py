@@ -33,16 +33,20 @@ def levels(values: np.ndarray) -> int:
     return int(np.searchsorted(covered, COVERED * values.size)) + 1
 
 
-def has_contrast(values: np.ndarray) -> bool:
+def has_contrast(values: np.ndarray, fewest: int = FEWEST_LEVELS) -> bool:
     """Whether ``values`` are those of a picture, and not of a blank or nearly so."""
-    return values.size > 0 and levels(values) >= FEWEST_LEVELS
+    return values.size > 0 and levels(values) >= fewest
 
 
-def check_contrast(grey: np.ndarray) -> None:
-    """Refuse, as ``no_contrast``, a picture of grey levels that shows next to nothing."""
-    if not has_contrast(grey):
+def check_contrast(grey: np.ndarray, bits: int = 8) -> None:
+    """Refuse, as ``no_contrast``, a picture of grey levels that shows next to nothing.
+
+    One that is stored with fewer than 8 ``bits`` must have three eighths of the levels that it can have.
+    """
+    fewest = min(FEWEST_LEVELS, max(3, 3 * 2**bits // 8))
+    if not has_contrast(grey, fewest):
         refuse(
             "no_contrast",
-            f"95 % of its pixels share {levels(grey) if grey.size else 0} of 256 grey levels; a "
-            f"radiograph's have {FEWEST_LEVELS} or more",
+            f"95 % of its pixels share {levels(grey) if grey.size else 0} of {2**bits} grey levels;"
+            f" a radiograph's have {fewest} or more",
         )

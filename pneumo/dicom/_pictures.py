@@ -56,9 +56,12 @@ class Picture:
             if not is_opaque(samples):
                 self.notes["transparent"] = "what is transparent in the picture is background"
             grey = grey_levels(samples)
-        check_contrast(thinned(grey))
+        check_contrast(thinned(grey), self._bits())
         turn = UPRIGHT.get(self._orientation())
         return grey if turn is None else np.array(Image.fromarray(grey).transpose(turn))
+
+    def _bits(self) -> int:
+        return min(8, self.data[24]) if self.image.format == "PNG" else 8
 
     def _orientation(self) -> int:
         with _readable():

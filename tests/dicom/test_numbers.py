@@ -177,7 +177,7 @@ def test_an_element_that_cannot_be_read_is_named_by_its_place(tmp_path):
 
 
 def test_a_check_of_what_is_not_there_is_one_line(tmp_path):
-    with pytest.raises(DataError, match="nowhere: is not there") as caught:
+    with pytest.raises(DataError, match="nowhere: there is no such file or folder") as caught:
         check(tmp_path / "nowhere")
     assert caught.value.exit_code == 2
     assert "\n" not in str(caught.value)

@@ -24,11 +24,12 @@ GREY = values(8, shape=(120, 96))
 
 
 def disc(rows, columns, down_mm, across_mm):
-    """A bright disc of a third of the smaller side, in millimetres, a quarter above the middle."""
+    """A bright disc of a third of the smaller side, in millimetres, on a ramp, in the middle."""
     height, width = rows * down_mm, columns * across_mm
     y = (np.arange(rows) + 0.5)[:, None] * down_mm - height / 2
     x = (np.arange(columns) + 0.5)[None, :] * across_mm - width / 2
-    return np.where(x**2 + y**2 < (min(height, width) / 3) ** 2, 230, 20)
+    ramp = np.arange(rows)[:, None] * 40 // rows
+    return np.where(x**2 + y**2 < (min(height, width) / 3) ** 2, 210, 10) + ramp
 
 
 def extents(pixels):
