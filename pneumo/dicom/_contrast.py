@@ -41,7 +41,7 @@ def has_contrast(values: np.ndarray, fewest: int = FEWEST_LEVELS) -> bool:
 def check_contrast(grey: np.ndarray, bits: int = 8) -> None:
     """Refuse, as ``no_contrast``, a picture of grey levels that shows next to nothing.
 
-    One that is stored with fewer than 8 ``bits`` must have three eighths of the levels that it can have.
+    One of fewer than 8 ``bits`` must have three eighths of the levels that it can have.
     """
     fewest = min(FEWEST_LEVELS, max(3, 3 * 2**bits // 8))
     if not has_contrast(grey, fewest):
