@@ -1,5 +1,5 @@
 """What every room may use: words for errors, whole files, locks, settings, which code made what.
 
 Other rooms use ``settings``, ``words``, ``errors``, ``files``, ``aside``, ``locks``, ``code``,
-``git``, ``gpus``, ``backends``, ``progress``, ``safe``, ``quiet``.
+``git``, ``gpus``, ``backends``, ``progress``, ``catalogue``, ``safe``, ``quiet``.
 """

@@ -3,7 +3,7 @@
 ``build`` puts them together and is the place to start; ``encoders``, ``_unet`` and ``_aspp`` are
 one part each, top to bottom; ``_blocks`` holds what they share.
 
-Other rooms use ``build``, ``encoders``, ``weights``, ``archive``, ``configured``, ``catalogue``,
+Other rooms use ``build``, ``encoders``, ``weights``, ``archive``, ``configured``,
 ``facts``.
 """
 

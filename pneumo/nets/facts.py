@@ -10,9 +10,9 @@ from typing import Any
 
 import keras
 
+from pneumo.base.catalogue import TABLE, TILE_PX, NetworkFacts, key, shape
 from pneumo.base.files import write_json
 from pneumo.nets.build import MODELS, build
-from pneumo.nets.catalogue import TABLE, TILE_PX, NetworkFacts, key, shape
 
 PAPERS = {
     "resnet152": "He et al., CVPR 2016",

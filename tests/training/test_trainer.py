@@ -13,7 +13,7 @@ from pneumo.training._augment import augment, draw, unchanged
 from pneumo.training._normalisation import reestimate_batch_norm
 from pneumo.training.batches import Batches
 from pneumo.training.checkpoints import averaged
-from pneumo.training.fitting import finished, is_out_of_memory, learning_rate, make_trainer, policy
+from pneumo.training.fitting import finished, is_out_of_memory, learning_rate, make_trainer
 from tests.stages.test_train import SETTINGS
 
 STRONG = AugmentSettings(
@@ -187,13 +187,6 @@ def test_half_precision_trains_and_what_is_kept_is_float32(batches):
     assert kept.get_layer("conv1_conv").compute_dtype == "float32"
     for one, other in zip(kept.get_weights(), trainer.network.get_weights(), strict=True):
         assert np.array_equal(one, other)
-
-
-def test_auto_precision_is_half_on_a_gpu_only(monkeypatch):
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert policy("auto") == "float32"
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    assert policy("auto") == "mixed_bfloat16"
 
 
 def test_memory_errors_of_either_backend_are_known():

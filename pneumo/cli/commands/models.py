@@ -47,7 +47,7 @@ def models(as_json: AsJson = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from pneumo.nets.catalogue import facts_of
+    from pneumo.base.catalogue import facts_of
 
     settings = load_settings()
     size_px, train = settings.data.size_px, settings.train

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
+from pneumo.base.catalogue import facts_of
 from pneumo.nets import facts
 from pneumo.nets.build import MODELS
-from pneumo.nets.catalogue import facts_of
 
 
 @pytest.mark.parametrize("model", MODELS)
