@@ -106,6 +106,14 @@ docs: $(READY)  ## Write the pages on settings, commands and rooms anew from the
 lint: $(READY)  ## Check style and types
 	@ruff check . && ruff format --check . && mypy
 
+.PHONY: chart
+chart: docker-tools  ## Check the values for Kubernetes against Airflow's chart, unpacked in CHART
+	@[ -f "$(CHART)/values.schema.json" ] || { echo "name the chart: helm pull --untar apache-airflow/airflow; make chart CHART=airflow" >&2; exit 2; }
+	@PNEUMO_CHART_SCHEMA=$(CHART)/values.schema.json pytest -q tests/containers/test_chart.py
+	@for more in "" "-f docker/kubernetes/values-kubernetes-executor.yaml"; do \
+	  helm template airflow $(CHART) -f docker/kubernetes/values.yaml $$more > .venv-docker/chart.yaml && \
+	  .venv-docker/bin/kubernetes-validate --strict .venv-docker/chart.yaml; done
+
 .PHONY: docker-tools
 docker-tools: .venv-docker/.ready  ## Install what the tests of docker/ check it with
 
