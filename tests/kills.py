@@ -144,7 +144,7 @@ def look() -> dict:
         "runs": sorted(f"{run.info.run_name} {run.info.status}" for run in runs),
         "models": sorted(f"{model.name} {model.status}" for model in models),
         "lock": bool(store.tags_of_name(server, f"{store.ENSEMBLE}.lock")),
-        "verdict": leads.tags["pneumo.report.sentences"],
+        "verdict": leads.tags["pneumo.verdict"],
     }
 
 

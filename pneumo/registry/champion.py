@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.tracking import MlflowClient
 
-VERDICT = "pneumo.report.sentences"
+VERDICT = "pneumo.verdict"
 REPLACES = "pneumo.replaces"
 LEASE_S = 120.0
 """A lock older than this, by the server's clock alone, belongs to a process that died elsewhere."""

@@ -71,7 +71,7 @@ def box_of(place) -> dict[str, float]:
 
 
 def test_it_is_fetched_whole_and_has_its_tags(old):
-    assert old.tags["pneumo.report.sentences"] == "promoted"
+    assert old.tags["pneumo.verdict"] == "promoted"
     assert float(old.tags["pneumo.map"]) > 0.9
     assert old.tags["pneumo.content"]
 

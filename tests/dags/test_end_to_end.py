@@ -150,7 +150,7 @@ def test_every_network_and_the_ensemble_are_registered_once(checkout):
     )["model_version"]
     tags = {tag["key"]: tag["value"] for tag in champion["tags"]}
     assert {"pneumo.git_commit", "pneumo.dvc_lock", "pneumo.data", "pneumo.map"} < set(tags)
-    assert tags["pneumo.report.sentences"] == "promoted"
+    assert tags["pneumo.verdict"] == "promoted"
 
 
 def test_every_training_has_one_run_with_its_curve(checkout):

@@ -14,7 +14,7 @@ from pneumo.registry.listing import ENSEMBLE, listed
 from tests.servers import Server
 
 pytestmark = pytest.mark.slow
-TAGS = {"pneumo.map": "0.25", "pneumo.test_set": "a" * 64, "pneumo.report.sentences": 'é & "kept"'}
+TAGS = {"pneumo.map": "0.25", "pneumo.test_set": "a" * 64, "pneumo.verdict": 'é & "kept"'}
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_a_server_without_an_ensemble_gives_an_empty_list_and_then_all_versions(
     assert found.aliases == store.aliases(client) == {"champion": "10", "previous": "2"}
     rows = json.loads(pneumo_list(server).stdout)
     assert (rows[0]["version"], rows[1]["aliases"]) == ("11", ["champion"])
-    assert rows[0]["verdict"] == TAGS["pneumo.report.sentences"]
+    assert rows[0]["verdict"] == TAGS["pneumo.verdict"]
 
 
 def test_the_list_loads_neither_mlflow_nor_pandas(server):

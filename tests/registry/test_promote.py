@@ -89,7 +89,7 @@ def test_the_first_ensemble_becomes_champion_with_all_that_it_needs(results):
     networks = {f"{name}.keras" for name in results.settings.models}
     assert names == {*networks, "ensemble.json", "golden.npz", "manifest.json"}
     tags = version.tags
-    assert tags["pneumo.report.sentences"] == "promoted"
+    assert tags["pneumo.verdict"] == "promoted"
     assert (tags["pneumo.by"], tags["pneumo.because"]) == ("Ada", "the gate's rules hold")
     assert float(tags["pneumo.map_low"]) < float(tags["pneumo.map"])
     assert {rule["name"] for rule in json.loads(tags["pneumo.rules"])} >= {"leaks", "mAP"}
@@ -120,7 +120,7 @@ def test_a_worse_one_stays_challenger_with_every_rule_as_tags_and_in_the_report(
     assert failed(second) == ["no loss", "gain", "subgroups"]
     assert places() == (first.number, second.number, None)
     tags = store.version_at(client(), "challenger").tags
-    assert tags["pneumo.report.sentences"] == "kept"
+    assert tags["pneumo.verdict"] == "kept"
     assert "FAILED no loss: mAP -0." in tags["pneumo.reasons"]
     report = json.loads((results.paths["reports"] / "promotion.json").read_text())
     assert [rule["held"] for rule in report["rules"]].count(False) == 3
@@ -306,7 +306,7 @@ def test_where_approval_is_required_a_person_decides(asking):
     assert (report["version"], report["against"]) == (second.number, first.number)
     reject("challenger", "no", "Eve")
     tags = store.version_at(client(), "challenger").tags
-    assert (tags["pneumo.report.sentences"], tags["pneumo.by"]) == ("rejected", "Eve")
+    assert (tags["pneumo.verdict"], tags["pneumo.by"]) == ("rejected", "Eve")
     assert at("champion") == first.number
 
 
@@ -320,7 +320,7 @@ def test_a_decision_without_a_reason_is_a_users_mistake_and_changes_nothing(aski
         assert refused.value.exit_code == 2
     assert places() == (None, waiting.number, None)
     tags = store.version_at(client(), "challenger").tags
-    assert tags["pneumo.report.sentences"] == "waiting"
+    assert tags["pneumo.verdict"] == "waiting"
 
 
 def test_a_reason_stands_for_the_gain_and_not_for_the_approval(asking):
@@ -375,7 +375,7 @@ def test_an_approval_that_was_cut_short_after_the_alias_is_completed_by_the_next
             agreed(asking, waiting.number, "none")
     assert at("champion") == waiting.number
     assert agreed(asking, waiting.number, "none").word == "promoted"
-    assert store.version_at(client(), "champion").tags["pneumo.report.sentences"] == "promoted"
+    assert store.version_at(client(), "champion").tags["pneumo.verdict"] == "promoted"
     with pytest.raises(OvertakenError):
         agreed(asking, waiting.number, "7")
 

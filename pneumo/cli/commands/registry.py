@@ -65,7 +65,7 @@ def _row(version: Any, named: Mapping[str, str]) -> dict[str, Any]:
         "map_low": float(tags["pneumo.map_low"]) if "pneumo.map_low" in tags else None,
         "map_high": float(tags["pneumo.map_high"]) if "pneumo.map_high" in tags else None,
         "test_set": tags["pneumo.test_set"],
-        "verdict": tags.get("pneumo.report.sentences", "not judged"),
+        "verdict": tags.get("pneumo.verdict", "not judged"),
         "date": made.strftime("%Y-%m-%d %H:%M"),
     }
 
