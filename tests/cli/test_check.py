@@ -6,7 +6,7 @@ from shutil import copy
 import pytest
 from pydicom import dcmread
 
-from tests.test_cli import pneumo
+from tests.cli.test_app import pneumo
 
 
 @pytest.fixture

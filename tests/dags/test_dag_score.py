@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pneumo import workflow
-from tests.test_dags import python
+from tests.dags.test_dags import python
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,7 +11,7 @@ from mlflow.tracking import MlflowClient
 
 from pneumo.registry import store
 from pneumo.registry.listing import ENSEMBLE, listed
-from tests.servers import Server
+from tests.mlflow_servers import Server
 
 pytestmark = pytest.mark.slow
 TAGS = {"pneumo.map": "0.25", "pneumo.test_set": "a" * 64, "pneumo.verdict": 'é & "kept"'}

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from pneumo.cli.app import main
 from pneumo.registry import reach, store
-from tests.servers import Server, black_hole, free_port
+from tests.mlflow_servers import Server, black_hole, free_port
 
 ROOT = Path(__file__).parents[2]
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")

@@ -6,6 +6,6 @@ from tests.test_pipeline import STAGES
 
 
 def test_an_evaluation_names_the_code_that_dvc_watches():
-    listed = {ROOT / dep for dep in STAGES["evaluate"]["deps"] if dep.endswith(".py")}
-    assert set(reached(stage.__name__)) == listed
+    listed = {ROOT / dep for dep in STAGES["evaluate"]["deps"] if dep.startswith("pneumo/")}
+    assert all({path, *path.parents} & listed for path in reached(stage.__name__))
     assert len(code_sum(stage.__name__)) == 64

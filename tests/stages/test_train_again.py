@@ -21,7 +21,7 @@ from pneumo.stages.train import train
 from pneumo.tracking import runs
 from pneumo.training import checkpoints
 from pneumo.training.checkpoints import Checkpoints
-from tests.servers import Server, until
+from tests.mlflow_servers import Server, until
 from tests.stages.test_train import AUGMENT, ELSEWHERE, FILES, SETTINGS, sections
 
 MORE = SETTINGS.model_copy(update={"epochs": 6, "patience": 6})

@@ -7,8 +7,8 @@ from pneumo.registry.store import SUM
 from pneumo.registry.upload import network_run_id
 from pneumo.tracking import live, runs
 from pneumo.tracking.live import network_run
-from tests.servers import Server, black_hole, until
-from tests.test_tracking import PROFILE, curve
+from tests.mlflow_servers import Server, black_hole, until
+from tests.tracking.test_runs import PROFILE, curve
 
 PARAMS = {"epochs": 2, "learning_rate": 0.001}
 
