@@ -151,7 +151,7 @@ def test_the_orchestrator_schedules_without_tensorflow(folder):
 @pytest.mark.timeout(1200)
 def test_a_worker_computes(folder):
     programs = install("worker", folder)
-    code = "import tensorflow, keras, openvino, pneumo; from pneumo.scoring import score; from pneumo.stages import train"
+    code = "import tensorflow, keras, openvino, pneumo.scoring.score, pneumo.stages.train"
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
     subprocess.run([programs / "python", "-c", code], env=environment, check=True)
     for words in (["pneumo", "--help"], ["dvc", "--version"], ["celery", "--version"]):
