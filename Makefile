@@ -127,7 +127,7 @@ setup: $(READY)  ## Install everything from uv.lock into .venv
 $(READY): pyproject.toml uv.lock
 	@[ -x "$(UV)" ] || { echo "Installing uv into .uv"; python3 -m venv .uv && .uv/bin/pip install --quiet uv; }
 	@$(if $(MOVED),rm -rf .venv .pneumo/env)
-	@"$(UV)" sync --locked --extra tensorflow --extra workflow --extra jax --extra cluster --extra int8
+	@"$(UV)" sync --locked --extra tensorflow --extra workflow --extra jax --extra cluster --extra int8 --extra pacs
 	@mkdir -p .dvc && printf '[core]\n    site_cache_dir = "%s"\n' "$$(pwd -P)/.pneumo/dvc" > .dvc/config.local
 	@[ -e .git ] || echo '    no_scm = true' >> .dvc/config.local
 	@pwd -P > $@
