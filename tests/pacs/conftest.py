@@ -1,0 +1,170 @@
+"""A real PACS, a workspace that knows it, and radiographs that were scored once."""
+
+import csv
+import hashlib
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import pydicom
+import pytest
+import yaml
+from pydicom.dataset import Dataset, FileMetaDataset
+
+from pneumo.dicom.identity import data_set_sum
+from pneumo.pacs.confirm import confirm
+from pneumo.pacs.fetch import fetch
+from pneumo.pacs.ledger import opened
+from pneumo.pacs.peers import Site, load_site
+from pneumo.pacs.poll import poll
+from pneumo.pacs.record import record
+from pneumo.pacs.send import send
+from pneumo.pacs.status import status
+from pneumo.scoring.score import score
+from pneumo.synthetic.export import write_dicom
+from pneumo.synthetic.plan import plan
+from pneumo.synthetic.radiograph import draw
+from tests.pacs.archive import USER, Archive
+from tests.pacs.fault_server import Faults
+
+
+@pytest.fixture(scope="session")
+def shared_archive(tmp_path_factory):
+    archive = Archive(tmp_path_factory.mktemp("orthanc")).start()
+    yield archive
+    archive.stop()
+
+
+@pytest.fixture
+def archive(shared_archive):
+    """An empty PACS."""
+    shared_archive.wipe()
+    return shared_archive
+
+
+@pytest.fixture
+def own_archive(tmp_path):
+    """A PACS that the test may stop."""
+    archive = Archive(tmp_path / "orthanc").start()
+    yield archive
+    archive.stop()
+
+
+@pytest.fixture
+def faults(archive):
+    server = Faults(archive.url)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def radiographs(tmp_path_factory) -> list[Path]:
+    """Six synthetic radiographs of six people."""
+    folder = tmp_path_factory.mktemp("radiographs")
+    cases = {case.person: case for case in plan(30, seed=5)}
+    for number, case in enumerate(list(cases.values())[:6]):
+        write_dicom(folder / f"{number}.dcm", case, draw(case)[0])
+    return sorted(folder.iterdir())
+
+
+@dataclass
+class Workspace:
+    """A folder with a file of peers, and every step as a person would call it."""
+
+    folder: Path
+    package: Path
+    settings: object
+
+    def knows(self, archive: Archive, url: str = "", **more) -> "Workspace":
+        url = url or archive.url
+        (self.folder / "credentials").write_text(f"{USER}:{archive.password}\n")
+        (self.folder / "credentials").chmod(0o600)
+        peer = {"dicomweb": f"{url}/dicom-web", "orthanc": url, "timeout_s": 20.0,
+                "credentials": str(self.folder / "credentials")}  # fmt: skip
+        about = {"folder": str(self.folder / "pacs"), "source": "archive",
+                 "destination": "archive", "peers": {"archive": peer | more}}  # fmt: skip
+        self.write(about)
+        return self
+
+    def write(self, about: dict) -> None:
+        for peer in about["peers"].values():
+            for name in [name for name, value in peer.items() if value is None]:
+                del peer[name]
+        (self.folder / "pacs.yaml").write_text(yaml.safe_dump(about))
+
+    @property
+    def site(self) -> Site:
+        return load_site(self.folder / "pacs.yaml")
+
+    def rows(self, table: str = "radiographs", *columns: str) -> list:
+        with opened(self.site.path()) as ledger:
+            found = ledger.rows(f"SELECT * FROM {table}")
+        return [tuple(row[c] for c in columns) for row in found] if columns else found
+
+    def fetched(self) -> dict:
+        poll(self.site)
+        return fetch(self.site)
+
+    def scored(self) -> None:
+        """Score what waits and write its objects."""
+        site = self.site
+        inbox, results = site.path("radiographs"), site.path("results")
+        score([inbox], results, str(self.package), score=self.settings)
+        write_objects(results, site.path("objects"))
+        record(site)
+
+    def trip(self) -> dict:
+        """The whole way there and back; what ``status`` says in the end."""
+        if self.fetched()["to_score"]:
+            self.scored()
+        send(self.site)
+        confirm(self.site)
+        return status(self.site)
+
+
+@pytest.fixture
+def workspace(tmp_path, package_folder, settings, cache):
+    chosen = settings.score.model_copy(update={"engine": "openvino", "overlays": "none"})
+    return Workspace(tmp_path, package_folder, chosen)
+
+
+def write_objects(results: Path, out: Path) -> None:
+    """Objects of the kinds and UIDs that a radiograph gets, and their index."""
+    out.mkdir(exist_ok=True)
+    index = []
+    with (results / "predictions.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["status"] == "scored"]
+    for row in rows:
+        source = pydicom.dcmread(row["file"], stop_before_pixels=True)
+        total = data_set_sum(Path(row["file"]))
+        for kind, sop_class, modality in (
+            ("sr", "1.2.840.10008.5.1.4.1.1.88.33", "SR"),
+            ("gsps", "1.2.840.10008.5.1.4.1.1.11.1", "PR"),
+        ):
+            said = f"{total} {kind} {row['model_sha256']} {row['probability']}"
+            number = uuid.UUID(hashlib.sha256(said.encode()).hexdigest()[:32]).int
+            made = Dataset()
+            made.file_meta = FileMetaDataset()
+            made.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+            made.SOPClassUID, made.SOPInstanceUID = sop_class, f"2.25.{number}"
+            made.Manufacturer, made.ManufacturerModelName = "pneumo", "pneumo findings"
+            made.StudyInstanceUID, made.SeriesInstanceUID = (
+                source.StudyInstanceUID,
+                f"2.25.{number}1"[:60],
+            )
+            made.PatientID, made.PatientName = source.PatientID, source.PatientName
+            made.Modality, made.ImageComments = modality, said
+            path = out / f"{kind}-{number}.dcm"
+            made.save_as(path, enforce_file_format=True)
+            index.append(
+                [source.SOPInstanceUID, total, kind, sop_class, made.SOPInstanceUID,
+                 made.SeriesInstanceUID, made.StudyInstanceUID, path.name, data_set_sum(path),
+                 row["model_sha256"]]
+            )  # fmt: skip
+    with (out / "objects.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(
+            ["source_sop_instance_uid", "source_sum", "kind", "sop_class_uid", "sop_instance_uid",
+             "series_instance_uid", "study_instance_uid", "file", "object_sum", "model"]
+        )  # fmt: skip
+        table.writerows(index)
