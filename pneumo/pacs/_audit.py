@@ -22,6 +22,10 @@ EVENTS = {
     "110112": "Query",
     "110113": "Security Alert",
 }
+AUTHENTICATION = ("110126", "DCM", "Node Authentication")
+OTHER_CONTENT = ("other-content", "99PNEUMO", "Other content than was sent")
+"""Kinds of security alerts; no code of the standard says the second."""
+
 SUCCESS, MINOR, SERIOUS = "0", "4", "8"
 """Outcomes (PS3.15 A.5.2)."""
 
@@ -38,7 +42,7 @@ class Audit:
     def application(self, kind: str) -> None:
         """``kind``: start or stop (DCM 110120, 110121)."""
         code = {"start": "110120", "stop": "110121"}[kind]
-        event = self._event("110100", "E", SUCCESS, (code, f"Application {kind.title()}"))
+        event = self._event("110100", "E", SUCCESS, (code, "DCM", f"Application {kind.title()}"))
         self._us(event)
         self._write(event)
 
@@ -64,13 +68,13 @@ class Audit:
         self._write(event)
 
     def alert(
-        self, code: str, meaning: str, who: str, objects: Iterable[tuple[str, str, str]] = ()
+        self, code: tuple[str, str, str], who: str, objects: Iterable[tuple[str, str, str]] = ()
     ) -> None:
-        """Something that a person must look at, such as a refused log-in or other bytes.
+        """Something that a person must look at: ``AUTHENTICATION`` or ``OTHER_CONTENT``.
 
         ``objects``: study, SOP class and SOP instance of each.
         """
-        event = self._event("110113", "E", SERIOUS, (code, meaning))
+        event = self._event("110113", "E", SERIOUS, code)
         self._us(event)
         self._person(event, who, "110152", "Destination Role ID")
         for study, sop_class, sop in objects:
@@ -79,7 +83,7 @@ class Audit:
         self._write(event)
 
     def _event(
-        self, code: str, action: str, outcome: str, kind: tuple[str, str] | None = None
+        self, code: str, action: str, outcome: str, kind: tuple[str, str, str] | None = None
     ) -> Xml.Element:
         message = Xml.Element("AuditMessage")
         event = Xml.SubElement(
@@ -89,7 +93,8 @@ class Audit:
         )  # fmt: skip
         _code(event, "EventID", code, EVENTS[code])
         if kind:
-            _code(event, "EventTypeCode", *kind)
+            code, scheme, meaning = kind
+            _code(event, "EventTypeCode", code, meaning, scheme)
         return message
 
     def _us(self, message: Xml.Element) -> None:
@@ -125,10 +130,9 @@ def _study(message: Xml.Element, study: str) -> Xml.Element:
     return Xml.SubElement(item, "ParticipantObjectDescription")
 
 
-def _code(parent: Xml.Element, name: str, code: str, meaning: str) -> None:
-    Xml.SubElement(
-        parent, name, {"csd-code": code, "codeSystemName": "DCM", "originalText": meaning}
-    )
+def _code(parent: Xml.Element, name: str, code: str, meaning: str, scheme: str = "DCM") -> None:
+    told = {"csd-code": code, "codeSystemName": scheme, "originalText": meaning}
+    Xml.SubElement(parent, name, told)
 
 
 def _append(path: Path, text: str) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pneumo.base.errors import PneumoError
-from pneumo.pacs._audit import Audit
+from pneumo.pacs._audit import AUTHENTICATION, Audit
 from pneumo.pacs._link import DeniedError, Link
 from pneumo.pacs._orthanc import Orthanc
 from pneumo.pacs._web import Web
@@ -47,7 +47,7 @@ def reached(site: Site, name: str, ledger: Ledger) -> Iterator[Link]:
         until = time.time() + PEACE_S
         line = "INSERT OR REPLACE INTO closed VALUES (?, ?, ?, ?)"
         ledger.change((line, (name, key, str(error), until)))
-        Audit(site).alert("110135", "Object Security", name)
+        Audit(site).alert(AUTHENTICATION, name)
         raise
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pneumo.base.errors import RadiographError
 from pneumo.dicom.identity import data_set_sum
-from pneumo.pacs._audit import Audit
+from pneumo.pacs._audit import OTHER_CONTENT, Audit
 from pneumo.pacs._link import AbsentError, Instance, Link
 from pneumo.pacs._reach import reached
 from pneumo.pacs.ledger import Ledger, Row, now, opened, update
@@ -38,7 +38,7 @@ def confirm(site: Site) -> dict[str, int]:
                     counts[word] += 1
                     if word == "other":
                         one = (row["study"], row["sop_class"], row["sop"])
-                        Audit(site).alert("110135", "Object Security", site.destination, [one])
+                        Audit(site).alert(OTHER_CONTENT, site.destination, [one])
         _tidy(site, ledger)
         return counts
 
