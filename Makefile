@@ -26,6 +26,10 @@ help:  ## List the targets
 demo: $(READY)  ## Run the whole chain on this machine, to a promoted model
 	@pneumo launch
 
+.PHONY: pacs-demo
+pacs-demo: $(READY)  ## After demo: a PACS on this machine, ten radiographs there and back
+	@pneumo pacs demo
+
 .PHONY: up
 up: $(READY)  ## Start the servers of this checkout
 	@pneumo up

@@ -25,7 +25,8 @@ UNSETTLED_S = 60
 
 
 def fetch(site: Site, *, again: bool = False) -> dict[str, Any]:
-    """Fetch what was seen and take over the inbox. Returns counts; ``to_score`` is what waits.
+    """Fetch what was seen and take over the inbox. Returns counts; ``to_score`` is what waits
+    in ``folder``.
 
     With ``again`` also what was refused on its way here. A full disk ends it with OSError, and
     nothing is lost.
@@ -39,7 +40,9 @@ def fetch(site: Site, *, again: bool = False) -> dict[str, Any]:
         taken = _take_inbox(site, ledger)
         fetched = _fetch_seen(site, ledger)
         waiting = "SELECT count(*) AS n FROM radiographs WHERE state IN ('fetched', 'scored')"
-        return {"fetched": fetched, "inbox": taken, "to_score": ledger.rows(waiting)[0]["n"]}
+        to_score = ledger.rows(waiting)[0]["n"]
+    told = {"fetched": fetched, "inbox": taken, "to_score": to_score}
+    return told | {"folder": str(site.path())}
 
 
 def _fetch_seen(site: Site, ledger: Ledger) -> int:

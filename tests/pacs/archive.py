@@ -27,8 +27,7 @@ class Archive:
         self.folder, self.more = folder, more
         self.password = secrets.token_urlsafe(12)
         self.port, self.dicom_port, self.callback_port = free_port(), free_port(), free_port()
-        scheme = "https" if more.get("SslEnabled") else "http"
-        self.url = f"{scheme}://127.0.0.1:{self.port}"
+        self.url = f"http://127.0.0.1:{self.port}"
         self.web = f"{self.url}/dicom-web"
         self.process = None
 
@@ -80,7 +79,7 @@ class Archive:
 
     def ask(self, method: str, path: str, **how) -> requests.Response:
         auth = (USER, self.password)
-        return requests.request(method, self.url + path, auth=auth, timeout=30, verify=False, **how)
+        return requests.request(method, self.url + path, auth=auth, timeout=30, **how)
 
     def put(self, *paths: Path) -> None:
         for path in paths:

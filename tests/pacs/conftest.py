@@ -5,6 +5,7 @@ import hashlib
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import copytree
 
 import pydicom
 import pytest
@@ -74,6 +75,7 @@ class Workspace:
     folder: Path
     package: Path
     settings: object
+    template: Path | None = None
 
     def knows(self, archive: Archive, url: str = "", **more) -> "Workspace":
         url = url or archive.url
@@ -106,11 +108,16 @@ class Workspace:
         return fetch(self.site)
 
     def scored(self) -> None:
-        """Score what waits and write its objects."""
+        """Score what waits and write its objects; or take what was scored and written before,
+        since the same radiographs have the same results and objects."""
         site = self.site
         inbox, results = site.path("radiographs"), site.path("results")
-        score([inbox], results, str(self.package), score=self.settings)
-        write_objects(results, site.path("objects"))
+        if self.template is None:
+            score([inbox], results, str(self.package), score=self.settings)
+            write_objects(results, site.path("objects"))
+        else:
+            for name in ("results", "objects"):
+                copytree(self.template / name, site.path(name), dirs_exist_ok=True)
         record(site)
 
     def trip(self) -> dict:
@@ -123,9 +130,30 @@ class Workspace:
 
 
 @pytest.fixture
-def workspace(tmp_path, package_folder, settings, cache):
+def real_workspace(tmp_path, package_folder, settings, cache) -> Workspace:
+    """A workspace in which every radiograph is scored."""
     chosen = settings.score.model_copy(update={"engine": "openvino", "overlays": "none"})
     return Workspace(tmp_path, package_folder, chosen)
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory, shared_archive, radiographs, package_folder, settings, cache_home):
+    """Results and objects of all radiographs, as they are when they come from a PACS."""
+    chosen = settings.score.model_copy(update={"engine": "openvino", "overlays": "none"})
+    made = Workspace(tmp_path_factory.mktemp("template"), package_folder, chosen)
+    shared_archive.wipe()
+    shared_archive.put(*radiographs)
+    made.knows(shared_archive).fetched()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(cache_home))
+        made.scored()
+    return made.site.path()
+
+
+@pytest.fixture
+def workspace(tmp_path, package_folder, settings, template) -> Workspace:
+    """A workspace in which what was scored once is taken up."""
+    return Workspace(tmp_path, package_folder, settings.score, template)
 
 
 def write_objects(results: Path, out: Path) -> None:

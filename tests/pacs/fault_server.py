@@ -2,8 +2,10 @@
 
 import http.client
 import json
+import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import urlsplit
 
 
@@ -16,7 +18,7 @@ class Faults:
     the body.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, certificate: tuple[Path, Path] | None = None) -> None:
         self.plan: list[tuple[str, object]] = []
         self.asked: list[str] = []
         faults, parts = self, urlsplit(url)
@@ -71,7 +73,12 @@ class Faults:
                 self.connection.close()
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        scheme = "https" if certificate else "http"
+        self.url = f"{scheme}://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def stop(self) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from shutil import copytree, rmtree
 
+import pydicom  # noqa: F401  a fork shall not load it again
+
 from pneumo.pacs import fetch as fetching
 from pneumo.pacs import record as recording
 from pneumo.pacs._orthanc import Orthanc
@@ -74,7 +76,7 @@ def forked(act: Callable[[], int], answer: Path) -> int | None:
     return int(answer.read_text())
 
 
-def main(peers: Path, template: Path, wipe: Callable[[], None]) -> None:
+def main(peers: Path, template: Path, every: int, wipe: Callable[[], None]) -> None:
     site = load_site(peers)
     answer = peers.parent / "answer"
 
@@ -85,7 +87,7 @@ def main(peers: Path, template: Path, wipe: Callable[[], None]) -> None:
     fresh()
     count = forked(lambda: counted(lambda: trip(site, template), 0), answer)
     print(json.dumps({"points": count}), flush=True)
-    for point in range(1, count + 1):
+    for point in range(1, count + 1, every):
         fresh()
         died = forked(lambda point=point: counted(lambda: trip(site, template), point), answer)
         forked(lambda: (trip(site, template), 0)[1], answer)
@@ -104,7 +106,7 @@ def main(peers: Path, template: Path, wipe: Callable[[], None]) -> None:
 if __name__ == "__main__":
     import requests
 
-    peers, template, url, password, files = sys.argv[1:]
+    peers, template, url, password, files, every = sys.argv[1:]
 
     def ask(method: str, path: str, **how) -> requests.Response:
         return requests.request(method, url + path, auth=("pneumo", password), timeout=30, **how)
@@ -119,4 +121,4 @@ if __name__ == "__main__":
         for path in json.loads(files):
             ask("POST", "/instances", data=Path(path).read_bytes()).raise_for_status()
 
-    main(Path(peers), Path(template), start_over)
+    main(Path(peers), Path(template), int(every), start_over)

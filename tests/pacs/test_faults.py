@@ -6,6 +6,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
@@ -18,6 +19,7 @@ from pneumo.pacs.poll import poll
 from pneumo.pacs.record import record
 from pneumo.pacs.send import send
 from pneumo.pacs.status import status
+from tests.pacs.fault_server import Faults
 
 PNEUMO = Path(sys.executable).with_name("pneumo")
 
@@ -240,25 +242,19 @@ def certificate(folder: Path, name: str) -> tuple[Path, Path]:
 
 
 def test_a_certificate_that_nobody_signed_is_refused_and_the_right_one_taken(
-    workspace, radiographs, tmp_path
+    archive, workspace, radiographs, tmp_path
 ):
-    from tests.pacs.archive import Archive
-
     cert, key = certificate(tmp_path, "right")
     other, _ = certificate(tmp_path, "other")
-    both = tmp_path / "both.pem"
-    both.write_bytes(cert.read_bytes() + key.read_bytes())
-    archive = Archive(tmp_path / "tls", SslEnabled=True, SslCertificate=str(both)).start()
-    try:
-        archive.put(radiographs[0])
-        for wrong in (None, str(other)):
-            workspace.knows(archive, ca=wrong)
-            with pytest.raises(DeniedError, match="certificate cannot be trusted"):
-                poll(workspace.site)
-        assert poll(workspace.knows(archive, ca=str(cert)).site)["new"] == 1
-        assert fetch(workspace.site)["fetched"] == 1
-    finally:
-        archive.stop()
+    server = Faults(archive.url, certificate=(cert, key))
+    archive.put(radiographs[0])
+    for wrong in (None, str(other)):
+        workspace.knows(archive, server.url, ca=wrong)
+        with pytest.raises(DeniedError, match="certificate cannot be trusted"):
+            poll(workspace.site)
+    assert poll(workspace.knows(archive, server.url, ca=str(cert)).site)["new"] == 1
+    assert fetch(workspace.site)["fetched"] == 1
+    server.stop()
 
 
 def test_a_full_disk_of_ours_loses_nothing(archive, workspace, radiographs):
@@ -290,12 +286,8 @@ def test_an_object_that_is_not_what_its_index_says_is_not_sent(archive, workspac
     archive.put(radiographs[0])
     workspace.knows(archive).fetched()
     site = workspace.site
-    from pneumo.scoring.score import score
-    from tests.pacs.conftest import write_objects
-
-    score([site.path("radiographs")], site.path("results"), str(workspace.package),
-          score=workspace.settings)  # fmt: skip
-    write_objects(site.path("results"), site.path("objects"))
+    for name in ("results", "objects"):
+        copytree(workspace.template / name, site.path(name))
     path = next(site.path("objects").glob("gsps*.dcm"))
     path.write_bytes(path.read_bytes().replace(b"gsps", b"gspS"))
     for step in (record, send):

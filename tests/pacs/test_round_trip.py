@@ -6,10 +6,14 @@ from pathlib import Path
 import pydicom
 import pytest
 
+from pneumo.pacs.confirm import confirm
 from pneumo.pacs.fetch import fetch
+from pneumo.pacs.ledger import opened
 from pneumo.pacs.poll import poll
+from pneumo.pacs.record import record
 from pneumo.pacs.send import send
 from pneumo.pacs.status import status
+from tests.pacs.conftest import write_objects
 
 ORTHANC = {"orthanc changes": {}, "QIDO-RS": {"orthanc": None}}
 
@@ -28,7 +32,8 @@ def changed(source: Path, path: Path, **elements) -> Path:
 
 
 @pytest.mark.parametrize("way", ORTHANC)
-def test_what_is_stored_comes_back_scored_once(archive, workspace, radiographs, way):
+def test_what_is_stored_comes_back_scored_once(archive, real_workspace, radiographs, way):
+    workspace = real_workspace
     archive.put(*radiographs[:4])
     workspace.knows(archive, **ORTHANC[way])
     about = workspace.site.model_dump() | {"days": None}
@@ -51,7 +56,7 @@ def test_what_is_stored_comes_back_scored_once(archive, workspace, radiographs, 
 
 
 def test_what_is_no_frontal_chest_is_left_alone_and_counted(
-    archive, workspace, radiographs, tmp_path
+    archive, real_workspace, radiographs, tmp_path
 ):
     one = radiographs[0]
     archive.put(
@@ -62,7 +67,7 @@ def test_what_is_no_frontal_chest_is_left_alone_and_counted(
         changed(one, tmp_path / "dx.dcm", Modality="DX", ViewPosition="PA",
                 SOPClassUID="1.2.840.10008.5.1.4.1.1.1.1.1"),
     )  # fmt: skip
-    found = workspace.knows(archive).trip()
+    found = real_workspace.knows(archive).trip()
     assert found["states"] == {
         "seen": 0, "fetched": 0, "scored": 0, "written": 0, "sent": 0, "confirmed": 1, "refused": 2,
     }  # fmt: skip
@@ -71,7 +76,7 @@ def test_what_is_no_frontal_chest_is_left_alone_and_counted(
     }  # fmt: skip
     assert found["decide"] == []
     assert Counter(archive.held().values())["SR"] == 1
-    assert workspace.trip()["left_alone"] == {**found["left_alone"], "our own": 2}
+    assert real_workspace.trip()["left_alone"] == {**found["left_alone"], "our own": 2}
 
 
 def test_objects_of_ours_in_the_inbox_are_neither_scored_nor_rejected(
@@ -97,18 +102,27 @@ def test_objects_of_ours_in_the_inbox_are_neither_scored_nor_rejected(
 def test_a_new_champion_writes_new_objects_and_the_old_ones_stay(
     archive, workspace, radiographs, tmp_path
 ):
-    from tests.packages import balance
-
-    archive.put(radiographs[0])
+    archive.put(*radiographs[:2])
     workspace.knows(archive).fetched()
     workspace.scored()
+    first = workspace.rows("radiographs", "sop")[0][0]
+    with opened(workspace.site.path()) as ledger:  # the destination took one radiograph's alone
+        line = "UPDATE objects SET due = 1e12 WHERE source != ?"
+        ledger.change((line, (first,)))
     assert send(workspace.site)["sent"] == 2
     old = set(archive.held())
-    workspace.package = balance(workspace.package, tmp_path / "other", radiographs[:3])
-    archive.put(radiographs[1])
-    found = workspace.trip()
-    assert found["states"]["confirmed"] == 2
-    assert old <= set(archive.held())
+    results = workspace.site.path("results/predictions.csv")
+    digest = workspace.rows("radiographs", "scorer")[0][0].split()[0]
+    results.write_text(results.read_text().replace(digest, "c" * 64))
+    write_objects(results.parent, workspace.site.path("objects"))
+    record(workspace.site)
+    states = sorted(workspace.rows("radiographs", "state", "reason"))
+    assert states == [("refused", "superseded"), ("sent", ""), ("written", "")]
+    assert send(workspace.site)["sent"] == 2
+    assert confirm(workspace.site)["confirmed"] == 4
+    assert old < set(archive.held())
+    assert Counter(archive.held().values()) == {"CR": 2, "SR": 2, "PR": 2}
+    assert status(workspace.site)["decide"] == []
 
 
 def test_a_file_that_is_gone_before_it_is_fetched_is_for_a_person(archive, workspace, radiographs):

@@ -114,6 +114,24 @@ def receive(file: FileOption = None) -> None:
     stage(_site(file))
 
 
+def demo() -> None:
+    """Start a PACS on this machine, and bring ten synthetic radiographs there and back.
+
+    After `make demo`. Example: `pneumo pacs demo`
+    """
+    from rich.console import Console
+
+    from pneumo import servers
+    from pneumo.cli.commands.servers import checkout
+    from pneumo.cli.results import print_pacs
+    from pneumo.pacs import demo as stage
+
+    here, console = checkout(), Console()
+    stage.refuse_missing(here)
+    with servers.down_on_interrupt(here):
+        print_pacs(stage.run(servers.up(here), console), console)
+
+
 def _site(file: Path | None) -> "Site":
     from pneumo.pacs.peers import load_site, site_file
 
@@ -130,6 +148,6 @@ app = typer.Typer(
     help="The round trip with a PACS: what is new there, scored, and brought back.",
     no_args_is_help=True,
 )
-COMMANDS = (echo, poll, fetch, record, send, confirm, status, receive)
+COMMANDS = (echo, poll, fetch, record, send, confirm, status, receive, demo)
 for command in COMMANDS:
     app.command(name=command.__name__)(command)
