@@ -1,18 +1,13 @@
 """A real PACS, a workspace that knows it, and radiographs that were scored once."""
 
-import csv
-import hashlib
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copytree
 
-import pydicom
 import pytest
 import yaml
-from pydicom.dataset import Dataset, FileMetaDataset
 
-from pneumo.dicom.identity import data_set_sum
+from pneumo.findings import write
 from pneumo.pacs.confirm import confirm
 from pneumo.pacs.fetch import fetch
 from pneumo.pacs.ledger import opened
@@ -114,7 +109,7 @@ class Workspace:
         inbox, results = site.path("radiographs"), site.path("results")
         if self.template is None:
             score([inbox], results, str(self.package), score=self.settings)
-            write_objects(results, site.path("objects"))
+            write(results, site.path("objects"))
         else:
             for name in ("results", "objects"):
                 copytree(self.template / name, site.path(name), dirs_exist_ok=True)
@@ -154,45 +149,3 @@ def template(tmp_path_factory, shared_archive, radiographs, package_folder, sett
 def workspace(tmp_path, package_folder, settings, template) -> Workspace:
     """A workspace in which what was scored once is taken up."""
     return Workspace(tmp_path, package_folder, settings.score, template)
-
-
-def write_objects(results: Path, out: Path) -> None:
-    """Objects of the kinds and UIDs that a radiograph gets, and their index."""
-    out.mkdir(exist_ok=True)
-    index = []
-    with (results / "predictions.csv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["status"] == "scored"]
-    for row in rows:
-        source = pydicom.dcmread(row["file"], stop_before_pixels=True)
-        total = data_set_sum(Path(row["file"]))
-        for kind, sop_class, modality in (
-            ("sr", "1.2.840.10008.5.1.4.1.1.88.33", "SR"),
-            ("gsps", "1.2.840.10008.5.1.4.1.1.11.1", "PR"),
-        ):
-            said = f"{total} {kind} {row['model_sha256']} {row['probability']}"
-            number = uuid.UUID(hashlib.sha256(said.encode()).hexdigest()[:32]).int
-            made = Dataset()
-            made.file_meta = FileMetaDataset()
-            made.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
-            made.SOPClassUID, made.SOPInstanceUID = sop_class, f"2.25.{number}"
-            made.Manufacturer, made.ManufacturerModelName = "pneumo", "pneumo findings"
-            made.StudyInstanceUID, made.SeriesInstanceUID = (
-                source.StudyInstanceUID,
-                f"2.25.{number}1"[:60],
-            )
-            made.PatientID, made.PatientName = source.PatientID, source.PatientName
-            made.Modality, made.ImageComments = modality, said
-            path = out / f"{kind}-{number}.dcm"
-            made.save_as(path, enforce_file_format=True)
-            index.append(
-                [source.SOPInstanceUID, total, kind, sop_class, made.SOPInstanceUID,
-                 made.SeriesInstanceUID, made.StudyInstanceUID, path.name, data_set_sum(path),
-                 row["model_sha256"]]
-            )  # fmt: skip
-    with (out / "objects.csv").open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(
-            ["source_sop_instance_uid", "source_sum", "kind", "sop_class_uid", "sop_instance_uid",
-             "series_instance_uid", "study_instance_uid", "file", "object_sum", "model"]
-        )  # fmt: skip
-        table.writerows(index)

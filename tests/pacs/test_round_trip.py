@@ -6,6 +6,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
+from pneumo.findings import write
 from pneumo.pacs.confirm import confirm
 from pneumo.pacs.fetch import fetch
 from pneumo.pacs.ledger import opened
@@ -13,7 +14,6 @@ from pneumo.pacs.poll import poll
 from pneumo.pacs.record import record
 from pneumo.pacs.send import send
 from pneumo.pacs.status import status
-from tests.pacs.conftest import write_objects
 
 ORTHANC = {"orthanc changes": {}, "QIDO-RS": {"orthanc": None}}
 
@@ -114,7 +114,7 @@ def test_a_new_champion_writes_new_objects_and_the_old_ones_stay(
     results = workspace.site.path("results/predictions.csv")
     digest = workspace.rows("radiographs", "scorer")[0][0].split()[0]
     results.write_text(results.read_text().replace(digest, "c" * 64))
-    write_objects(results.parent, workspace.site.path("objects"))
+    write(results.parent, workspace.site.path("objects"))
     record(workspace.site)
     states = sorted(workspace.rows("radiographs", "state", "reason"))
     assert states == [("refused", "superseded"), ("sent", ""), ("written", "")]
