@@ -151,7 +151,7 @@ def test_what_is_lost_again_and_again_is_for_a_person(faults, written):
 
 
 def test_other_bytes_than_were_sent_are_an_alarm(archive, faults, written):
-    faults.plan = [("POST", lambda body: body.replace(b"gsps", b"gspS"))]
+    faults.plan = [("POST", lambda body: body.replace(b"pneumo findings", b"pneumo Findings", 1))]
     assert send(written.site)["sent"] == 4
     assert confirm(written.site) == {"confirmed": 3, "absent": 0, "other": 1}
     (told,) = status(written.site)["decide"]
@@ -288,8 +288,8 @@ def test_an_object_that_is_not_what_its_index_says_is_not_sent(archive, workspac
     site = workspace.site
     for name in ("results", "objects"):
         copytree(workspace.template / name, site.path(name))
-    path = next(site.path("objects").glob("gsps*.dcm"))
-    path.write_bytes(path.read_bytes().replace(b"gsps", b"gspS"))
+    path = next(site.path("objects").glob("*.dcm"))
+    path.write_bytes(path.read_bytes().replace(b"pneumo findings", b"pneumo Findings"))
     for step in (record, send):
         with pytest.raises(DataError, match=r"is not what objects.csv says"):
             step(site)
