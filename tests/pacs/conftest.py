@@ -1,5 +1,6 @@
 """A real PACS, a workspace that knows it, and radiographs that were scored once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copytree
@@ -70,7 +71,12 @@ class Workspace:
     folder: Path
     package: Path
     settings: object
-    template: Path | None = None
+    made: Callable[[], Path] | None = None
+    """Gives the folder of what was scored before; only tests that need it wait for it."""
+
+    @property
+    def template(self) -> Path:
+        return self.made()
 
     def knows(self, archive: Archive, url: str = "", **more) -> "Workspace":
         url = url or archive.url
@@ -107,7 +113,7 @@ class Workspace:
         since the same radiographs have the same results and objects."""
         site = self.site
         inbox, results = site.path("radiographs"), site.path("results")
-        if self.template is None:
+        if self.made is None:
             score([inbox], results, str(self.package), score=self.settings)
             write(results, site.path("objects"))
         else:
@@ -136,16 +142,24 @@ def template(tmp_path_factory, shared_archive, radiographs, package_folder, sett
     """Results and objects of all radiographs, as they are when they come from a PACS."""
     chosen = settings.score.model_copy(update={"engine": "openvino", "overlays": "none"})
     made = Workspace(tmp_path_factory.mktemp("template"), package_folder, chosen)
+    held = [shared_archive.bytes_of(sop) for sop in shared_archive.held()]
     shared_archive.wipe()
     shared_archive.put(*radiographs)
     made.knows(shared_archive).fetched()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(cache_home))
         made.scored()
+    shared_archive.wipe()
+    for data in held:  # what the test that came first has put there
+        shared_archive.ask("POST", "/instances", data=data).raise_for_status()
     return made.site.path()
 
 
 @pytest.fixture
-def workspace(tmp_path, package_folder, settings, template) -> Workspace:
+def workspace(tmp_path, settings, request) -> Workspace:
     """A workspace in which what was scored once is taken up."""
-    return Workspace(tmp_path, package_folder, settings.score, template)
+
+    def made() -> Path:
+        return request.getfixturevalue("template")
+
+    return Workspace(tmp_path, Path(), settings.score, made)

@@ -288,8 +288,8 @@ def test_an_object_that_is_not_what_its_index_says_is_not_sent(archive, workspac
     site = workspace.site
     for name in ("results", "objects"):
         copytree(workspace.template / name, site.path(name))
-    path = next(site.path("objects").glob("*.dcm"))
-    path.write_bytes(path.read_bytes().replace(b"pneumo findings", b"pneumo Findings"))
+    for path in site.path("objects").glob("*.dcm"):
+        path.write_bytes(path.read_bytes().replace(b"pneumo findings", b"pneumo Findings"))
     for step in (record, send):
         with pytest.raises(DataError, match=r"is not what objects.csv says"):
             step(site)
