@@ -30,10 +30,11 @@ def confirm(site: Site) -> dict[str, int]:
     with opened(site.path()) as ledger:
         rows = ledger.rows("SELECT * FROM objects WHERE state = 'sent' ORDER BY source, kind")
         counts = {"confirmed": 0, "absent": 0, "other": 0}
+        kept = _committed(site, rows)
         if rows:
             with reached(site, site.destination, ledger) as link:
                 for row in rows:
-                    word = _look(site, link, row)
+                    word = _look(site, link, row) if row["sop"] in kept else "absent"
                     ledger.change(*_steps(row, word))
                     counts[word] += 1
                     if word == "other":
@@ -41,6 +42,17 @@ def confirm(site: Site) -> dict[str, int]:
                         Audit(site).alert(OTHER_CONTENT, site.destination, [one])
         _tidy(site, ledger)
         return counts
+
+
+def _committed(site: Site, rows: list[Row]) -> set[str]:
+    """What the destination commits itself to; all, where it is not asked."""
+    peer = site.peers[site.destination]
+    if peer.commitment_port is None or not rows:
+        return {row["sop"] for row in rows}
+    from pneumo.pacs._commitment import committed
+
+    objects = [(row["sop_class"], row["sop"]) for row in rows]
+    return committed(site.destination, peer, site.ae_title, objects)
 
 
 def _look(site: Site, link: Link, row: Row) -> str:

@@ -57,8 +57,9 @@ class Peer(Section):
     certificate: str | None = None
     """File with the certificate that we show, and ``key``, of mode 0600, that of its key."""
     key: str | None = None
-    commitment: bool = False
-    """Also ask for storage commitment; what is confirmed is read back in any case."""
+    commitment_port: Port | None = None
+    """Also ask for storage commitment, and wait for the answer on this port of ours."""
+    commitment_host: str = Field(default="127.0.0.1", min_length=1)
     timeout_s: float = Field(default=30, gt=0, le=600)
 
     @field_validator("dicomweb", "orthanc")
@@ -86,8 +87,8 @@ class Peer(Section):
             raise ValueError("orthanc needs dicomweb beside it, by which files are fetched")
         if (self.certificate is None) != (self.key is None):
             raise ValueError("certificate and key belong together")
-        if self.commitment and self.host is None:
-            raise ValueError("commitment needs ae_title, host and port")
+        if self.commitment_port is not None and self.host is None:
+            raise ValueError("commitment_port needs ae_title, host and port")
         return self
 
 
