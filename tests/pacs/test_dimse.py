@@ -29,7 +29,8 @@ def by_dimse(workspace, port, title="ARCHIVE", **more):
     return workspace
 
 
-def test_there_and_back_without_dicomweb(archive, workspace, radiographs):
+def test_there_and_back_without_dicomweb(archive, real_workspace, radiographs):
+    workspace = real_workspace  # a file by DIMSE has other meta information
     archive.put(*radiographs[:2])
     by_dimse(workspace, archive.dicom_port)
     assert list(echo(workspace.site)) == ["archive: ARCHIVE answers C-ECHO with 0x0000"]
@@ -53,7 +54,8 @@ def test_the_same_radiograph_is_the_same_by_both_ways(archive, workspace, radiog
     assert len(sums) == 3
 
 
-def test_what_the_peer_lost_is_sent_again(archive, workspace, radiographs):
+def test_what_the_peer_lost_is_sent_again(archive, real_workspace, radiographs):
+    workspace = real_workspace  # a file by DIMSE has other meta information
     archive.put(radiographs[0])
     by_dimse(workspace, archive.dicom_port).fetched()
     workspace.scored()
@@ -62,6 +64,32 @@ def test_what_the_peer_lost_is_sent_again(archive, workspace, radiographs):
     assert confirm(workspace.site) == {"confirmed": 0, "absent": 2, "other": 0}
     assert send(workspace.site)["sent"] == 2
     assert confirm(workspace.site) == {"confirmed": 2, "absent": 0, "other": 0}
+
+
+def test_a_commitment_is_asked_for_and_what_is_kept_is_read_back_too(
+    archive, workspace, radiographs
+):
+    """Orthanc commits itself to what it has deleted, so its word alone is not enough."""
+    archive.put(radiographs[0])
+    workspace.knows(archive).fetched()
+    workspace.scored()
+    asked = {"ae_title": "ARCHIVE", "host": "127.0.0.1", "port": archive.dicom_port}
+    workspace.knows(archive, **asked, commitment_port=archive.callback_port)
+    assert send(workspace.site)["sent"] == 2
+    gone = next(sop for sop, kind in archive.held().items() if kind == "SR")
+    (one,) = archive.ask("POST", "/tools/lookup", data=gone).json()
+    archive.ask("DELETE", f"/instances/{one['ID']}").raise_for_status()
+    assert confirm(workspace.site) == {"confirmed": 1, "absent": 1, "other": 0}
+    assert send(workspace.site)["sent"] == 1
+    assert confirm(workspace.site) == {"confirmed": 1, "absent": 0, "other": 0}
+
+
+def test_a_commitment_that_nobody_answers_leaves_it_for_the_next_time(storer, workspace):
+    by_dimse(workspace, storer.port, "STORER", commitment_port=free_port())
+    assert send(workspace.site)["sent"] == 2
+    with pytest.raises(AwayError, match="storage commitment"):
+        confirm(workspace.site)
+    assert status(workspace.site)["objects"] == {"sent": 2}
 
 
 class Storer:
