@@ -175,7 +175,8 @@ def _receiver(folder: Path, files: Sequence[Path], number: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
     try:
         _timed("storescu to the receiver", len(files), lambda: _storescu(port, "PNEUMO", files))
-        _timed(f"receiver, {SENDERS} senders", number, lambda: _senders(port, files[0], number))
+        parts = _parts(files[0], number)
+        _timed(f"receiver, {SENDERS} senders", number, lambda: _senders(port, parts))
         held = len(list((folder / "received" / "inbox").glob("*.dcm")))
         print(f"  {held} files of {len(files) + number}; {peak[0] / 2**20:.0f} MiB at most")
     finally:
@@ -183,23 +184,23 @@ def _receiver(folder: Path, files: Sequence[Path], number: int) -> None:
         process.wait()
 
 
-def _senders(port: int, source: Path, number: int) -> None:
-    from pydicom.uid import ComputedRadiographyImageStorage, JPEGBaseline8Bit
-    from pynetdicom import AE
-
-    def send_part(which: int) -> None:
-        ae = AE("SENDER")
-        ae.add_requested_context(ComputedRadiographyImageStorage, JPEGBaseline8Bit)
-        association = ae.associate("127.0.0.1", port, ae_title="PNEUMO")
-        found = pydicom.dcmread(source)
+def _parts(source: Path, number: int) -> list[Path]:
+    """A folder of files for each sender."""
+    found = pydicom.dcmread(source)
+    folders = [source.parent.parent / f"sender{which}" for which in range(SENDERS)]
+    for which, folder in enumerate(folders):
+        folder.mkdir()
         for index in range(which, number, SENDERS):
-            found.SOPInstanceUID = f"1.2.3.9.{index}"
-            found.file_meta.MediaStorageSOPInstanceUID = found.SOPInstanceUID
-            assert association.send_c_store(found).Status == 0
-        association.release()
+            uid = f"1.2.3.9.{index}"
+            found.SOPInstanceUID = found.file_meta.MediaStorageSOPInstanceUID = uid
+            found.save_as(folder / f"{index}.dcm")
+    return folders
 
-    with ThreadPoolExecutor(SENDERS) as pool:
-        list(pool.map(send_part, range(SENDERS)))
+
+def _senders(port: int, folders: Sequence[Path]) -> None:
+    """A process of dcmtk's sender for each folder, all at once."""
+    with ThreadPoolExecutor(len(folders)) as pool:
+        list(pool.map(lambda folder: _storescu(port, "PNEUMO", [folder / "any"]), folders))
 
 
 def _storescu(port: int, title: str, files: Sequence[Path]) -> None:

@@ -143,9 +143,11 @@ class Dimse:
             status = told.Status
         if self._got:
             return self._got.pop()
-        if status in (0x0000, 0xB000, 0xA702):
-            raise AbsentError
-        raise self._away(f"answers with 0x{status:04X}")
+        one = {"StudyInstanceUID": instance.study, "SeriesInstanceUID": instance.series}
+        found = self._find("IMAGE", **one, SOPInstanceUID=instance.sop)
+        if not any(row.get("SOPInstanceUID") == instance.sop for row in found):
+            raise AbsentError  # peers differ in what they answer a C-GET of nothing with
+        raise self._away(f"does not give what it has (0x{status:04X})")
 
     def store(self, files: Sequence[tuple[str, str, Path]]) -> dict[str, Answer]:
         """C-STORE of each file, over one association."""
