@@ -42,7 +42,7 @@ def _plain(told: dict[str, Any]) -> dict[str, Any]:
     and so the sign of a table's first value."""
     found: dict[str, Any] = {}
     for tag, element in told.items():
-        content = next((value for key, value in element.items() if key != "vr"), None)
+        content: Any = next((value for key, value in element.items() if key != "vr"), None)
         if element["vr"] == "SQ":
             content = [_plain(item) for item in content or []]
         elif tag == LUT_DESCRIPTOR:
