@@ -81,7 +81,7 @@ def taken_over(source: "Dataset") -> TakenOver:
 
     Raises Refused: ``no_uid``, ``bad_uid``, ``bad_identity``, ``bad_character_set``.
     """
-    reference = {keyword: _uid(source, keyword, tag) for keyword, tag in REFERENCES.items()}
+    reference = {keyword: uid_in(source, keyword) for keyword in REFERENCES}
     values, repaired = {}, []
     for rule in RULES:
         text = text_of(source, rule.tag)
@@ -112,8 +112,9 @@ def body_part(source: "Dataset") -> str:
     return part or "CHEST"
 
 
-def _uid(source: "Dataset", keyword: str, tag: int) -> str:
-    value = (text_of(source, tag) or "").strip()
+def uid_in(source: "Dataset", keyword: str) -> str:
+    """One of ``REFERENCES``. Raises Refused: ``no_uid``, ``bad_uid``."""
+    value = (text_of(source, REFERENCES[keyword]) or "").strip()
     if not value:
         refuse("no_uid", f"has no {keyword}, by which a report could name it")
     if len(value) > LONGEST["UI"] or not UID.fullmatch(value):

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pneumo.dicom.refusal import refuse
 from pneumo.findings._headers import body_part
 from pneumo.findings._report import corners
 from pneumo.findings._subject import WARNING, Subject, begun, named, reference
+from pneumo.findings._tables import Window, composed, sixteen_bits, table_of
 from pneumo.findings._texts import text_of
 
 if TYPE_CHECKING:
@@ -79,27 +79,33 @@ def _grey_levels(dataset: "Dataset", subject: Subject) -> None:
     from pydicom import Dataset
 
     source = subject.source
-    tables = _tables(source)
-    slope, intercept = _numbers(source, RESCALE_SLOPE)[:1], _numbers(source, RESCALE_INTERCEPT)[:1]
-    if "ModalityLUTSequence" in tables:
-        dataset.ModalityLUTSequence = tables.ModalityLUTSequence
-    elif slope and intercept:
-        dataset.RescaleIntercept, dataset.RescaleSlope = (
-            text_of(source, tag).split("\\")[0].strip().replace(",", ".")  # type: ignore[union-attr]
-            for tag in (RESCALE_INTERCEPT, RESCALE_SLOPE)
-        )
-        dataset.RescaleType = "US"
-    window = Dataset()
-    if "VOILUTSequence" in tables:
-        window.VOILUTSequence = tables.VOILUTSequence
-    elif pairs := _windows(source):
-        window.WindowCenter, window.WindowWidth = (list(side) for side in zip(*pairs, strict=True))
-        if (function := _function(source)) != "LINEAR":
-            window.VOILUTFunction = function
-    if len(window):
-        dataset.SoftcopyVOILUTSequence = [window]
+    modality, voi = (table_of(source, f"{name}LUTSequence") for name in ("Modality", "VOI"))
+    windows, function = _windows(source), _function(source)
+    shown = Dataset()
+    if modality:
+        window = Window(*windows[0], function) if windows else None
+        shown.VOILUTSequence = [composed(modality, voi or window)]
+    else:
+        _rescale(dataset, source)
+        if voi:
+            shown.VOILUTSequence = [sixteen_bits(voi)]
+        elif windows:
+            shown.WindowCenter, shown.WindowWidth = (
+                list(side) for side in zip(*windows, strict=True)
+            )
+            if function != "LINEAR":
+                shown.VOILUTFunction = function
+    if len(shown):
+        dataset.SoftcopyVOILUTSequence = [shown]
     darkest_is_white = (text_of(source, 0x00280004) or "").strip().upper() == "MONOCHROME1"
     dataset.PresentationLUTShape = "INVERSE" if darkest_is_white else "IDENTITY"
+
+
+def _rescale(dataset: "Dataset", source: "Dataset") -> None:
+    slope, intercept = (_numbers(source, tag)[:1] for tag in (RESCALE_SLOPE, RESCALE_INTERCEPT))
+    if slope and intercept:
+        dataset.RescaleSlope, dataset.RescaleIntercept = slope[0], intercept[0]
+        dataset.RescaleType = "US"
 
 
 def _function(source: "Dataset") -> str:
@@ -111,34 +117,21 @@ def _windows(source: "Dataset") -> list[tuple[float, float]]:
     """Centres and widths that can be used; a LINEAR one narrower than 1 is none."""
     narrowest = NARROWEST.get(_function(source), 0.0)
     pairs = zip(_numbers(source, WINDOW_CENTER), _numbers(source, WINDOW_WIDTH), strict=False)
-    return [(c, w) for c, w in pairs if math.isfinite(c) and w >= narrowest and w > 0]
+    return [(c, w) for c, w in pairs if w >= narrowest and w > 0]
 
 
 def _numbers(source: "Dataset", tag: int) -> list[float]:
     """Decimal strings, a comma read as a point; none where one is no number."""
+    from pydicom.valuerep import format_number_as_ds
+
     try:
         texts = (text_of(source, tag) or "").replace(",", ".").split("\\")
-        return [float(text) for text in texts if text.strip()]
+        numbers = [float(text) for text in texts if text.strip()]
     except ValueError:
         return []
-
-
-def _tables(source: "Dataset") -> "Dataset":
-    """The look-up tables of a source, in little endian, their representations settled."""
-    from pydicom import Dataset
-    from pydicom.filewriter import correct_ambiguous_vr
-
-    found = Dataset()
-    try:
-        for keyword in ("ModalityLUTSequence", "VOILUTSequence"):
-            if source.get(keyword):
-                found[keyword] = source[keyword]
-        if len(found):
-            found.PixelRepresentation = int(source.get("PixelRepresentation", 0) or 0)
-            correct_ambiguous_vr(found, source.original_encoding[1] is not False)
-    except Exception:  # pydicom raises many kinds on a broken sequence
-        refuse("bad_header", "has a look-up table that cannot be read")
-    return found
+    if not all(map(math.isfinite, numbers)):
+        return []
+    return [float(format_number_as_ds(number)) for number in numbers]  # at most 16 characters
 
 
 def _annotation(subject: Subject) -> "Dataset":

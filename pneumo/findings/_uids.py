@@ -16,6 +16,7 @@ FORMAT = 1
 
 OWN = ("SOPInstanceUID", "SeriesInstanceUID")
 LARGE_BYTES = 1024
+LUT_DESCRIPTOR = "00283002"
 
 
 def uid_of(*facts: Any) -> str:
@@ -30,10 +31,24 @@ def own_uids(dataset: "Dataset", source_sum: str) -> dict[str, str]:
     ``source_sum`` is the sum of the radiograph's data set. Every object has a series of its own:
     viewers show the last report of a series alone.
     """
-    told = dataset.to_json_dict(LARGE_BYTES, lambda element: _sum(element.value))
+    told = _plain(dataset.to_json_dict(LARGE_BYTES, lambda element: _sum(element.value)))
     for keyword in OWN:
         told.pop(f"{_tag(keyword):08X}", None)
     return {keyword: uid_of(keyword, source_sum, told) for keyword in OWN}
+
+
+def _plain(told: dict[str, Any]) -> dict[str, Any]:
+    """Values by tag, without what a change of the transfer syntax may change: representations,
+    and so the sign of a table's first value."""
+    found: dict[str, Any] = {}
+    for tag, element in told.items():
+        content: Any = next((value for key, value in element.items() if key != "vr"), None)
+        if element["vr"] == "SQ":
+            content = [_plain(item) for item in content or []]
+        elif tag == LUT_DESCRIPTOR:
+            content = [value & 0xFFFF for value in content]
+        found[tag] = content
+    return found
 
 
 def _sum(value: Any) -> str:

@@ -113,7 +113,8 @@ def paths_of(
         try:
             if not row.instance_uid:
                 refuse("no_uid", "has no SOPInstanceUID, by which a report could name it")
-            found.setdefault(row.instance_uid, []).append((row, sources.find(row)))
+            path = sources.find(row)
+            found.setdefault(row.instance_uid, []).append((row, path))
         except Refused as fault:
             refused.append(refusal_of(row, fault))
     for same in found.values():

@@ -72,14 +72,51 @@ def check(
             f"{found.earlier} of earlier scorings; {found.refused} radiographs without objects; "
             f"{len(found.faults)} faults"
         )
-        for fault in found.faults[:MOST_LINES]:
-            print(fault, file=sys.stderr)
-        if (left := len(found.faults) - MOST_LINES) > 0:
-            print(f"and {left} more", file=sys.stderr)
+        _list(found.faults)
     if found.faults:
         raise typer.Exit(3)
 
 
+def deidentify(
+    inbox: Annotated[Path, typer.Argument(help="The folder of the originals.")],
+    out: Annotated[Path, typer.Argument(help="The folder of the new files.")],
+    key: Annotated[
+        Path, typer.Option(help="The project's secret, mode 0600; made where there is none.")
+    ] = Path(".pneumo/deidentify.key"),
+    as_json: AsJson = False,
+) -> None:
+    """Write radiographs without the names of people, by PS3.15's basic profile.
+
+    Text that is part of a picture is looked for where tesseract is installed: a warning, never a
+    clearance. Exit code 3 when some files were refused.
+    Example: `pneumo dicom deidentify inbox out`
+    """
+    from pneumo.findings import deidentify as stage
+
+    found = stage(inbox, out, key)
+    if as_json:
+        told = {"files": found.files, "reasons": found.reasons, "doubtful": found.doubtful}
+        print(json.dumps({**told, "looked": found.looked}))
+    else:
+        print(f"{found.files} radiographs without names; {len(found.refused)} refused")
+    if not found.looked:
+        print(
+            "tesseract is not installed: nobody looked for text in the pictures; look yourself",
+            file=sys.stderr,
+        )
+    _list([f"{name}: may show text in the picture; look at it" for name in found.doubtful])
+    _list(found.refused)
+    if found.refused:
+        raise typer.Exit(3)
+
+
+def _list(lines: list[str]) -> None:
+    for line in lines[:MOST_LINES]:
+        print(line, file=sys.stderr)
+    if (left := len(lines) - MOST_LINES) > 0:
+        print(f"and {left} more", file=sys.stderr)
+
+
 app = typer.Typer(no_args_is_help=True, help="Findings as DICOM objects, and their read-back.")
-for command in (write, check):
+for command in (write, check, deidentify):
     app.command()(command)
