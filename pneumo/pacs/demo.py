@@ -4,6 +4,7 @@ import json
 import secrets
 import shutil
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,7 +85,9 @@ def start(workspace: Path) -> tuple[str, str]:
         written = _config(home, plugin, password)
         write_text(config, json.dumps(written, indent=2) + "\n", mode=0o600)
         marked = environment.of_servers(load(workspace), "orthanc")
-        processes.start([orthanc, str(config)], marked, home / "orthanc.log", record)
+        relay = [sys.executable, "-m", "pneumo.pacs._relay", str(written["HttpPort"])]
+        line = [*relay, "socket", orthanc, str(config)]  # beside the log: such names are short
+        processes.start(line, marked, home / "orthanc.log", record)
     url = f"http://127.0.0.1:{json.loads(config.read_text(encoding='utf-8'))['HttpPort']}"
     deadline = time.monotonic() + START_LIMIT_S
     while time.monotonic() < deadline and processes.recorded(record):
@@ -97,13 +100,12 @@ def start(workspace: Path) -> tuple[str, str]:
 
 
 def _config(home: Path, plugin: Path, password: str) -> dict[str, Any]:
-    """Orthanc listens everywhere by itself, so DICOM is off and HTTP is for this machine alone."""
+    """HTTP alone, for this machine alone: see ``_relay``."""
     return {
         "Name": "pneumo demo",
         "StorageDirectory": str(home / "database"),
         "IndexDirectory": str(home / "database"),
         "HttpPort": _free_port(),
-        "HttpBindAddresses": ["127.0.0.1"],
         "RemoteAccessAllowed": False,
         "DicomServerEnabled": False,
         "AuthenticationEnabled": True,
