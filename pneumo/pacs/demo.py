@@ -16,7 +16,7 @@ from rich.console import Console
 
 from pneumo.base.errors import PneumoError, ServiceError
 from pneumo.base.files import write_text
-from pneumo.pacs.ledger import opened
+from pneumo.pacs.ledger import looked_at
 from pneumo.pacs.peers import Site, load_site
 from pneumo.pacs.status import status
 from pneumo.servers import Services, environment, follow, processes
@@ -135,13 +135,13 @@ def _radiographs(folder: Path) -> Iterator[Path]:
 
 
 def _confirmed(site: Site) -> int:
-    with opened(site.path()) as ledger:
+    with looked_at(site.path()) as ledger:
         return ledger.counts()["confirmed"]
 
 
 def _find(site: Site) -> dict[str, Any]:
     """Orthanc's question for a study that has a report of ours."""
-    with opened(site.path()) as ledger:
+    with looked_at(site.path()) as ledger:
         rows = ledger.rows("SELECT study FROM objects WHERE kind = 'sr' ORDER BY sop LIMIT 1")
     study = rows[0]["study"] if rows else ""
     return {"Level": "Study", "Query": {"StudyInstanceUID": study}}
