@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import requests
 import yaml
 from rich.console import Console
@@ -20,7 +21,7 @@ from pneumo.pacs.ledger import looked_at
 from pneumo.pacs.peers import Site, load_site
 from pneumo.pacs.status import status
 from pneumo.servers import Services, environment, follow, processes
-from pneumo.servers.config import load
+from pneumo.servers.config import instance, load
 from pneumo.synthetic.export import write_dicom
 from pneumo.synthetic.plan import plan
 from pneumo.synthetic.radiograph import draw
@@ -56,7 +57,7 @@ def program() -> tuple[str, Path]:
 def run(services: Services, console: Console) -> dict[str, Any]:
     """Start the PACS, store ten radiographs, run the DAG on them. Returns what there is then."""
     url, password = start(services.workspace)
-    site = _peers(services.workspace, url, password)
+    site = _peers(services.workspace, url)
     before = _confirmed(site)
     paths = list(_radiographs(services.workspace / FOLDER / "drawn"))
     for path in paths:
@@ -81,7 +82,7 @@ def start(workspace: Path) -> tuple[str, str]:
         write_text(secret, f"{USER}:{secrets.token_urlsafe(18)}\n", mode=0o600)
     password = secret.read_text(encoding="utf-8").strip().partition(":")[2]
     config = home / "orthanc.json"
-    if processes.recorded(record) is None:
+    if not _runs(workspace, record):
         written = _config(home, plugin, password)
         write_text(config, json.dumps(written, indent=2) + "\n", mode=0o600)
         marked = environment.of_servers(load(workspace), "orthanc")
@@ -90,13 +91,23 @@ def start(workspace: Path) -> tuple[str, str]:
         processes.start(line, marked, home / "orthanc.log", record)
     url = f"http://127.0.0.1:{json.loads(config.read_text(encoding='utf-8'))['HttpPort']}"
     deadline = time.monotonic() + START_LIMIT_S
-    while time.monotonic() < deadline and processes.recorded(record):
+    while time.monotonic() < deadline and _runs(workspace, record):
         try:
             _ask("GET", f"{url}/system", password)
             return url, password
         except requests.RequestException:
             time.sleep(0.2)
     raise ServiceError(f"Orthanc does not start:\n{processes.tail(home / 'orthanc.log')}")
+
+
+def _runs(workspace: Path, record: Path) -> bool:
+    """Whether the PACS of this checkout runs; the record of a copied one names its original's."""
+    process = processes.recorded(record)
+    try:
+        mark = process.environ().get("PNEUMO_INSTANCE") if process else None
+    except (psutil.Error, OSError):
+        return False
+    return mark is not None and mark == instance(workspace)
 
 
 def _config(home: Path, plugin: Path, password: str) -> dict[str, Any]:
@@ -115,7 +126,7 @@ def _config(home: Path, plugin: Path, password: str) -> dict[str, Any]:
     }
 
 
-def _peers(workspace: Path, url: str, password: str) -> Site:
+def _peers(workspace: Path, url: str) -> Site:
     peer = {"dicomweb": f"{url}/dicom-web", "orthanc": url}
     peer["credentials"] = str(_secret(workspace))
     folder = str(workspace / FOLDER)
