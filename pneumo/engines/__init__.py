@@ -4,6 +4,7 @@
 its own) makes the graph that ``graphs`` keeps, ``known_answers`` asks each engine for what is known
 already, and ``choose`` takes the engine that fits the machine.
 
-Other rooms use ``choose``, ``package``, ``engine``, ``keras``, ``openvino``, ``graphs``,
-``convert``, ``int8``, ``cache``, ``known_answers``.
+Floor 3: imports rooms of floors 2 to 0, no neighbour. Other rooms use ``choose``, ``package``,
+``engine``, ``keras``, ``openvino``, ``graphs``, ``convert``, ``int8``, ``cache``,
+``known_answers``.
 """
