@@ -72,7 +72,7 @@ def register(
     ``paths`` are the folders of ``dvc.yaml``. Each network is registered, too.
     """
     tags = lineage(Path.cwd(), paths["reports"], results.profile, results.evaluation)
-    tags |= figures_of(results.cases, settings.promotion)
+    tags |= figures_of(results.cases)
     networks: dict[str, Path] = {
         name: paths["models"] / name / "model.keras" for name in settings.models
     }
