@@ -73,7 +73,7 @@ def upload(
     """
     server = seat.server
     tags = lineage(Path.cwd(), paths["reports"], results.profile, results.evaluation)
-    tags |= figures_of(results.cases, settings.promotion)
+    tags |= figures_of(results.cases)
     networks: dict[str, Path] = {
         name: paths["models"] / name / "model.keras" for name in settings.models
     }
