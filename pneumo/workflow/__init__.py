@@ -8,6 +8,7 @@ DAG files alone; other rooms use ``clones`` and ``dvc_task``.
 from pneumo.workflow.lines import (
     CHAMPION,
     CHAMPION_MODEL,
+    ENDED,
     EXCHANGE,
     GPU_POD,
     GPU_POOL,
@@ -36,6 +37,7 @@ from pneumo.workflow.lines import (
 __all__ = [
     "CHAMPION",
     "CHAMPION_MODEL",
+    "ENDED",
     "EXCHANGE",
     "GPU_POD",
     "GPU_POOL",
