@@ -10,6 +10,7 @@ Floor 2: imports rooms of floors 1 to 0, no neighbour.
 from pneumo.workflow.lines import (
     CHAMPION,
     CHAMPION_MODEL,
+    ENDED,
     EXCHANGE,
     GPU_POD,
     GPU_POOL,
@@ -38,6 +39,7 @@ from pneumo.workflow.lines import (
 __all__ = [
     "CHAMPION",
     "CHAMPION_MODEL",
+    "ENDED",
     "EXCHANGE",
     "GPU_POD",
     "GPU_POOL",

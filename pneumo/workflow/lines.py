@@ -42,6 +42,9 @@ sees it; unset: they get the pods of all tasks."""
 HANDED = "PNEUMO_HANDED"
 """Environment variable of a task: what the tasks before it printed last, a JSON list."""
 
+ENDED = "PNEUMO_ENDED"
+"""Environment variable: the file in which a command of ``pneumo`` leaves its exit code."""
+
 RECIPES = ("demo", "seed", "rsna")
 """Names of the complete settings files in ``recipes/``."""
 
