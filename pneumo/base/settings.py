@@ -122,7 +122,7 @@ class BoxesSettings(Section):
         min_length=1, description="Pixel probabilities above which a pixel is opacity"
     )
     gates: list[Fraction] = Field(
-        min_length=1, description="Image level below which nothing is called; 0: no gate"
+        min_length=1, description="Image level below which nothing is called; 0: none"
     )
     minimum_areas_px: list[Annotated[float, Field(ge=0)]] = Field(
         min_length=1, description="Smallest component kept, in pixels of the original image"

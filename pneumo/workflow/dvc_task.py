@@ -70,8 +70,8 @@ def _direct_needs(stage: str) -> list[str]:
     from dvc.repo import Repo
 
     with Repo() as repo:
-        (found,) = repo.stage.collect(stage)
-        return sorted(before.addressing for before in repo.index.graph.successors(found))
+        (node,) = repo.stage.collect(stage)
+        return sorted(before.addressing for before in repo.index.graph.successors(node))
 
 
 def _dvc(*words: str) -> None:
