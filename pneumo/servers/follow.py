@@ -122,19 +122,19 @@ def _follow(airflow: Airflow, path: str, order: dict[str, int], console: Console
 
 
 def _tasks(airflow: Airflow, path: str, order: dict[str, int]) -> list[Task]:
-    found = airflow.get(f"{path}/taskInstances", limit=100)["task_instances"]
-    found.sort(key=lambda task: (order.get(task["task_id"], len(order)), task["map_index"]))
-    return [_task(task) for task in found]
+    tasks = airflow.get(f"{path}/taskInstances", limit=100)["task_instances"]
+    tasks.sort(key=lambda task: (order.get(task["task_id"], len(order)), task["map_index"]))
+    return [_task(task) for task in tasks]
 
 
-def _task(found: dict[str, Any]) -> Task:
-    mapped = f"[{found['map_index']}]" if found["map_index"] >= 0 else ""
-    seconds = found["duration"]
-    if found["state"] == "running" and found["start_date"]:
-        seconds = time.time() - _timestamp(found["start_date"])
-    name = found["task_id"] + mapped
-    state = found["state"] or "waiting"
-    return Task(name, state, seconds, found["task_id"], found["map_index"], found["try_number"])
+def _task(told: dict[str, Any]) -> Task:
+    mapped = f"[{told['map_index']}]" if told["map_index"] >= 0 else ""
+    seconds = told["duration"]
+    if told["state"] == "running" and told["start_date"]:
+        seconds = time.time() - _timestamp(told["start_date"])
+    name = told["task_id"] + mapped
+    state = told["state"] or "waiting"
+    return Task(name, state, seconds, told["task_id"], told["map_index"], told["try_number"])
 
 
 @contextmanager
