@@ -1,4 +1,4 @@
-"""A flavour for MLflow's ``log``: a ``.keras`` file that is there, laid out as ``mlflow.keras`` does.
+"""A flavour for MLflow: a ``.keras`` file that is there already, as ``mlflow.keras`` lays it out.
 
 MLflow's own takes a loaded network and saves it anew, to other bytes.
 """
