@@ -9,6 +9,7 @@ import typer
 from pneumo.base.git import leave_repository
 from pneumo.cli.commands import (
     data,
+    dicom,
     experiments,
     inspection,
     models,
@@ -56,6 +57,7 @@ for panel, commands in PANELS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
 app.add_typer(registry.app, name="registry", rich_help_panel="Models")
+app.add_typer(dicom.app, name="dicom", rich_help_panel="Scoring")
 app.add_typer(task.app, name="task", rich_help_panel="Many machines")
 
 
