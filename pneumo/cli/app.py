@@ -13,6 +13,7 @@ from pneumo.cli.commands import (
     experiments,
     inspection,
     models,
+    pacs,
     pipeline,
     registry,
     scoring,
@@ -57,6 +58,7 @@ for panel, commands in PANELS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
 app.add_typer(registry.app, name="registry", rich_help_panel="Models")
+app.add_typer(pacs.app, name="pacs", rich_help_panel="PACS")
 app.add_typer(dicom.app, name="dicom", rich_help_panel="Scoring")
 app.add_typer(task.app, name="task", rich_help_panel="Many machines")
 

@@ -52,6 +52,25 @@ def print_servers(rows: Iterable[tuple], console: Console) -> None:
     console.print(table)
 
 
+def print_pacs(found: Mapping[str, Any], console: Console) -> None:
+    """Print what came back to the demo's PACS, where it can be looked at, and what to try next."""
+    counts = ", ".join(f"{count} {state}" for state, count in found["states"].items() if count)
+    objects, where = sum(found["objects"].values()), os.path.relpath(found["password_file"])
+    console.print(
+        f"\nradiographs: {counts}; objects of findings in the PACS: {objects}\n"
+        f"look at a study with its report and overlay:\n  {found['page']}\n"
+        f"login    {found['user']}, password in {where} after the :\n\n"
+        "Next:\n"
+        "  . .pneumo/env                    puts the commands on your PATH\n"
+        "  pneumo pacs status               where everything is, and what a person must decide\n"
+        "  upload a radiograph on the page  a minute later its report is beside it\n"
+        "  airflow dags pause pneumonia_pacs\n"
+        "  make stop                        stops the servers and this PACS",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
 def print_splits(splits: Mapping[str, Any], console: Console) -> None:
     """Print what ``overview.overview`` found: a line per split, then both leaks."""
     shares = {"positive": "positive", "ap": "AP", "pa": "PA", "female": "F", "male": "M"}

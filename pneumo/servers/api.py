@@ -7,11 +7,12 @@ import httpx
 
 from pneumo.base.errors import ServiceError
 from pneumo.base.gpus import list_gpus, shares
-from pneumo.workflow import GPU_POOL, SCORING_POOL
+from pneumo.workflow import GPU_POOL, PACS_POOL, SCORING_POOL
 
 POOLS = {
     GPU_POOL: "networks that train at a time",
     SCORING_POOL: "processes that score at a time",
+    PACS_POOL: "steps of the round trip with a PACS at a time",
 }
 UNFINISHED = {"state": ["running", "queued"]}
 PATIENCE = 5
@@ -81,7 +82,7 @@ class Airflow:
 def ensure_pools(airflow: Airflow) -> None:
     """Create the pools: a training per share of a GPU, a scoring per GPU; those there stay."""
     gpus = len(list_gpus())
-    slots = {GPU_POOL: gpus * shares() or 1, SCORING_POOL: gpus or 1}
+    slots = {GPU_POOL: gpus * shares() or 1, SCORING_POOL: gpus or 1, PACS_POOL: 1}
     for name, about in POOLS.items():
         if airflow.find(f"/pools/{name}") is None:
             body = {"name": name, "slots": slots[name], "description": about}

@@ -17,6 +17,9 @@ VALID_DATA = "pneumonia-valid-data"
 SCORED = "pneumonia-scored"
 """Asset that changes when radiographs were scored; its events carry their place and counts."""
 
+IN_PACS = "pneumonia-in-pacs"
+"""Asset that changes when objects of findings are in the PACS, read back and found the same."""
+
 CHAMPION_MODEL = "models:/pneumonia-ensemble@champion"
 """What MLflow's tools call the promoted ensemble."""
 
@@ -31,6 +34,12 @@ SCORING_POOL = "scoring"
 
 GPU_QUEUE = "gpu"
 """Queue of the trainings, for Celery's workers; LocalExecutor knows no queues."""
+
+PACS_POOL = "pacs"
+"""Airflow pool with one slot: one step of the round trip with a PACS at a time."""
+
+PACS_QUEUE = "pacs"
+"""Queue of the round trip, for the one of Celery's workers that has its ledger on a disk."""
 
 EXCHANGE = "PNEUMO_EXCHANGE"
 """Environment variable: ``shared`` (or unset: one workspace), or ``clones`` (one per task)."""
@@ -129,6 +138,11 @@ def answer() -> str:
     approve = command(f'registry approve {said} --against="$CHAMPION" --reason="$WHY"')
     reject = command(f'registry reject {said} --because="$WHY"')
     return f'if [ "$ANSWER" = promote ]; then {approve}; else {reject}; fi'
+
+
+def but_for_some(line: str) -> str:
+    """Shell line that succeeds, too, when ``line`` ends with 3: some were rejected, and counted."""
+    return f"{line}; code=$?; [ $code = 0 ] || [ $code = 3 ] || exit $code"
 
 
 def models(workspace: Path = Path()) -> list[str]:
