@@ -46,8 +46,8 @@ def read_unusual(data: bytes, *, has_preamble: bool, pixels: bool) -> Header:
 def _dataset(data: bytes, has_preamble: bool, pixels: bool) -> Dataset:
     data = _mended(data)
     deflated = DEFLATED.encode() in data
-    if deflated and (found := _inflated(data, pixels)) is not None:
-        return found
+    if deflated and (dataset := _inflated(data, pixels)) is not None:
+        return dataset
     return pydicom.dcmread(BytesIO(data), force=not has_preamble, stop_before_pixels=not pixels)
 
 
