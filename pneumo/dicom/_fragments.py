@@ -1,4 +1,7 @@
-"""Encapsulated pixel data: from fragments to the codestream of the one frame (PS3.5 A.4)."""
+"""Encapsulated pixel data: from fragments to the codestream of the one frame (PS3.5 A.4).
+
+pydicom's ``encaps`` gives a fragment that was cut off as if it were whole.
+"""
 
 from pneumo.dicom._codestreams import begins
 from pneumo.dicom._guards import PIXEL_DATA
