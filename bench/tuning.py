@@ -121,7 +121,7 @@ def main() -> None:
     maps = {name: draw_maps(truth, rng) for name in NETWORKS}
     cases = Cases(maps, [FRAME] * IMAGES, truth)
     settings = load_settings()
-    tried = list(weightings(NETWORKS, settings.ensemble))
+    tried = list(weightings(NETWORKS, settings.ensemble.candidates))
     subsets = np.vstack([np.ones((1, IMAGES), bool), halves(range(IMAGES), 20, SEED)])
     began = time.perf_counter()
     scores = score_all(cases, tried, settings.boxes, subsets)

@@ -3,16 +3,16 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from pneumo.detection.boxes import Box, Frame, boxes_from_probability
 
-if TYPE_CHECKING:
-    from pneumo.base.settings import EnsembleSettings
-
 GRID, CELLS = 16, 5
+
+SEED = 1
+"""Of random weightings: the same networks are tried with the same ones."""
 
 
 @dataclass(frozen=True)
@@ -92,13 +92,15 @@ def level_of_cells(cells: np.ndarray) -> np.ndarray:
     return np.partition(cells, -CELLS, axis=-1)[..., -CELLS:].mean(axis=-1)
 
 
-def weightings(models: Sequence[str], settings: "EnsembleSettings") -> Iterator[dict[str, float]]:
+def weightings(
+    models: Sequence[str], candidates: int, seed: int = SEED
+) -> Iterator[dict[str, float]]:
     """Candidate weights: equal, then (unless ``candidates`` is 0) single networks and random."""
     count = len(models)
     rows = [np.full(count, 1 / count)]
-    if settings.candidates:
+    if candidates:
         rows += list(np.eye(count))
-        rng = np.random.default_rng(settings.seed)
-        rows += list(rng.dirichlet(np.ones(count), settings.candidates).round(3))
+        rng = np.random.default_rng(seed)
+        rows += list(rng.dirichlet(np.ones(count), candidates).round(3))
     for row in rows:
         yield {name: float(share) for name, share in zip(models, row / row.sum(), strict=True)}

@@ -7,8 +7,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+RESAMPLES = 1000
+"""Draws of people behind an interval: its ends then vary by 2 % of its width with the seed."""
 
-def draw_people(people: Sequence[str | int] | np.ndarray, resamples: int, seed: int) -> np.ndarray:
+SEED = 1
+"""Of these draws: a candidate and its champion are judged on the same ones."""
+
+
+def draw_people(
+    people: Sequence[str | int] | np.ndarray, resamples: int = RESAMPLES, seed: int = SEED
+) -> np.ndarray:
     """How often each image counts in each resample: int32 ``(resamples, n)``.
 
     ``people`` names the person of each of ``n`` images. As many people as there are are drawn with

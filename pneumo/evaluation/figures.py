@@ -65,7 +65,6 @@ def measure(
     test: HeldOut,
     judged: Mapping[str, tuple[Found, pd.DataFrame]],
     calls: Calls,
-    minimum_group: int,
 ) -> dict[str, Any]:
     """The figures of networks and ensemble, without ``stability``.
 
@@ -76,7 +75,7 @@ def measure(
     found = sensitivity_at_rates(calls, test.draws)
     figures[ENSEMBLE]["froc"] = found.mean(axis=1)
     precision = {name: _precision(test, boxes) for name, (boxes, _) in judged.items()}
-    groups = group_table(cases, test.draws, minimum_group)
+    groups = group_table(cases, test.draws)
     score = cases["probability"].to_numpy()
     train = data.index.iloc[data.rows("train")]
     return {
@@ -89,7 +88,7 @@ def measure(
         "calibration": _calibration(cases, test.draws),
         "groups": groups,
         "worst": {kind: worst(rows) for kind, rows in groups.items()},
-        "healthy": healthy_table(cases, test.draws, minimum_group),
+        "healthy": healthy_table(cases, test.draws),
         "audit": audit(train, test.images, score, test.draws),
         "test_set": data.profile["test_set"],
         "test_images": len(test.images),

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 import pneumo
+from pneumo.base import git
 from pneumo.base.errors import DataError
 from pneumo.base.files import sha256, sha256_of, whole, write_json
 from pneumo.base.safe import cell
@@ -18,9 +19,8 @@ from pneumo.evaluation.bootstrap import draw_people, estimate, weighted_means, w
 from pneumo.evaluation.roc import auroc
 from pneumo.nets.weights import ENDING
 from pneumo.prepared.resumed import shards_beside
-from pneumo.registry.lineage import git_commit
 from pneumo.tracking.runs import training_params
-from pneumo.training.batches import Batches
+from pneumo.training.batches import VALIDATION_BATCH_SIZE, Batches
 from pneumo.training.checkpoints import Checkpoints, best_row, key_of
 from pneumo.training.fitting import fit, make_repeatable
 from pneumo.training.pretraining import finished_classifier, make_classifying, save_encoder
@@ -29,7 +29,6 @@ from pneumo.training.watch import Watch
 if TYPE_CHECKING:
     from pneumo.base.settings import AugmentSettings, TrainSettings
 
-RESAMPLES = 1000
 MOST_CLASSES = 64
 
 
@@ -146,7 +145,7 @@ def _pretrain_one(
     weights = counts.sum() / len(counts) / counts if balance else np.ones(len(counts))
     size = train.batch_size
     shown = Batches(images.pixels, numbers, learnt, size, seed=train.seed, augment=augment)
-    judged = Batches(images.pixels, numbers, held, train.validation_batch_size)
+    judged = Batches(images.pixels, numbers, held, VALIDATION_BATCH_SIZE)
     plain = Batches(images.pixels, numbers, learnt, size, seed=train.seed)
     size_px = int(images.pixels.shape[1])
     trainer = make_classifying(
@@ -177,7 +176,7 @@ def _pretrain_one(
         "history": watch.history,
         "settings": settings,
         "data": data,
-        "commit": git_commit(Path(pneumo.__file__).parent),
+        "commit": git.commit_of(Path(pneumo.__file__).parent),
         "key": key,
     }
     written = kept / path.name
@@ -200,12 +199,12 @@ def _figures(
 ) -> dict[str, Any]:
     """Accuracy, and the area under each label's ROC curve against the others, with intervals."""
     rows = images.rows.iloc[held]
-    truth, step = rows["number"].to_numpy(), train.validation_batch_size
+    truth, step = rows["number"].to_numpy(), VALIDATION_BATCH_SIZE
     parts = [held[start : start + step] for start in range(0, len(held), step)]
     found = np.concatenate(
         [network.predict_on_batch(images.pixels[part][..., np.newaxis]) for part in parts]
     )
-    draws = with_all(draw_people(rows["person"].to_numpy(), RESAMPLES, train.seed))
+    draws = with_all(draw_people(rows["person"].to_numpy(), seed=train.seed))
     right = (found.argmax(axis=1) == truth).astype(float)
     return {
         "images": len(held),

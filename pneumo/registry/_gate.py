@@ -8,6 +8,7 @@ import pandas as pd
 
 from pneumo.registry._paired import (
     ALL,
+    SMALL_GROUP_PEOPLE,
     Difference,
     differences,
     mean_precision,
@@ -166,8 +167,7 @@ def _subgroups(groups: Mapping[str, Difference], settings: "PromotionSettings") 
     A small group's mAP swings by chance alone; its fall counts when the 95 % interval excludes 0.
     """
     judged = {name: found for name, found in groups.items() if found.people}
-    few = settings.small_group_people
-    small = sorted(name for name, found in judged.items() if found.people < few)
+    small = sorted(name for name, found in judged.items() if found.small)
     fell = {
         name: found
         for name, found in judged.items()
@@ -176,7 +176,8 @@ def _subgroups(groups: Mapping[str, Difference], settings: "PromotionSettings") 
     parts = [f"{name} {_shown(found)}" for name, found in _worst(fell or judged, len(fell) or 1)]
     said = f"{'fell' if fell else 'worst'}: {'; '.join(parts)}" if parts else "no group to judge"
     if small:
-        said += f"; too small to judge by their mean (fewer than {few} people): {', '.join(small)}"
+        few = f"fewer than {SMALL_GROUP_PEOPLE} people"
+        said += f"; too small to judge by their mean ({few}): {', '.join(small)}"
     reason = f"{said}; allowed {-settings.subgroup_margin:+.4f} (promotion.subgroup_margin)"
     return Rule("subgroups", not fell, reason, {name: asdict(d) for name, d in judged.items()})
 

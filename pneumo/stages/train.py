@@ -20,7 +20,7 @@ from pneumo.prepared.format import Prepared, load_prepared
 from pneumo.tracking.live import network_run
 from pneumo.tracking.runs import training_params
 from pneumo.tracking.samples import choose, sheet
-from pneumo.training.batches import Batches
+from pneumo.training.batches import VALIDATION_BATCH_SIZE, Batches
 from pneumo.training.checkpoints import Checkpoints, best_row, key_of
 from pneumo.training.fitting import finished, fit, make_repeatable, make_trainer
 from pneumo.training.spread import even_rows, even_size, scope_over
@@ -72,9 +72,9 @@ def train(
             save_network(network, folder / "model.keras")
             pd.DataFrame(watch.history).to_csv(folder / "history.csv", index=False)
             rows = data.rows("validation", "test")
-            found = probabilities(network, data.images, rows, train.validation_batch_size)
+            found = probabilities(network, data.images, rows, VALIDATION_BATCH_SIZE)
             np.save(folder / "probabilities.npy", found)
-            changed = perturbed(network, data, train.validation_batch_size)
+            changed = perturbed(network, data, VALIDATION_BATCH_SIZE)
             np.savez(folder / "perturbations.npz", allow_pickle=False, **changed)
         best = {f"best_{key}": value for key, value in best_row(watch.history).items()}
         best["seconds"] = time.monotonic() - started
@@ -101,7 +101,7 @@ def _batches(
         augment=augment,
         positive_share=train.positive_share,
     )
-    held_size = even_size(train.validation_batch_size, len(held), train.devices)
+    held_size = even_size(VALIDATION_BATCH_SIZE, len(held), train.devices)
     held_out = Batches(data.images, data.masks, even_rows(held, train.devices), held_size)
     return shown, held_out, Batches(data.images, data.masks, rows, size, seed=train.seed)
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 AHEAD = 4
 """Batches that are built while the device computes."""
 
+VALIDATION_BATCH_SIZE = 32
+"""Images per inference step, as published: without gradients they fit where 16 are learnt from."""
+
 
 class Batches(keras.utils.PyDataset):
     """Batches of ``pixels`` and ``mask``, uint8 ``(n, size, size, 1)``, and ``draws`` of each.

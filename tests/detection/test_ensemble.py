@@ -1,11 +1,9 @@
 import numpy as np
 import pytest
 
-from pneumo.base.settings import EnsembleSettings
 from pneumo.detection.boxes import Box, Frame
 from pneumo.detection.ensemble import Ensemble, blend, image_level, weightings
 
-SEARCH = EnsembleSettings(candidates=8, resamples=5, seed=1)
 FRAME = Frame(1024, 1024, 64)
 
 
@@ -23,17 +21,15 @@ def test_blending_is_the_weighted_mean():
 
 
 def test_without_candidates_only_equal_weights_are_tried():
-    rows = list(weightings(["a", "b"], EnsembleSettings(candidates=0, resamples=5, seed=1)))
+    rows = list(weightings(["a", "b"], 0))
     assert rows == [{"a": 0.5, "b": 0.5}]
 
 
 def test_candidates_sum_to_one_and_follow_the_seed():
-    rows = list(weightings(["a", "b", "c"], SEARCH))
+    rows = list(weightings(["a", "b", "c"], 8))
     assert all(sum(row.values()) == pytest.approx(1) for row in rows)
-    assert rows == list(weightings(["a", "b", "c"], SEARCH))
-    assert rows != list(
-        weightings(["a", "b", "c"], EnsembleSettings(candidates=8, resamples=5, seed=2))
-    )
+    assert rows == list(weightings(["a", "b", "c"], 8))
+    assert rows != list(weightings(["a", "b", "c"], 8, seed=2))
 
 
 def test_an_image_below_the_gate_is_not_called():

@@ -25,7 +25,7 @@ class Inbox:
 
 @pytest.fixture(scope="session")
 def score_settings(settings) -> ScoreSettings:
-    return settings.score.model_copy(update={"part_images": 8, "engine": "openvino"})
+    return settings.score.model_copy(update={"task_images": 8, "engine": "openvino"})
 
 
 @pytest.fixture(scope="session")
