@@ -98,6 +98,17 @@ class AugmentSettings(Section):
     jpeg: float = Field(ge=0, le=4, description="Largest JPEG quantisation, in steps of quality 50")
 
 
+class PretrainSettings(Section):
+    """How ``pneumo pretrain`` teaches an encoder: its options, and ``params.yaml`` for the rest."""
+
+    size_px: int = Field(ge=32, le=1024, multiple_of=32, description="Side of the encoders' input")
+    held_out: float = Field(ge=0.05, le=0.5, description="Share of the people that is held out")
+    balance: bool = Field(description="Let rare labels weigh more")
+    frontal_only: bool = Field(description="As data.frontal_only")
+    train: TrainSettings
+    augment: AugmentSettings
+
+
 class EnsembleSettings(Section):
     """The search for the weights of the networks."""
 
@@ -111,7 +122,7 @@ class BoxesSettings(Section):
         min_length=1, description="Pixel probabilities above which a pixel is opacity"
     )
     gates: list[Fraction] = Field(
-        min_length=1, description="Image level below which nothing is called; 0: no gate"
+        min_length=1, description="Image level below which nothing is called; 0: none"
     )
     minimum_areas_px: list[Annotated[float, Field(ge=0)]] = Field(
         min_length=1, description="Smallest component kept, in pixels of the original image"

@@ -15,20 +15,24 @@ SEED = 1
 """Of random weightings: the same networks are tried with the same ones."""
 
 
+SAVED_AS = {"image_threshold": "gate"}
+"""Field -> its key in files, where that is another word: registered versions have it."""
+
+
 @dataclass(frozen=True)
 class Ensemble:
     """All that turns the networks' probabilities into boxes; what is tuned and registered."""
 
     weights: dict[str, float]
     threshold: float
-    gate: float
+    image_threshold: float
     minimum_area_px: float
     shrink_x: float
     shrink_y: float
 
     def to_json(self) -> dict:
         """A plain dict that ``from_json`` takes back."""
-        return asdict(self)
+        return dict(zip(self.saved_keys(), asdict(self).values(), strict=True))
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Ensemble":
@@ -36,16 +40,21 @@ class Ensemble:
 
         Raises KeyError for a field that is missing.
         """
-        return cls(**{field.name: value[field.name] for field in fields(cls)})
+        return cls(*(value[key] for key in cls.saved_keys()))
+
+    @classmethod
+    def saved_keys(cls) -> list[str]:
+        """The keys of ``to_json``, in the order of the fields."""
+        return [SAVED_AS.get(field.name, field.name) for field in fields(cls)]
 
     def boxes(self, probability: np.ndarray, frame: Frame) -> list[Box]:
         """Boxes in original pixels from one blended map ``(size_px, size_px)`` in [0, 1].
 
-        None where the image level is below the gate. A box's confidence is the geometric mean of
-        the mean probability inside its component and of the image level.
+        None where the image level is below ``image_threshold``. A box's confidence is the geometric
+        mean of the mean probability inside its component and of the image level.
         """
         level = float(image_level(probability))
-        if level < self.gate:
+        if level < self.image_threshold:
             return []
         found = boxes_from_probability(
             probability,

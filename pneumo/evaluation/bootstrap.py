@@ -63,5 +63,5 @@ def estimate(measured: np.ndarray) -> dict[str, float | None]:
     What cannot be measured is None, as JSON knows no NaN.
     """
     low, high = interval(measured[1:]) if np.isfinite(measured[0]) else (np.nan, np.nan)
-    found = {"value": measured[0], "low": low, "high": high}
-    return {key: float(x) if np.isfinite(x) else None for key, x in found.items()}
+    figure = {"value": measured[0], "low": low, "high": high}
+    return {key: float(x) if np.isfinite(x) else None for key, x in figure.items()}

@@ -127,16 +127,14 @@ def _tasks(airflow: Airflow, path: str, order: dict[str, int]) -> list[Task]:
     return [_task(task) for task in tasks]
 
 
-def _task(instance: dict[str, Any]) -> Task:
-    mapped = f"[{instance['map_index']}]" if instance["map_index"] >= 0 else ""
-    seconds = instance["duration"]
-    if instance["state"] == "running" and instance["start_date"]:
-        seconds = time.time() - _timestamp(instance["start_date"])
-    name = instance["task_id"] + mapped
-    state = instance["state"] or "waiting"
-    return Task(
-        name, state, seconds, instance["task_id"], instance["map_index"], instance["try_number"]
-    )
+def _task(told: dict[str, Any]) -> Task:
+    mapped = f"[{told['map_index']}]" if told["map_index"] >= 0 else ""
+    seconds = told["duration"]
+    if told["state"] == "running" and told["start_date"]:
+        seconds = time.time() - _timestamp(told["start_date"])
+    name = told["task_id"] + mapped
+    state = told["state"] or "waiting"
+    return Task(name, state, seconds, told["task_id"], told["map_index"], told["try_number"])
 
 
 @contextmanager

@@ -55,7 +55,7 @@ def choose(
 
 
 def plain_place(boxes: "BoxesSettings") -> tuple[int, ...]:
-    """The way without tuning: equal weights, threshold near 0.5, least gate, area and shrink."""
+    """The way without tuning: equal weights, threshold near 0.5, least of all other limits."""
     return (
         0,
         int(np.argmin(np.abs(np.array(boxes.thresholds) - 0.5))),
@@ -96,11 +96,11 @@ def overfitting(scores: Scores) -> dict[str, float]:
 
 def plain_way(weights: Mapping[str, float], boxes: "BoxesSettings") -> Ensemble:
     """The way at ``plain_place`` with equal ``weights``."""
-    _, threshold, area, across, down, gate = plain_place(boxes)
+    _, threshold, area, across, down, level = plain_place(boxes)
     return Ensemble(
         dict(weights),
         boxes.thresholds[threshold],
-        boxes.gates[gate],
+        boxes.gates[level],
         boxes.minimum_areas_px[area],
         boxes.shrinks[across],
         boxes.shrinks[down],

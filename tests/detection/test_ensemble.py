@@ -32,11 +32,11 @@ def test_candidates_sum_to_one_and_follow_the_seed():
     assert rows != list(weightings(["a", "b", "c"], 8, seed=2))
 
 
-def test_an_image_below_the_gate_is_not_called():
+def test_an_image_below_the_image_threshold_is_not_called():
     probability = maps_where(Box(256, 256, 256, 256), 0.9)[0]
     assert image_level(probability) == pytest.approx(0.9)
-    for gate, calls in [(0.89, 1), (0.91, 0)]:
-        choice = Ensemble({"a": 1.0}, 0.5, gate, 0.0, 0.0, 0.0)
+    for level, calls in [(0.89, 1), (0.91, 0)]:
+        choice = Ensemble({"a": 1.0}, 0.5, level, 0.0, 0.0, 0.0)
         assert len(choice.boxes(probability, FRAME)) == calls
 
 
@@ -48,4 +48,13 @@ def test_one_bright_pixel_is_no_finding():
 
 def test_an_ensemble_survives_json():
     ensemble = Ensemble({"a": 1.0}, 0.5, 0.2, 1000.0, 0.05, 0.1)
-    assert Ensemble(**ensemble.to_json()) == ensemble
+    saved = ensemble.to_json()
+    assert Ensemble.from_json(saved) == ensemble
+    assert saved == {  # as 0.1 wrote it
+        "weights": {"a": 1.0},
+        "threshold": 0.5,
+        "gate": 0.2,
+        "minimum_area_px": 1000.0,
+        "shrink_x": 0.05,
+        "shrink_y": 0.1,
+    }

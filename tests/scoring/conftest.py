@@ -56,7 +56,7 @@ def inbox(tmp_path_factory, demo_root) -> Inbox:
 
 @pytest.fixture(scope="session")
 def balanced_package(tmp_path_factory, package_folder, inbox, cache_home) -> Path:
-    """The tests' ensemble with a threshold and a gate that part the inbox."""
+    """The tests' ensemble with thresholds that part the inbox."""
     from tests.packages import balance
 
     paths = sorted(inbox.folder.glob("*.dcm"))
