@@ -87,6 +87,7 @@ def test_every_room_says_what_it_is_for_and_what_others_may_use():
     for room in FLOORS:
         face = ast.get_docstring(ast.parse((PACKAGE / room / "__init__.py").read_text()))
         assert face, room
+        assert f"\n\nFloor {FLOORS[room]}: " in face, room
         offered = {p.stem for p in (PACKAGE / room).glob("*.py") if not p.stem.startswith("_")}
         assert {name for name in offered if f"``{name}``" not in face} == set(), room
 

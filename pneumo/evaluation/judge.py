@@ -22,7 +22,7 @@ LOWER = (1.0, 0.75, 0.5, 0.25, 0.125)
 def judge(
     data: Prepared, split: Split, blended: np.ndarray, choice: Ensemble
 ) -> tuple[dict[str, list[Box]], pd.DataFrame]:
-    """Boxes by ``patientId`` (original pixels), and the table of cases (see ``pneumo.cases``).
+    """Boxes by ``patientId`` (original pixels), and the table of cases (see ``cases.COLUMNS``).
 
     ``blended`` holds the blended maps of the split's images in the order of ``data``: ``(n,
     size_px, size_px)`` in [0, 1]. Raises DataError for another shape or a value outside [0, 1].

@@ -209,7 +209,7 @@ def _read_fold(
 def _drawn(
     folder: Path, settings: Settings, cases: pd.DataFrame, *, radiographs: bool
 ) -> dict[str, Any]:
-    """The ensemble's best and worst images of all folds, by ``gallery.KINDS``."""
+    """The ensemble's best and worst images of all folds, by ``examples.KINDS``."""
     places = kinds_of(cases)
     shown = {kind: found[:PICTURES] for kind, found in places.items()}
     made: dict[int, dict[str, Any]] = {}

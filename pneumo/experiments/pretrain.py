@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 import pneumo
+from pneumo.base import git
 from pneumo.base.errors import DataError
 from pneumo.base.files import sha256, sha256_of, whole, write_json
 from pneumo.base.safe import cell
@@ -18,7 +19,6 @@ from pneumo.evaluation.bootstrap import draw_people, estimate, weighted_means, w
 from pneumo.evaluation.roc import auroc
 from pneumo.nets.weights import ENDING
 from pneumo.prepared.resumed import shards_beside
-from pneumo.registry.lineage import git_commit
 from pneumo.tracking.runs import training_params
 from pneumo.training.batches import Batches
 from pneumo.training.checkpoints import Checkpoints, best_row, key_of
@@ -177,7 +177,7 @@ def _pretrain_one(
         "history": watch.history,
         "settings": settings,
         "data": data,
-        "commit": git_commit(Path(pneumo.__file__).parent),
+        "commit": git.commit_of(Path(pneumo.__file__).parent),
         "key": key,
     }
     written = kept / path.name

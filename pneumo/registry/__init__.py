@@ -1,8 +1,9 @@
 """Who is champion: what is registered in MLflow, judged, promoted, fetched, verified.
 
-A promotion reads in this order: ``promote``, ``_register``, ``upload``, ``standing``, ``_gate``,
+A promotion reads in this order: ``promote``, ``_register``, ``upload``, ``judging``, ``_gate``,
 ``champion``.
 
-Other rooms use ``promote``, ``store``, ``listing``, ``reach``, ``upload``, ``standing``,
-``champion``, ``golden``, ``agreement``, ``lineage``, ``verify``, ``serving``.
+Floor 6: imports rooms of floors 5 to 0, no neighbour. Other rooms use ``promote``, ``store``,
+``listing``, ``reach``, ``upload``, ``judging``, ``champion``, ``golden``, ``agreement``,
+``lineage``, ``verify``, ``serving``.
 """

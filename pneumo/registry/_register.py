@@ -1,6 +1,6 @@
 """What the pipeline left behind becomes a version: its networks, the ensemble, its lineage.
 
-``registration`` puts one thing into MLflow; here is what is put there, and in which order.
+``upload`` puts one thing into MLflow; here is what is put there, and in which order.
 """
 
 import json
@@ -23,8 +23,8 @@ from pneumo.registry import store
 from pneumo.registry._paired import mean_precision
 from pneumo.registry.agreement import TAG
 from pneumo.registry.golden import write_golden
+from pneumo.registry.judging import Seat, figures_of, measure_agreement
 from pneumo.registry.lineage import lineage
-from pneumo.registry.standing import figures_of, measure_agreement
 from pneumo.registry.store import number
 from pneumo.registry.upload import finished_run, network_run_id, register_ensemble, register_network
 from pneumo.tracking.runs import log_data, metrics_of, training_params
@@ -64,13 +64,14 @@ def read_results(paths: Mapping[str, Path]) -> Results:
     return Results(evaluation, tuned, cases, load_prepared(paths["prepared"]).profile)
 
 
-def register(
-    server: "MlflowClient", paths: Mapping[str, Path], settings: "Settings", results: Results
+def upload(
+    seat: Seat, paths: Mapping[str, Path], settings: "Settings", results: Results
 ) -> "ModelVersion":
     """The version of this ensemble, registered now or before; its cases on this test set kept.
 
     ``paths`` are the folders of ``dvc.yaml``. Each network is registered, too.
     """
+    server = seat.server
     tags = lineage(Path.cwd(), paths["reports"], results.profile, results.evaluation)
     tags |= figures_of(results.cases, settings.promotion)
     networks: dict[str, Path] = {
@@ -95,8 +96,8 @@ def register(
         store.tag(server, version, tags)
     wanted = settings.score.precision
     if wanted != "float32" and wanted not in json.loads(version.tags.get(TAG, "{}")):
-        found = measure_agreement(server, version, load_prepared(paths["prepared"]), wanted)
-        store.tag(server, version, {TAG: json.dumps(found)})
+        measured = measure_agreement(seat, version, wanted)
+        store.tag(server, version, {TAG: json.dumps(measured)})
     return server.get_model_version(store.ENSEMBLE, version.version)
 
 

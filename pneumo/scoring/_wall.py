@@ -26,7 +26,7 @@ class Gallery:
         self._views: set[str] = set()
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Take a row of ``tables.results``."""
+        """Take a row of ``_rows.results``."""
         noted = {"noted": row["noted"]} if row["notes"] else {}
         self._rows.append({key: row[key] for key in (*SHOWN, "boxes")} | noted)
         if row["view"]:

@@ -107,13 +107,13 @@ class Store:
 
         Raises TransientError, and removes nothing, for one that cannot be read now.
         """
-        found = []
+        finished = []
         for folder in self._folders():
             if part := _read(folder):
-                found.append(part)
+                finished.append(part)
             else:
                 shutil.rmtree(folder, ignore_errors=True)
-        yield from sorted(found, key=lambda part: (-part.scorer.version, str(part.folder)))
+        yield from sorted(finished, key=lambda part: (-part.scorer.version, str(part.folder)))
 
     def done(self, scorer: Scorer | None, overlays: str) -> set[str]:
         """The contents that ``scorer`` (None: anyone) has finished, with the pictures wanted."""

@@ -3,6 +3,8 @@
 The names of ``lines`` are here: they load nothing heavy, since Airflow parses DAG files all the
 time. ``retries`` (which failures are tried again) and ``asking`` (how a person is asked) are for
 DAG files alone; other rooms use ``clones`` and ``dvc_task``.
+
+Floor 2: imports rooms of floors 1 to 0, no neighbour.
 """
 
 from pneumo.workflow.lines import (

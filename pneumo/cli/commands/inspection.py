@@ -46,8 +46,8 @@ def check(folder: Path, any_view: AnyView = False, as_json: AsJson = False) -> N
 
     Exit code 3 when some files were rejected. Example: `pneumo check inbox`
     """
-    from pneumo.dataset.check import check as stage
-    from pneumo.dataset.check import lines
+    from pneumo.dataset.readable import check as stage
+    from pneumo.dataset.readable import lines
 
     found = stage(folder, frontal_only=not any_view)
     print(json.dumps(found) if as_json else "\n".join(lines(found)))
