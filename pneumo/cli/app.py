@@ -10,6 +10,7 @@ from pneumo.cli.commands import (
     experiments,
     inspection,
     models,
+    monitor,
     pipeline,
     registry,
     scoring,
@@ -53,6 +54,7 @@ for panel, commands in PANELS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
 app.add_typer(registry.app, name="registry", rich_help_panel="Models")
+app.add_typer(monitor.app, name="monitor", rich_help_panel="Scoring")
 app.add_typer(task.app, name="task", rich_help_panel="Many machines")
 
 

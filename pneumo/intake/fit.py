@@ -30,7 +30,7 @@ UNUSUAL = 0.98
 STRENGTHS = {"orientation": 0.01, "mirror": 0.001}
 """Inverse strengths of the ridge on the two heads, chosen once on the RSNA radiographs."""
 
-SIZES = (5, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500, 1000, 2000)
+SIZES = (10, 20, 35, 50, 100, 200, 500, 1000)
 SEED = 1
 
 

@@ -190,4 +190,4 @@ def _standardised(values: np.ndarray, means: np.ndarray, scales: np.ndarray) -> 
 
 
 def _squared(difference: np.ndarray, precision: np.ndarray) -> np.ndarray:
-    return np.einsum("...i,ij,...j->...", difference, precision, difference)
+    return ((difference @ precision) * difference).sum(axis=-1)
