@@ -17,6 +17,12 @@ VALID_DATA = "pneumonia-valid-data"
 SCORED = "pneumonia-scored"
 """Asset that changes when radiographs were scored; its events carry their place and counts."""
 
+MONITORED = "pneumonia-monitored"
+"""Asset that changes when what was scored was looked at; its events carry the level and why."""
+
+RETRAIN_WANTED = "pneumonia-retrain-wanted"
+"""Asset that changes when readers' labels give reasons to train again; its events carry them."""
+
 CHAMPION_MODEL = "models:/pneumonia-ensemble@champion"
 """What MLflow's tools call the promoted ensemble."""
 
