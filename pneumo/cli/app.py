@@ -13,6 +13,7 @@ from pneumo.cli.commands import (
     experiments,
     inspection,
     models,
+    monitor,
     pacs,
     pipeline,
     registry,
@@ -60,6 +61,7 @@ for panel, commands in PANELS.items():
 app.add_typer(registry.app, name="registry", rich_help_panel="Models")
 app.add_typer(pacs.app, name="pacs", rich_help_panel="PACS")
 app.add_typer(dicom.app, name="dicom", rich_help_panel="Scoring")
+app.add_typer(monitor.app, name="monitor", rich_help_panel="Scoring")
 app.add_typer(task.app, name="task", rich_help_panel="Many machines")
 
 

@@ -47,6 +47,11 @@ class Ensemble:
         """The keys of ``to_json``, in the order of the fields."""
         return [SAVED_AS.get(field.name, field.name) for field in fields(cls)]
 
+    @property
+    def operating_point(self) -> float:
+        """The image level at which calls begin: its threshold, or without one the cells'."""
+        return self.image_threshold if self.image_threshold > 0 else self.threshold
+
     def boxes(self, probability: np.ndarray, frame: Frame) -> list[Box]:
         """Boxes in original pixels from one blended map ``(size_px, size_px)`` in [0, 1].
 

@@ -21,6 +21,8 @@ from pneumo.evaluation.cases import read_cases
 from pneumo.prepared.format import load_prepared
 from pneumo.registry import store
 from pneumo.registry._paired import mean_precision
+from pneumo.registry._profile import TAG as TAG_OF_PROFILE
+from pneumo.registry._profile import write_profile
 from pneumo.registry.agreement import TAG
 from pneumo.registry.golden import write_golden
 from pneumo.registry.judging import Seat, figures_of, measure_agreement
@@ -154,9 +156,11 @@ def _register_ensemble(
             copyfile(file, package / f"{name}.keras")
         write_json(package / "ensemble.json", results.tuned)
         write_golden(package, int(tags["pneumo.size_px"]))
+        profile = write_profile(package, load_prepared(paths["prepared"]), results.cases)
         files = {path.name: path for path in package.iterdir() if path.name != MANIFEST}
         said = card.read_text(encoding="utf-8") if card.is_file() else ""
         all_tags = {**tags, **_figures(results.evaluation["ensemble"])}
+        all_tags[TAG_OF_PROFILE] = sha256(profile)
         return register_ensemble(server, files, all_tags, run_id, said)
 
 
