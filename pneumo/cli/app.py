@@ -15,6 +15,7 @@ from pneumo.cli.commands import (
     scoring,
     servers,
     task,
+    trail,
 )
 from pneumo.cli.terminal import faults_told
 
@@ -54,6 +55,7 @@ for panel, commands in PANELS.items():
         app.command(rich_help_panel=panel)(command)
 app.add_typer(registry.app, name="registry", rich_help_panel="Models")
 app.add_typer(task.app, name="task", rich_help_panel="Many machines")
+app.add_typer(trail.app, name="trail", rich_help_panel="Models")
 
 
 def main() -> None:
