@@ -5,5 +5,6 @@ A promotion reads in this order: ``promote``, ``_register``, ``upload``, ``judgi
 
 Floor 6: imports rooms of floors 5 to 0, no neighbour. Other rooms use ``promote``, ``store``,
 ``listing``, ``reach``, ``upload``, ``judging``, ``champion``, ``golden``, ``agreement``,
-``lineage``, ``verify``, ``serving``, ``heads``.
+``lineage``, ``verify``, ``serving``, ``heads``,
+``counts``.
 """
