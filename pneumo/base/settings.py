@@ -177,6 +177,21 @@ class ScoreSettings(Section):
     task_images: int = Field(ge=1, description="Radiographs of one task of the DAG, at least")
 
 
+class MonitorSettings(Section):
+    """What is watched after the promotion."""
+
+    window_images: int = Field(ge=20, description="Radiographs after which a window is judged")
+    window_days: int = Field(ge=1, le=92, description="Days after which a smaller one is; 20 wait")
+    false_alarms: float = Field(
+        gt=0, le=0.1, description="Share of unchanged windows that may be marked by chance"
+    )
+    review_share: float = Field(ge=0, le=1, description="Share to be read first, at least")
+    audit_share: float = Field(
+        ge=0, le=1, description="Share of the uncalled drawn for readers, so misses can be counted"
+    )
+    keep_days: int = Field(ge=1, description="Days for which what each radiograph gave is kept")
+
+
 class Settings(Section):
     """All sections of ``params.yaml``."""
 
@@ -190,6 +205,7 @@ class Settings(Section):
     evaluate: EvaluateSettings
     promotion: PromotionSettings
     score: ScoreSettings
+    monitor: MonitorSettings
 
 
 def load_settings(path: Path = Path("params.yaml")) -> Settings:

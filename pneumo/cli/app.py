@@ -9,7 +9,9 @@ from pneumo.cli.commands import (
     data,
     experiments,
     inspection,
+    labels,
     models,
+    monitor,
     pipeline,
     registry,
     scoring,
@@ -54,6 +56,8 @@ for panel, commands in PANELS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
 app.add_typer(registry.app, name="registry", rich_help_panel="Models")
+labels.add_to(monitor.app)
+app.add_typer(monitor.app, name="monitor", rich_help_panel="Scoring")
 app.add_typer(task.app, name="task", rich_help_panel="Many machines")
 app.add_typer(trail.app, name="trail", rich_help_panel="Models")
 

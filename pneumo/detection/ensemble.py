@@ -38,6 +38,11 @@ class Ensemble:
         """
         return cls(**{field.name: value[field.name] for field in fields(cls)})
 
+    @property
+    def operating_point(self) -> float:
+        """The image level at which calls begin: the gate, or without one the threshold."""
+        return self.gate if self.gate > 0 else self.threshold
+
     def boxes(self, probability: np.ndarray, frame: Frame) -> list[Box]:
         """Boxes in original pixels from one blended map ``(size_px, size_px)`` in [0, 1].
 

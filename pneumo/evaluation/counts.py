@@ -1,4 +1,4 @@
-"""How many people were answered right: what a local test, and every later week, is compared with."""
+"""How many people were answered right: what local tests, and later weeks, are compared with."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ class Counts:
     no whole numbers. ``auroc`` is over radiographs; NaN with one kind alone.
     """
 
-    positive: int
+    positive: float
     called: float
-    negative: int
+    negative: float
     left_alone: float
     auroc: float
 

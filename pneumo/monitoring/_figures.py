@@ -56,9 +56,7 @@ def figures(truths: Sequence[Truth], answered: Mapping[bool, float] | None = Non
     missed = _share(uncalled)
     many = _size(called, shares[True]), _size(uncalled, shares[False])
     sensitivity = part_of_both(_amount(hits, many[0]), _amount(missed, many[1]))
-    specificity = part_of_both(
-        _amount(_rest(missed), many[1]), _amount(_rest(hits), many[0])
-    )
+    specificity = part_of_both(_amount(_rest(missed), many[1]), _amount(_rest(hits), many[0]))
     positive = [truth for truth in read if truth.positive]
     naive = sum(t.answer.called for t in positive) / len(positive) if positive else float("nan")
     return Figures(
@@ -77,7 +75,9 @@ def response(truths: Sequence[Truth], drawn: Sequence[Drawn]) -> dict[bool, floa
     1 where nothing was listed.
     """
     read = {truth.answer.content for truth in truths}
-    listed = {kind: [one for one in drawn if one.drawn and one.called == kind] for kind in (True, False)}
+    listed = {
+        kind: [one for one in drawn if one.drawn and one.called == kind] for kind in (True, False)
+    }
     return {
         kind: (sum(one.content in read for one in ones) / len(ones) or 1.0) if ones else 1.0
         for kind, ones in listed.items()

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from pneumo.base.errors import DataError
 from pneumo.base.files import sha256_of, write_json
@@ -53,7 +54,7 @@ def keep(folder: Path, verdicts: Sequence[Verdict], by: str, today: date) -> tup
             told = {"number": new.number, "digest": digest, "day": today.isoformat(), "by": by}
             path = folder / FOLDER / f"{new.number:06}-{digest[:16]}.json"
             write_json(path, {**told, "verdicts": rows})
-        what = {"verdicts": len(rows), "readers": len({v.reader for v in verdicts})}
+        what: dict[str, Any] = {"verdicts": len(rows), "readers": len({v.reader for v in verdicts})}
         what |= {"sha256": digest, "number": new.number}
         record("labels", new.by, "readers' verdicts", what, once=f"labels {digest}")
     return new, not same
@@ -72,6 +73,6 @@ def imports(folder: Path) -> list[Import]:
             found.append(Import(value["number"], value["digest"], day, value["by"], verdicts))
         except (ValueError, KeyError, TypeError):
             raise DataError(
-                f"{path}: is not what was kept; bring it back, or remove it and take in its table anew"
+                f"{path}: is not what was kept; bring it back, or remove it and take its table anew"
             ) from None
     return found

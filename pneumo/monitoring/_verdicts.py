@@ -1,4 +1,4 @@
-"""Readers' verdicts, from a table: what a row says, and what is wrong with the ones that say nothing.
+"""Readers' verdicts, from a table: what a row says, and what is wrong with rows that do not.
 
 A row names a radiograph (``content``, its sha256, or ``instance_uid``), its ``reader`` by a
 pseudonym, and the ``verdict``. It may say which ``boxes`` (JSON of x, y, width, height in pixels;
@@ -61,7 +61,9 @@ def read_table(path: Path, key: bytes) -> list[Verdict]:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise DataError(f"{path}: is no text in UTF-8") from None
-    separator = ";" if text.partition("\n")[0].count(";") > text.partition("\n")[0].count(",") else ","
+    separator = (
+        ";" if text.partition("\n")[0].count(";") > text.partition("\n")[0].count(",") else ","
+    )
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
     names = {(name or "").strip().lower() for name in reader.fieldnames or ()}
     if missing := [name for name in ("reader", "verdict") if name not in names]:
@@ -89,7 +91,7 @@ def meaning(word: str) -> str:
 
 
 def pseudonym(text: str) -> str:
-    """A reader's pseudonym. ValueError for a blank, or for what looks like a DICOM person's name."""
+    """A reader's pseudonym. ValueError for a blank, and for what looks like a person's name."""
     found = text.strip()
     if not found or len(found) > LONGEST_PSEUDONYM or "^" in found or not found.isprintable():
         raise ValueError("the reader must be a pseudonym of 1 to 64 letters")
@@ -140,7 +142,9 @@ def _boxes(text: str, verdict: str) -> list[list[float]] | str | None:
 
 
 def _box(item: Any) -> list[float]:
-    sides = [item[side] for side in ("x", "y", "width", "height")] if isinstance(item, dict) else item
+    sides = (
+        [item[side] for side in ("x", "y", "width", "height")] if isinstance(item, dict) else item
+    )
     x, y, width, height = (float(side) for side in sides)
     if not (0 <= x < 1e5 and 0 <= y < 1e5 and 0 < width < 1e5 and 0 < height < 1e5):
         raise ValueError

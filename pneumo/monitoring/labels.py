@@ -226,4 +226,3 @@ def _plain(value: Any) -> Any:
 def _is_dicom(file: Path) -> bool:
     with file.open("rb") as stream:
         return stream.read(132)[128:] == b"DICM"
-

@@ -16,8 +16,11 @@ from pneumo.detection.boxes import Box
 from pneumo.scoring._rows import COLUMNS
 
 AT_ONCE = 1024
-WHOLE = ("rows", "columns", "model_version")
-REAL = ("row_spacing_mm", "column_spacing_mm", "probability", "seconds")
+WHOLE = ("rows", "columns", "model_version", "order")
+REAL = (
+    "row_spacing_mm", "column_spacing_mm", "probability", "seconds",
+    "age", "turned", "mirror", "unusual",
+)  # fmt: skip
 SCHEMA = pa.schema(
     [
         (name, pa.int64() if name in WHOLE else pa.float64() if name in REAL else pa.string())

@@ -14,11 +14,12 @@ MOST_CARDS = 20_000
 SHOWN = (
     "file", "image_id", "status", "reason", "message", "view", "rows", "columns", "row_spacing_mm",
     "column_spacing_mm", "notes", "probability", "overlay", "duplicate_of", "model",
+    "review", "order", "review_reason",
 )  # fmt: skip
 
 
 class Gallery:
-    """The cards of the radiographs of highest probability, kept while the rows pass."""
+    """The cards of what is to be read first and of highest probability, kept while rows pass."""
 
     def __init__(self, most: int = MOST_CARDS) -> None:
         self._most = most
@@ -47,8 +48,9 @@ class Gallery:
         write_text(out / "index.html", text)
 
     def _cut(self) -> None:
-        self._rows.sort(key=lambda row: -(row["probability"] or 0.0))
+        self._rows.sort(key=lambda row: (not row["review"], -(row["probability"] or 0.0)))
         del self._rows[self._most :]
+        self._rows.sort(key=lambda row: -(row["probability"] or 0.0))
 
 
 def _card(row: Mapping[str, Any]) -> dict[str, Any]:

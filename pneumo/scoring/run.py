@@ -13,10 +13,13 @@ import numpy as np
 
 from pneumo.base.aside import aside
 from pneumo.base.progress import track
+from pneumo.base.sitekey import person_of
 from pneumo.detection.ensemble import Ensemble, image_level
 from pneumo.dicom import Square
 from pneumo.dicom.workers import Rejected, read_squares
 from pneumo.engines.engine import Engine
+from pneumo.intake.look import look_at, reviews
+from pneumo.intake.profile import Profile
 from pneumo.scoring._overlays import draw_overlays
 from pneumo.scoring.parts import Scorer, Store, write_part
 
@@ -35,6 +38,9 @@ class Work:
     ensemble: Ensemble
     paths: Mapping[str, Path]
     overlays: str
+    profile: Profile | None = None
+    key: bytes = b""
+    """The site's key, for who a radiograph is of."""
     workers: int | None = None
 
 
@@ -181,6 +187,8 @@ def _scored(
     work: Work, content: str, square: Square, probability: np.ndarray, seconds: float
 ) -> tuple[Row, np.ndarray | None]:
     boxes = work.ensemble.boxes(probability, square.frame)
+    level, facts = float(image_level(probability)), square.facts
+    look = look_at(square.pixels, square.frame, work.profile)
     wanted = work.overlays == "all" or (work.overlays == "positive" and bool(boxes))
     row = {
         "content": content,
@@ -188,15 +196,26 @@ def _scored(
         "message": "",
         "rows": square.rows,
         "columns": square.columns,
-        "view": square.facts.view,
-        "row_spacing_mm": square.facts.row_spacing_mm,
-        "column_spacing_mm": square.facts.column_spacing_mm,
-        "instance_uid": square.facts.instance_uid,
-        "notes": json.dumps(square.facts.notes),
-        "probability": float(image_level(probability)),
+        "view": facts.view,
+        "row_spacing_mm": facts.row_spacing_mm,
+        "column_spacing_mm": facts.column_spacing_mm,
+        "instance_uid": facts.instance_uid,
+        "notes": json.dumps(facts.notes),
+        "probability": level,
         "boxes": json.dumps([asdict(box) for box in boxes]),
         "overlay": f"{content[:32]}.png" if wanted else "",
         "seconds": seconds,
+        "sex": facts.sex,
+        "age": facts.age,
+        "device": facts.device,
+        "taken": facts.taken,
+        "person": person_of(facts.patient, work.key),
+        "margin": abs(level - work.ensemble.operating_point),
+        "review": ";".join(reviews(look, facts.age, work.profile)),
+        "turned": look.turned,
+        "mirror": look.mirror,
+        "unusual": look.unusual,
+        "features": look.features.tolist(),
     }
     return row, (probability * 255).astype(np.uint8) if wanted else None
 

@@ -64,11 +64,16 @@ def balanced_package(tmp_path_factory, package_folder, inbox, cache_home) -> Pat
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory, inbox, balanced_package, score_settings, cache_home) -> Path:
+def undisturbed(
+    tmp_path_factory, inbox, balanced_package, score_settings, settings, cache_home
+) -> Path:
     """The results of one run that nothing disturbed."""
     out = tmp_path_factory.mktemp("undisturbed") / "results"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(cache_home))
-        summary = score([inbox.folder], out, str(balanced_package), score=score_settings)
+        share = settings.monitor.review_share
+        summary = score(
+            [inbox.folder], out, str(balanced_package), score=score_settings, review_share=share
+        )
     assert json.loads((out / "summary.json").read_text()) == summary
     return out

@@ -87,9 +87,7 @@ def draw(
     print(f"{path}: {week}: {len(called)} called and {len(audit)} uncalled radiographs to read")
 
 
-def retrain(
-    results: Results = SCORED, out: Folder = MONITOR, as_json: AsJson = False
-) -> None:
+def retrain(results: Results = SCORED, out: Folder = MONITOR, as_json: AsJson = False) -> None:
     """Say whether readers' verdicts want a retraining, and why; nothing else can want one.
 
     Exit code 0: it is wanted, a reason a line; 99: it is not. Example: `pneumo monitor retrain`
