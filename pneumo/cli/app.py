@@ -12,6 +12,7 @@ from pneumo.cli.commands import (
     dicom,
     experiments,
     inspection,
+    labels,
     models,
     monitor,
     pacs,
@@ -20,6 +21,7 @@ from pneumo.cli.commands import (
     scoring,
     servers,
     task,
+    trail,
 )
 from pneumo.cli.terminal import faults_told
 from pneumo.workflow import ENDED
@@ -61,8 +63,10 @@ for panel, commands in PANELS.items():
 app.add_typer(registry.app, name="registry", rich_help_panel="Models")
 app.add_typer(pacs.app, name="pacs", rich_help_panel="PACS")
 app.add_typer(dicom.app, name="dicom", rich_help_panel="Scoring")
+labels.add_to(monitor.app)
 app.add_typer(monitor.app, name="monitor", rich_help_panel="Scoring")
 app.add_typer(task.app, name="task", rich_help_panel="Many machines")
+app.add_typer(trail.app, name="trail", rich_help_panel="Models")
 
 
 def main() -> None:

@@ -33,6 +33,7 @@ def test_killed_at_any_step_the_champion_is_whole_and_the_next_run_completes_it(
     complete = first["undisturbed"]
     assert complete["aliases"] == {"champion": "3", "previous": "2"}
     assert len(complete["models"]) == len(complete["runs"]) == 6
+    assert complete["trail"] == [f"promotion of {version}" for version in (1, 2, 3)]
     champions = [row["killed"]["aliases"]["champion"] for row in steps]
     assert champions == sorted(champions)  # the old one up to the alias move, then the new one
     assert set(champions) == {"2", "3"}
