@@ -76,7 +76,7 @@ def naive_score(cases: Cases, way: Ensemble) -> float:
                 way.shrink_x, way.shrink_y
             )
             for r in regions
-            if r.area * 64 >= way.minimum_area_px and level >= way.gate
+            if r.area * 64 >= way.minimum_area_px and level >= way.image_threshold
         ]
         rows.append(precision(truth, calls))
     return float(np.mean([row for row in rows if row is not None]))

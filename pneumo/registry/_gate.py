@@ -196,14 +196,13 @@ def _sealed(
     if not found.people:
         reason = f"{int(sealed.sum())} images, all healthy and uncalled by both: nothing to compare"
         return Rule("sealed feedback", True, reason, asdict(found))
-    small = found.people < settings.small_group_people
-    fell = found.value < -settings.subgroup_margin and (not small or found.high < 0)
+    fell = found.value < -settings.subgroup_margin and (not found.small or found.high < 0)
     reason = (
         f"mAP {_shown(found)} on {int(sealed.sum())} images of people of this site, kept for test; "
         f"allowed {-settings.subgroup_margin:+.4f} (promotion.subgroup_margin)"
     )
-    if small:
-        reason += f"; judged by {found.people} people (fewer than {settings.small_group_people})"
+    if found.small:
+        reason += f"; judged by {found.people} people (fewer than {SMALL_GROUP_PEOPLE})"
     return Rule("sealed feedback", not fell, reason, {**asdict(found), "images": int(sealed.sum())})
 
 
