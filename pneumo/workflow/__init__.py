@@ -3,22 +3,31 @@
 The names of ``lines`` are here: they load nothing heavy, since Airflow parses DAG files all the
 time. ``retries`` (which failures are tried again) and ``asking`` (how a person is asked) are for
 DAG files alone; other rooms use ``clones`` and ``dvc_task``.
+
+Floor 2: imports rooms of floors 1 to 0, no neighbour.
 """
 
 from pneumo.workflow.lines import (
     CHAMPION,
     CHAMPION_MODEL,
+    ENDED,
     EXCHANGE,
     GPU_POD,
     GPU_POOL,
     GPU_QUEUE,
     HANDED,
+    IN_PACS,
     MODEL_PATTERN,
+    MONITORED,
+    PACS_POOL,
+    PACS_QUEUE,
     RECIPES,
+    RETRAIN_WANTED,
     SCORED,
     SCORING_POOL,
     VALID_DATA,
     answer,
+    but_for_some,
     command,
     demo_data,
     finish,
@@ -36,17 +45,24 @@ from pneumo.workflow.lines import (
 __all__ = [
     "CHAMPION",
     "CHAMPION_MODEL",
+    "ENDED",
     "EXCHANGE",
     "GPU_POD",
     "GPU_POOL",
     "GPU_QUEUE",
     "HANDED",
+    "IN_PACS",
     "MODEL_PATTERN",
+    "MONITORED",
+    "PACS_POOL",
+    "PACS_QUEUE",
     "RECIPES",
+    "RETRAIN_WANTED",
     "SCORED",
     "SCORING_POOL",
     "VALID_DATA",
     "answer",
+    "but_for_some",
     "command",
     "demo_data",
     "finish",
