@@ -9,10 +9,10 @@ from pneumo.base.code import ROOT, files_of, imports
 
 FLOORS = {
     "cli": 8,
-    "stages": 7, "scoring": 7, "experiments": 7, "explore": 7, "pacs": 7,
+    "stages": 7, "scoring": 7, "experiments": 7, "explore": 7, "pacs": 7, "monitoring": 7,
     "registry": 6, "report": 6, "findings": 6,
     "evaluation": 5,
-    "prepared": 4, "tuning": 4, "validation": 4,
+    "prepared": 4, "tuning": 4, "validation": 4, "intake": 4,
     "dataset": 3, "training": 3, "engines": 3, "servers": 3,
     "nets": 2, "dicom": 2, "tracking": 2, "workflow": 2,
     "detection": 1, "synthetic": 1,
@@ -87,6 +87,7 @@ def test_every_room_says_what_it_is_for_and_what_others_may_use():
     for room in FLOORS:
         face = ast.get_docstring(ast.parse((PACKAGE / room / "__init__.py").read_text()))
         assert face, room
+        assert f"\n\nFloor {FLOORS[room]}: " in face, room
         offered = {p.stem for p in (PACKAGE / room).glob("*.py") if not p.stem.startswith("_")}
         assert {name for name in offered if f"``{name}``" not in face} == set(), room
 

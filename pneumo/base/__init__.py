@@ -1,5 +1,6 @@
 """What every room may use: words for errors, whole files, locks, settings, which code made what.
 
-Other rooms use ``settings``, ``words``, ``errors``, ``files``, ``aside``, ``locks``, ``code``,
-``git``, ``gpus``, ``backends``, ``progress``, ``catalogue``, ``safe``, ``quiet``.
+Floor 0: imports no other room. Other rooms use ``settings``, ``words``, ``errors``, ``files``,
+``aside``, ``locks``, ``code``, ``git``, ``gpus``, ``backends``, ``progress``, ``catalogue``,
+``safe``, ``quiet``, ``trail``.
 """

@@ -59,3 +59,18 @@ def ask(folder: Path, *words: str | Path) -> str:
             f"{folder}: is in no git repository, which this needs; get the source by `git clone`"
         )
     raise TransientError(f"{folder}: git {words[0]} failed: {done.stderr.strip()}")
+
+
+def commit_of(folder: Path) -> str:
+    """The commit checked out in ``folder``, with ``+`` when files differ from it; or unknown.
+
+    A folder of which git knows no file, as a source that was unpacked inside another repository,
+    has none.
+    """
+    try:
+        if not ask(folder, "ls-files"):
+            return "unknown"
+        commit = ask(folder, "rev-parse", "HEAD")
+        return commit + ("+" if ask(folder, "status", "--porcelain", "-uno") else "")
+    except (OSError, PneumoError):
+        return "unknown"

@@ -71,15 +71,15 @@ def print_pacs(found: Mapping[str, Any], console: Console) -> None:
     )
 
 
-def print_splits(found: Mapping[str, Any], console: Console) -> None:
+def print_splits(splits: Mapping[str, Any], console: Console) -> None:
     """Print what ``overview.overview`` found: a line per split, then both leaks."""
     shares = {"positive": "positive", "ap": "AP", "pa": "PA", "female": "F", "male": "M"}
     table = Table("split", "images", "people", *shares.values(), box=None)
-    for name, row in found["splits"].items():
+    for name, row in splits["splits"].items():
         cells = (f"{row[key]:.1%}" for key in shares)
         table.add_row(name, str(row["images"]), str(row["people"]), *cells)
     console.print(table)
-    for how, leak in found["leak"].items():
+    for how, leak in splits["leak"].items():
         console.print(
             f"{how.replace('_', ' ')}: {leak['people_in_two_splits']} people in two splits; "
             f"{leak['validation_images_of_training_people']:.1%} of validation and "

@@ -1,5 +1,6 @@
 """A radiograph that is opened and checked, its pixels still encoded."""
 
+import hashlib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,17 +24,25 @@ from pneumo.dicom.source import file_bytes
 
 PATIENT_ID, SEX, AGE, VIEW = 0x00100020, 0x00100040, 0x00101010, 0x00185101
 INSTANCE_UID = 0x00080018
+MANUFACTURER, DEVICE_MODEL = 0x00080070, 0x00081090
+TAKEN = (0x00080022, 0x00080021, 0x00080020)
+"""Acquisition Date, Series Date, Study Date: the first that is there."""
 UID = re.compile(r"[0-9.]{1,64}")  # PS3.5 9.1
+DEVICE = re.compile(r"[A-Za-z0-9 ._/()+-]{0,80}")
+DAY = re.compile(r"[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
+SUM = re.compile(r"[0-9a-f]{64}")
 GREY_LEVELS = np.arange(256, dtype=np.uint8)
 LONGEST_AGE = 6  # digits
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a radiograph beside its pixels; nothing that names a person.
+    """What is known of a radiograph beside its pixels; nothing that names a person in clear.
 
     ``view`` and ``sex`` are DICOM codes, blank when unknown; ``age`` is in years. ``instance_uid``
-    is the SOP Instance UID. A pixel is ``pixel_aspect`` times as high as it is wide. ``notes`` say
+    is the SOP Instance UID, ``device`` manufacturer and model, ``taken`` a day such as 2026-11-28,
+    ``patient`` the sha256 of the Patient ID, which needs a key before it is kept: see
+    ``base.sitekey``. A pixel is ``pixel_aspect`` times as high as it is wide. ``notes`` say
     what is doubtful: a code and a sentence each.
     """
 
@@ -44,6 +53,9 @@ class Facts:
     column_spacing_mm: float | None = None
     pixel_aspect: float = 1.0
     instance_uid: str = ""
+    device: str = ""
+    taken: str = ""
+    patient: str = ""
     notes: dict[str, str] = field(default_factory=dict)
 
 
@@ -97,6 +109,9 @@ class Scan:
             column_spacing_mm=self.pixel_size.column_mm,
             pixel_aspect=self.pixel_size.aspect,
             instance_uid=_uid(self.header.text(INSTANCE_UID)),
+            device=_device(self.header),
+            taken=_taken(self.header),
+            patient=_summed(self.header.text(PATIENT_ID)),
             notes=dict(self.header.notes),  # last: what is read above may note something
         )
 
@@ -130,3 +145,22 @@ def _code(text: str) -> str:
 
 def _uid(text: str) -> str:
     return text if UID.fullmatch(text) else ""
+
+
+def _device(header: Header) -> str:
+    text = " ".join(f"{header.text(MANUFACTURER)} {header.text(DEVICE_MODEL)}".split())
+    return text if DEVICE.fullmatch(text) else ""
+
+
+def _taken(header: Header) -> str:
+    """The day of a Date (DA) value, PS3.5 6.2; of ACR-NEMA's with dots, too."""
+    for tag in TAKEN:
+        digits = header.text(tag).replace(".", "")
+        day = f"{digits[:4]}-{digits[4:6]}-{digits[6:]}"
+        if DAY.fullmatch(day):
+            return day
+    return ""
+
+
+def _summed(patient_id: str) -> str:
+    return hashlib.sha256(patient_id.encode()).hexdigest() if patient_id else ""

@@ -57,13 +57,13 @@ def _faults_of(data: bytes, has_preamble: bool) -> Iterator[None]:
 def _dataset(data: bytes, has_preamble: bool, pixels: bool) -> Dataset:
     data = _mended(data)
     deflated = DEFLATED.encode() in data
-    if deflated and (found := _inflated(data, pixels)) is not None:
-        return found
-    found = pydicom.dcmread(BytesIO(data), force=not has_preamble, stop_before_pixels=not pixels)
-    if not len(found):  # what pydicom makes of a file that ends inside an element
+    if deflated and (dataset := _inflated(data, pixels)) is not None:
+        return dataset
+    dataset = pydicom.dcmread(BytesIO(data), force=not has_preamble, stop_before_pixels=not pixels)
+    if not len(dataset):  # what pydicom makes of a file that ends inside an element
         reason = "truncated" if has_preamble else "not_dicom"
         refuse(reason, "ends inside an element; the file was cut off: send it anew")
-    return found
+    return dataset
 
 
 def _where(data: bytes) -> str:

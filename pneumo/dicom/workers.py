@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pneumo.base.safe import CODE, printable
-from pneumo.dicom._scan import UID, Facts
+from pneumo.dicom._scan import DAY, DEVICE, SUM, UID, Facts
 from pneumo.dicom._spacing import LARGEST_ASPECT
 from pneumo.dicom.headers import TAGS
 from pneumo.dicom.process import DEPTH, Answer, Worker, usable_cores
@@ -90,6 +90,9 @@ def _square(size_px: int, answer: Answer) -> Square:
         raise ValueError("codes are expected")
     if known.instance_uid and not UID.fullmatch(known.instance_uid):
         raise ValueError("a UID is expected")
+    texts = ((DEVICE, known.device), (DAY, known.taken), (SUM, known.patient))
+    if not all(not text or form.fullmatch(text) for form, text in texts):
+        raise ValueError("a device, a day and a sum are expected")
     pixels = np.frombuffer(answer.pixels, np.uint8).reshape(size_px, size_px)
     return Square(pixels, int(rows), int(columns), known)
 

@@ -11,8 +11,8 @@ from pneumo.base.gpus import list_gpus
 from pneumo.base.words import EngineName
 from pneumo.engines import cache
 from pneumo.engines.engine import Engine
+from pneumo.engines.known_answers import check_golden
 from pneumo.engines.package import Package
-from pneumo.engines.recall import check_golden
 
 NAMES = get_args(EngineName)
 

@@ -14,7 +14,7 @@ from pneumo.explore import _statistics as stats
 from pneumo.explore._notes import notes
 from pneumo.explore._survey import SIDES, Survey
 from pneumo.prepared.squares import read_squares
-from pneumo.report import charts
+from pneumo.report import pictures
 from pneumo.report.pages import render as render_page
 
 SAMPLES_PER_CLASS, SAMPLE_PX, SAMPLE_SEED = 4, 320, 1
@@ -56,8 +56,8 @@ def _figures(survey: Survey, heat: np.ndarray, hottest: float) -> dict[str, Any]
         "subgroups": _subgroups(survey),
         "per_image": _per_image(survey),
         "sizes": _sizes(survey),
-        "size_cells": charts.squares(stats.size_density(survey.boxes)),
-        "heat": charts.heat_map(survey.mean, heat, hottest),
+        "size_cells": pictures.squares(stats.size_density(survey.boxes)),
+        "heat": pictures.heat_map(survey.mean, heat, hottest),
         "pixels": _pixels(survey),
         "same": _same(survey, groups),
         "same_count": len(groups),
@@ -133,24 +133,24 @@ def _pixels(survey: Survey) -> list[dict[str, Any]]:
 def _greys(surveys: Sequence[Survey]) -> dict[str, Any]:
     """Outlines of the grey levels; black, which is mostly beside the body, may be cut off."""
     largest = max(float(np.sort(s.greys)[-3]) for s in surveys) * 1.15
-    lines = [charts.outline(np.minimum(s.greys, largest), 640, 160, largest) for s in surveys]
+    lines = [pictures.outline(np.minimum(s.greys, largest), 640, 160, largest) for s in surveys]
     return {"outlines": lines, "black": [float(s.greys[0]) for s in surveys]}
 
 
 def _refused(survey: Survey) -> list[dict[str, Any]]:
     """Reasons with counts, a sentence without the file's name, and the first lines."""
     refused = survey.images[survey.images["reason"] != ""]
-    found = []
+    reasons = []
     for reason, rows in refused.groupby("reason"):
         first = rows.index[0]
         path = survey.paths[first]
         sentence = str(rows["message"].iloc[0]).removeprefix(f"{path}: ")
         lines = sorted(rows["line"].tolist())
-        found.append(
+        reasons.append(
             {"reason": reason, "count": len(rows), "lines": lines[:LINES_SHOWN],
              "sentence": sentence.replace(path.stem, "…")}
         )  # fmt: skip
-    return sorted(found, key=lambda row: -row["count"])
+    return sorted(reasons, key=lambda row: -row["count"])
 
 
 def _same(survey: Survey, groups: list[list[int]]) -> list[dict[str, Any]]:
@@ -160,7 +160,7 @@ def _same(survey: Survey, groups: list[list[int]]) -> list[dict[str, Any]]:
         shown.append(
             {
                 "count": len(rows),
-                "thumbs": [charts.jpeg_url(survey.thumbs[row]) for row in rows[:4]],
+                "thumbs": [pictures.jpeg_url(survey.thumbs[row]) for row in rows[:4]],
                 "lines": sorted(images["line"].tolist())[:6],
                 "people": images["person"].nunique() if survey.people_known else None,
                 "both_ways": images["target"].nunique() > 1,
@@ -190,7 +190,7 @@ def _sample(survey: Survey, row: int, square: np.ndarray) -> dict[str, Any]:
     boxes = survey.boxes.loc[survey.boxes["image"] == row, SIDES].to_numpy()
     facts = [*stats.named(image[["view", "sex"]]), *stats.age_bands(pd.Series([image["age"]]))]
     return {
-        "picture": charts.jpeg_url(square),
+        "picture": pictures.jpeg_url(square),
         "boxes": [(left + x * across, top + y * down, w * across, h * down)
                   for x, y, w, h in boxes],
         "class": image["class"],
@@ -200,12 +200,12 @@ def _sample(survey: Survey, row: int, square: np.ndarray) -> dict[str, Any]:
 
 
 def _compared(first: Survey, second: Survey) -> dict[str, Any]:
-    found = _compare.shifts(first, second)
+    shifts = _compare.shifts(first, second)
     return {
-        "sentence": _compare.sentence(found),
-        "box_sentence": _compare.box_sentence(found),
-        "shifts": found,
-        "largest": max([1.0, *(abs(end) for s in found for end in (s.low, s.high))]),
+        "sentence": _compare.sentence(shifts),
+        "box_sentence": _compare.box_sentence(shifts),
+        "shifts": shifts,
+        "largest": max([1.0, *(abs(end) for s in shifts for end in (s.low, s.high))]),
         "prevalence": second.images["target"].mean(),
         "standardised": _compare.standardised(first, second),
     }

@@ -14,7 +14,7 @@ from pneumo.prepared.splits import (
     split_by_image,
     split_images,
 )
-from pneumo.validation.checks import headers_of
+from pneumo.validation.columns import headers_of
 
 if TYPE_CHECKING:
     from pneumo.base.settings import DataSettings

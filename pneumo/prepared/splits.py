@@ -24,7 +24,7 @@ def split_images(
 ) -> pd.Series:
     """Split ``images`` (``patientId, person, class, view``) as the settings say.
 
-    Stratified by class and view. ``reserved`` are IDs as ``dataset.read_ids`` gives them.
+    Stratified by class and view. ``reserved`` are IDs as ``ids.read_ids`` gives them.
     """
     view = images["view"].where(images["view"].isin(VIEWS), "other")
     strata = images.assign(stratum=images["class"].astype(str) + " " + view.astype(str))

@@ -10,7 +10,7 @@ from pneumo.dicom.workers import Rejected
 from pneumo.dicom.workers import read_squares as read_files
 
 Square = tuple[np.ndarray, dict[str, Any]]
-"""Pixels uint8 ``(size_px, size_px)``, and ``rows, columns`` and what ``dicom.scan.Facts`` holds
+"""Pixels uint8 ``(size_px, size_px)``, and ``rows, columns`` and what ``dicom._scan.Facts`` holds
 (``notes`` as codes, ``;`` between), or, for a file that is refused, zeros and only ``reason`` (a
 code) and ``message`` (a sentence)."""
 
@@ -34,4 +34,5 @@ def read_squares(
         else:
             size = {"rows": answer.rows, "columns": answer.columns}
             facts = {**size, **vars(answer.facts), "notes": ";".join(answer.facts.notes)}
+            del facts["patient"]  # data sets name people themselves
             yield answer.pixels, {**facts, "reason": "", "message": ""}

@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from pneumo.base.errors import RegistryError
+from pneumo.engines.known_answers import read_golden
 from pneumo.engines.package import GOLDEN, Package, sum_up
-from pneumo.engines.recall import read_golden
 from pneumo.synthetic.plan import plan
 from pneumo.synthetic.radiograph import draw
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pneumo.base import git
-from pneumo.base.errors import PneumoError, RegistryError
+from pneumo.base.errors import RegistryError
 from pneumo.base.files import sha256, sha256_of
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def lineage(
     lock = workspace / "dvc.lock"
     counts = {name: evaluation.get(name) for name in ("leaked_people", "leaked_images")}
     return {
-        "pneumo.git_commit": git_commit(workspace),
+        "pneumo.git_commit": git.commit_of(workspace),
         "pneumo.dvc_lock": sha256(lock) if lock.exists() else "unknown",
         "pneumo.data": sha256_of(profile["sha256"]),
         "pneumo.size_px": str(profile["size_px"]),
@@ -52,21 +52,6 @@ def _validation(path: Path) -> dict[str, str]:
     failed = [f for f in facts if not f["held"] and f["severity"] == "critical"]
     success = "false" if failed else "true"
     return {"pneumo.validation": sha256(path), "pneumo.validation_success": success}
-
-
-def git_commit(folder: Path) -> str:
-    """The commit checked out in ``folder``, with ``+`` when files differ from it; or unknown.
-
-    A folder of which git knows no file, as a source that was unpacked inside another repository,
-    has none.
-    """
-    try:
-        if not git.ask(folder, "ls-files"):
-            return "unknown"
-        commit = git.ask(folder, "rev-parse", "HEAD")
-        return commit + ("+" if git.ask(folder, "status", "--porcelain", "-uno") else "")
-    except (OSError, PneumoError):
-        return "unknown"
 
 
 def origin(version: "ModelVersion") -> dict[str, Any]:

@@ -10,20 +10,19 @@ from typing import TYPE_CHECKING
 from pneumo.base.errors import PneumoError, RegistryError
 from pneumo.base.files import write_json
 from pneumo.registry import store
-from pneumo.registry._gate import Rule, Verdict
-from pneumo.registry._register import read_results, register
+from pneumo.registry._gate import Verdict
+from pneumo.registry._results import read_results, upload
+from pneumo.registry._told import REJECTED, tell
 from pneumo.registry.champion import REPLACES, VERDICT, OvertakenError, crown, now, settle
-from pneumo.registry.standing import Seat, stand
+from pneumo.registry.judging import LEADS, Seat, judge, seat_at
 from pneumo.registry.store import number
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
-    from mlflow.tracking import MlflowClient
 
     from pneumo.base.settings import Settings
 
 PROMOTED, KEPT, WAITING = "promoted", "kept", "waiting"
-LEADS = Rule("champion", True, "this ensemble is the champion already; nothing to decide")
 NOBODY = "none"
 """In the place of a champion's number, before the first."""
 
@@ -48,6 +47,26 @@ class Outcome:
         return number(self.version)
 
 
+@dataclass(frozen=True)
+class Word:
+    """What a person said: ``because`` in the place of a proven gain, ``agreed`` to be promoted."""
+
+    because: str = ""
+    by: str = ""
+    agreed: Mapping[str, str] | None = None
+
+    @property
+    def who(self) -> str:
+        """Who decides; the login of who runs this, unless another is named."""
+        return self.by or getpass.getuser()
+
+    @property
+    def why(self) -> str:
+        """What is recorded with a promotion."""
+        said = self.agreed["reason"] if self.agreed else self.because.strip()
+        return said or "the gate's rules hold"
+
+
 def promote(
     paths: Mapping[str, Path], settings: "Settings", because: str = "", by: str = ""
 ) -> Outcome:
@@ -62,14 +81,12 @@ def promote(
         from pneumo.engines import int8
 
         int8.require()
-    server = store.connect()
     results = read_results(paths)
-    champion = settle(server)
-    version = register(server, paths, settings, results)
-    if champion and number(champion) == number(version):
-        return _already(server, version, paths["reports"])
-    seat = Seat(server, paths["prepared"], settings.promotion)
-    return _decide(seat, version, champion, paths["reports"], because, by)
+    with seat_at(paths, settings.promotion) as seat:
+        champion = settle(seat.server)
+        version = upload(seat, paths, settings, results)
+        verdict = judge(seat, version, champion, because)
+        return _crown(seat, version, champion, verdict, paths, Word(because, by))
 
 
 def promote_version(
@@ -81,12 +98,12 @@ def promote_version(
     required, the version waits until somebody calls ``approve``. Raises RegistryError for a version
     that is unknown or champion already.
     """
-    server = store.connect()
-    champion, version = settle(server), store.version_of(server, name)
-    if champion and number(champion) == number(version):
-        raise RegistryError(f"{version.name} version {version.version} is the champion already")
-    seat = Seat(server, paths["prepared"], settings.promotion)
-    return _decide(seat, version, champion, paths["reports"], because, by)
+    with seat_at(paths, settings.promotion) as seat:
+        champion, version = settle(seat.server), store.version_of(seat.server, name)
+        if champion and number(champion) == number(version):
+            raise RegistryError(f"{version.name} version {version.version} is the champion already")
+        verdict = judge(seat, version, champion, because)
+        return _crown(seat, version, champion, verdict, paths, Word(because, by))
 
 
 def approve(
@@ -108,24 +125,21 @@ def approve(
     reason, against, who = reason.strip(), against.strip(), by or getpass.getuser()
     if not reason:
         raise PneumoError('an approval needs a reason, which is recorded: --reason "..."')
-    server = store.connect()
-    champion, version = settle(server), store.version_of(server, name)
-    leader = number(champion) if champion else NOBODY
-    if leader == number(version) and (version.tags.get(REPLACES) or NOBODY) == against:
-        outcome = Outcome(version, Verdict((LEADS,)), PROMOTED, against)  # a try that was cut short
-        _write(paths["reports"], outcome, store.CHAMPION)
-        store.tag(server, version, {VERDICT: PROMOTED})
-        return outcome
-    if leader != against:
-        raise OvertakenError(
-            f"{version.name}: the approval of version {version.version} was against champion "
-            f"{against}, but the champion is {leader} now; nothing was changed; judge it against "
-            f"{leader} with `pneumo registry promote {version.version}`, then ask again"
-        )
-    waiver = version.tags.get(WAIVER, "") if version.tags.get(AGAINST) == against else ""
-    agreed = {"by": who, "at": now(), "reason": reason, "against": against}
-    seat = Seat(server, paths["prepared"], settings.promotion)
-    outcome = _decide(seat, version, champion, paths["reports"], waiver, who, agreed)
+    with seat_at(paths, settings.promotion) as seat:
+        champion, version = settle(seat.server), store.version_of(seat.server, name)
+        leader = number(champion) if champion else NOBODY
+        if leader == number(version) and (version.tags.get(REPLACES) or NOBODY) == against:
+            return _keep_champion(seat, version, paths, PROMOTED)  # a try that was cut short
+        if leader != against:
+            raise OvertakenError(
+                f"{version.name}: the approval of version {version.version} was against champion "
+                f"{against}, but the champion is {leader} now; nothing was changed; judge it "
+                f"against {leader} with `pneumo registry promote {version.version}`, then ask again"
+            )
+        waiver = version.tags.get(WAIVER, "") if version.tags.get(AGAINST) == against else ""
+        agreed = {"by": who, "at": now(), "reason": reason, "against": against}
+        verdict = judge(seat, version, champion, waiver)
+        outcome = _crown(seat, version, champion, verdict, paths, Word(waiver, who, agreed))
     if outcome.word != PROMOTED:
         failed = "; ".join(str(rule) for rule in outcome.verdict.rules if not rule.held)
         raise RegistryError(
@@ -143,68 +157,68 @@ def reject(name: str, because: str, by: str = "") -> "ModelVersion":
     if not because.strip():
         raise PneumoError('a rejection needs a reason, which is recorded: --because "..."')
     server = store.connect()
-    version = store.version_of(server, name)
-    champion = store.version_at(server, store.CHAMPION)
+    champion, version = settle(server), store.version_of(server, name)
     if champion and number(champion) == number(version):
         raise RegistryError(f"version {version.version} is the champion; use `registry rollback`")
     who = by or getpass.getuser()
-    store.tag(server, version, {VERDICT: "rejected", "pneumo.by": who, "pneumo.because": because})
+    said = {"by": who, "at": now(), "reason": because}
+    told = {REJECTED: json.dumps(said), "pneumo.by": who, "pneumo.because": because}
+    store.tag(server, version, {**told, VERDICT: "rejected"})
+    tell(server, champion)
     return version
 
 
-def _already(server: "MlflowClient", version: "ModelVersion", reports: Path) -> Outcome:
-    """The champion again; ``promoted`` when the promotion that made it so was cut short."""
-    cut_short = version.tags.get(VERDICT) != PROMOTED
-    word, against = PROMOTED if cut_short else KEPT, version.tags.get(REPLACES) or NOBODY
-    outcome = Outcome(version, Verdict((LEADS,)), word, against)
-    _write(reports, outcome, store.CHAMPION)
-    if cut_short:
-        store.tag(server, version, {VERDICT: PROMOTED})
-    return outcome
-
-
-def _decide(
+def _crown(
     seat: Seat,
     version: "ModelVersion",
     champion: "ModelVersion | None",
-    reports: Path,
-    because: str,
-    by: str,
-    agreed: Mapping[str, str] | None = None,
+    verdict: Verdict,
+    paths: Mapping[str, Path],
+    said: Word,
 ) -> Outcome:
-    """Judge a version and act on it. What cannot be undone, the alias ``champion``, comes last.
-
-    ``agreed`` is a person's approval; ``because`` stands for a gain alone.
-    """
-    server, who = seat.server, by or getpass.getuser()
-    verdict = stand(seat, version, champion, because)
+    """Act on a verdict. What cannot be undone, the alias ``champion``, comes last."""
+    server = seat.server
+    if champion and number(champion) == number(version):
+        return _keep_champion(seat, version, paths)
     word = KEPT
     if verdict.promoted:
-        word = WAITING if seat.settings.approval == "required" and not agreed else PROMOTED
+        word = WAITING if seat.settings.approval == "required" and not said.agreed else PROMOTED
     outcome = Outcome(version, verdict, word, number(champion) if champion else NOBODY)
-    told = {"pneumo.rules": json.dumps(verdict.to_json()), "pneumo.reasons": _said(verdict)}
-    told |= {AGAINST: outcome.against, WAIVER: because.strip()}
-    told |= {APPROVED: json.dumps(agreed)} if agreed else {}
+    told = {"pneumo.rules": json.dumps(verdict.to_json()), "pneumo.reasons": _reasons(verdict)}
+    told |= {AGAINST: outcome.against, WAIVER: said.because.strip()}
+    told |= {APPROVED: json.dumps(said.agreed)} if said.agreed else {}
     store.tag(server, version, {VERDICT: KEPT if word == PROMOTED else word, **told})
     if word == PROMOTED:
-        said = agreed["reason"] if agreed else because.strip()
-        crown(server, version, champion, who, said or "the gate's rules hold")
+        crown(server, version, champion, said.who, said.why)
     elif store.aliases(server).get(store.PREVIOUS) != number(version):
         store.move_alias(server, store.CHALLENGER, version.version)
-    _write(reports, outcome, store.CHAMPION if word == PROMOTED else store.CHALLENGER)
+    _write(paths, outcome, store.CHAMPION if word == PROMOTED else store.CHALLENGER)
     if word == PROMOTED:
         store.tag(server, version, {VERDICT: PROMOTED})
     return outcome
 
 
-def _said(verdict: Verdict) -> str:
+def _keep_champion(
+    seat: Seat, version: "ModelVersion", paths: Mapping[str, Path], word: str = KEPT
+) -> Outcome:
+    """The champion again; ``promoted`` when the promotion that made it so was cut short."""
+    cut_short = version.tags.get(VERDICT) != PROMOTED
+    word = PROMOTED if cut_short else word
+    outcome = Outcome(version, Verdict((LEADS,)), word, version.tags.get(REPLACES) or NOBODY)
+    _write(paths, outcome, store.CHAMPION)
+    if cut_short:
+        store.tag(seat.server, version, {VERDICT: PROMOTED})
+    return outcome
+
+
+def _reasons(verdict: Verdict) -> str:
     return "; ".join(verdict.reasons)
 
 
-def _write(reports: Path, outcome: Outcome, alias: str) -> None:
+def _write(paths: Mapping[str, Path], outcome: Outcome, alias: str) -> None:
     """Leave ``promotion.json`` for those who show the result."""
     write_json(
-        reports / "promotion.json",
+        paths["reports"] / "promotion.json",
         {
             "name": outcome.version.name,
             "version": str(outcome.version.version),

@@ -1,8 +1,6 @@
 """Whether a registered version still is what its figures say: derived again, and compared."""
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +9,7 @@ from pneumo.base.errors import DataError
 from pneumo.registry import store
 from pneumo.registry._paired import mean_precision, sensitivity
 from pneumo.registry.golden import golden_fault
-from pneumo.registry.standing import Seat, judged, test_data
+from pneumo.registry.judging import Seat, judged, test_data
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,9 +41,8 @@ def verify(seat: Seat, version: "ModelVersion") -> list[Check]:
     """
     test_set = version.tags["pneumo.test_set"]
     data = test_data(seat.prepared, version, test_set)
-    with tempfile.TemporaryDirectory() as folder:
-        package = store.fetch_ensemble(seat.server, version, Path(folder))
-        fault, cases = golden_fault(package), judged(package, data)
+    package = seat.packages.of(version)
+    fault, cases = golden_fault(package), judged(package, data)
     kept = store.cases_of(seat.server, version, test_set)
     return [
         Check("files", "sha256 of each", "the same", held=True),

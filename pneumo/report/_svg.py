@@ -1,8 +1,8 @@
 """Charts as SVG whose colours come from the page's style: for light, dark and print."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from markupsafe import Markup, escape
 
@@ -12,11 +12,15 @@ LEFT, TOP, RIGHT, BOTTOM = 46, 10, 344, 206
 
 @dataclass(frozen=True)
 class Axis:
-    """From the first to the last of ``ticks``; evenly, or by logarithm."""
+    """From the first to the last of ``ticks``; evenly, or by logarithm.
+
+    ``names`` are written in the place of their numbers.
+    """
 
     label: str
     ticks: Sequence[float]
     log: bool = False
+    names: Mapping[float, str] = field(default_factory=dict)
 
     def place(self, value: float) -> float:
         """Where ``value`` lies, 0 at the first tick and 1 at the last."""
@@ -60,7 +64,9 @@ def _grid(across: Axis, up: Axis) -> list[str]:
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{tick:g}</text>')
     for tick in across.ticks:
         x = LEFT + (RIGHT - LEFT) * across.place(tick)
-        parts.append(f'<text x="{x:.1f}" y="{BOTTOM + 16}" text-anchor="middle">{tick:g}</text>')
+        parts.append(
+            f'<text x="{x:.1f}" y="{BOTTOM + 16}" text-anchor="middle">{_name(across, tick)}</text>'
+        )
     middle = (TOP + BOTTOM) / 2
     parts.append(
         f'<text x="{(LEFT + RIGHT) / 2}" y="{HEIGHT - 8}" text-anchor="middle">'
@@ -91,6 +97,10 @@ def _drawn(series: Series, across: Axis, up: Axis) -> list[str]:
     edge = [(x, low) for x, low, _ in bounds] + [(x, high) for x, _, high in reversed(bounds)]
     band = " ".join(f"{x:.1f},{y:.1f}" for x, y in edge)
     return [f'<polygon class="band {color}" points="{band}"/>', line]
+
+
+def _name(axis: Axis, tick: float) -> str:
+    return str(escape(axis.names.get(tick, f"{tick:g}")))
 
 
 def _x(axis: Axis, value: float) -> float:

@@ -10,7 +10,7 @@ from skimage.measure import find_contours
 from pneumo.detection.boxes import Box, Frame
 from pneumo.detection.ensemble import Ensemble
 from pneumo.prepared.format import Prepared
-from pneumo.report.charts import jpeg_url
+from pneumo.report.pictures import jpeg_url
 
 KINDS = {
     "hits": "Hits: every opacity found, nothing called falsely",

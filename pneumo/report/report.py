@@ -17,8 +17,8 @@ def render_report(
 ) -> str:
     """The report (HTML) from ``metrics.json``, what ``tune`` chose and told, charts and pictures.
 
-    ``origin`` names what the figures come from (see ``origin.origin``). The page names nobody and
-    needs no network.
+    ``origin`` names what the figures come from (see ``provenance.origin``). The page names nobody
+    and needs no network.
     """
     return _render(
         "report.html",

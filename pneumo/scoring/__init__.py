@@ -2,8 +2,9 @@
 
 In the order of the work: ``_model`` (which ensemble), ``_inputs`` (files, folders, archives),
 ``plan`` (contents, duplicates, parts), ``run`` (reading, networks, boxes), ``_overlays``,
-``parts`` (what is finished, on disk), ``_rows``, ``_sheets``, ``_counts`` and ``_wall`` (what
-people get), ``_publish`` (where they look for it).
+``parts`` (what is finished, on disk), ``_rows``, ``_order`` (what is read first), ``_sheets``,
+``_counts`` and ``_wall`` (what people get), ``_publish`` (where they look for it).
 
-Other rooms use ``score``, ``plan``, ``run``, ``parts``.
+Floor 7: imports rooms of floors 6 to 0, no neighbour. Other rooms use ``score``, ``plan``, ``run``,
+``parts``.
 """

@@ -18,6 +18,7 @@ class Counts:
         self._noted = 0
         self._reasons: Counter[str] = Counter()
         self._notes: Counter[str] = Counter()
+        self._reviews: Counter[str] = Counter()
         self._models: Counter[str] = Counter()
         self._precisions: Counter[str] = Counter()
         self._uids: set[str] = set()
@@ -34,6 +35,7 @@ class Counts:
         self._scored += 1
         self._positive += row["boxes"] != "[]"
         self._noted += bool(row["notes"])
+        self._reviews.update(row["review"].split(";") if row["review"] else ())
         self._notes.update(row["notes"].split(";") if row["notes"] else ())
         self._models[row["model"]] += 1
         self._precisions[f"{row['engine']} {row['precision']}"] += 1
@@ -51,6 +53,7 @@ class Counts:
             "positive": self._positive,
             "noted": self._noted,
             "notes": dict(self._notes.most_common()),
+            "review": dict(self._reviews.most_common()),
             "duplicate_files": self._copies,
             "duplicate_uids": self._uids_again,
             "models": dict(self._models),

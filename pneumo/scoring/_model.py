@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pneumo.base.errors import PneumoError, RegistryError
+from pneumo.base.errors import DataError, PneumoError, RegistryError
 from pneumo.base.safe import printable
 from pneumo.engines import cache
 from pneumo.engines.package import MANIFEST, Package, digest_of_int8
+from pneumo.intake.profile import PROFILE, Profile, read_profile
 from pneumo.registry.agreement import TAG
 from pneumo.workflow import CHAMPION_MODEL
 
@@ -36,6 +37,15 @@ class Model:
     def digest(self) -> str:
         """The sum that names the ensemble."""
         return self.package.digest
+
+    def profile(self) -> Profile | None:
+        """What was usual at its registration; None for one of before. RegistryError."""
+        if PROFILE not in self.package.sums:
+            return None
+        try:
+            return read_profile(self.package.file(PROFILE))
+        except DataError as error:
+            raise RegistryError(f"{self.uri}: {error}") from None
 
     def quantised(self) -> Path:
         """The folder of its graph in int8, fetched once and kept by its sum. RegistryError."""

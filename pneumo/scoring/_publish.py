@@ -15,15 +15,18 @@ from pneumo.scoring.parts import Part
 from pneumo.scoring.plan import Plan
 
 
-def publish(out: Path, plan: Plan, parts: Iterable[Part], overlays: str) -> dict[str, Any]:
+def publish(
+    out: Path, plan: Plan, parts: Iterable[Part], overlays: str, review_share: float
+) -> dict[str, Any]:
     """Write everything that ``pneumo score`` promises into ``out``; returns the summary.
 
-    Rows pass one by one. Raises DataError when a file of the plan has no result.
+    At least ``review_share`` of the radiographs have a reason to be read first. Rows pass one by
+    one. Raises DataError when a file of the plan has no result.
     """
     counts, gallery = Counts(), Gallery()
     with whole(out / "overlays") as pictures, sheets(out) as tables:
         pictures.mkdir()
-        for row in named(named(results(plan, parts)), "name"):
+        for row in named(named(results(plan, parts, review_share)), "name"):
             if overlays == "none":
                 row["overlay"] = ""
             _show(pictures, row)

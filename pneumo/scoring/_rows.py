@@ -9,6 +9,7 @@ from typing import Any
 
 from pneumo.base.errors import DataError
 from pneumo.base.safe import cell
+from pneumo.scoring._order import places as reading_order
 from pneumo.scoring.parts import Part
 from pneumo.scoring.plan import Plan
 
@@ -16,17 +17,21 @@ PARTS_AT_HAND = 64
 COLUMNS = (
     "file", "image_id", "instance_uid", "content", "duplicate_of", "status", "reason", "message",
     "view", "rows", "columns", "row_spacing_mm", "column_spacing_mm", "notes", "probability",
-    "boxes", "boxes_mm", "overlay",
+    "boxes", "boxes_mm", "overlay", "review", "order", "review_reason",
+    "sex", "age", "device", "taken", "person", "turned", "mirror", "unusual",
     "model", "model_version", "model_sha256", "engine", "precision", "seconds",
 )  # fmt: skip
 
 
-def results(plan: Plan, parts: Iterable[Part]) -> Iterator[dict[str, Any]]:
+def results(
+    plan: Plan, parts: Iterable[Part], review_share: float = 0.0
+) -> Iterator[dict[str, Any]]:
     """One row per file of the plan, of the keys ``COLUMNS``; ``parts`` in falling preference.
 
+    At least ``review_share`` of the scored ones have a reason to be read first (``_order.places``).
     ``notes`` are codes with ``;`` between; ``noted`` beside them has their sentences,
-    ``scored_at`` when. ``name`` is
-    the ID as the file has it, for the submission, which no spreadsheet is to open.
+    ``scored_at`` when. ``name`` is the ID as the file has it, for the submission, which no
+    spreadsheet is to open.
 
     Parts are read when their rows are due, so that memory does not grow with what they hold.
     Raises DataError, before the first row, when a file has no result.
@@ -44,6 +49,16 @@ def results(plan: Plan, parts: Iterable[Part]) -> Iterator[dict[str, Any]]:
     if missing := len(wanted) - len(places):
         raise DataError(f"{missing} files have no result yet; run the same again")
 
+    order = reading_order(
+        (
+            row
+            for number, part in enumerate(read)
+            for place, row in enumerate(part.looks())
+            if places.get(row["content"]) == (number, place) and not row["reason"]
+        ),
+        review_share,
+    )
+
     @lru_cache(PARTS_AT_HAND)
     def rows(number: int) -> list[dict[str, Any]]:
         by = _by_whom(read[number])
@@ -51,7 +66,10 @@ def results(plan: Plan, parts: Iterable[Part]) -> Iterator[dict[str, Any]]:
 
     for image in plan.images:
         place = places.get(image.content)
-        yield _row(image, rows(place[0])[place[1]] if place else None)
+        row = _row(image, rows(place[0])[place[1]] if place else None)
+        if at := order.get(image.content):
+            row |= {"order": at.order, "review": at.review, "review_reason": at.words}
+        yield row
 
 
 def _by_whom(part: Part) -> dict[str, Any]:

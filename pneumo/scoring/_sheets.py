@@ -21,8 +21,11 @@ TIMES = ("content", "scored_at")
 """``times.csv`` says when a content was scored; ``predictions`` hold nothing that a clock changes
 but how long it took."""
 
-WHOLE = ("rows", "columns", "model_version")
-REAL = ("row_spacing_mm", "column_spacing_mm", "probability", "seconds")
+WHOLE = ("rows", "columns", "model_version", "order")
+REAL = (
+    "row_spacing_mm", "column_spacing_mm", "probability", "seconds",
+    "age", "turned", "mirror", "unusual",
+)  # fmt: skip
 SCHEMA = pa.schema(
     [
         (name, pa.int64() if name in WHOLE else pa.float64() if name in REAL else pa.string())

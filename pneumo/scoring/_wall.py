@@ -14,11 +14,12 @@ MOST_CARDS = 20_000
 SHOWN = (
     "file", "image_id", "status", "reason", "message", "view", "rows", "columns", "row_spacing_mm",
     "column_spacing_mm", "notes", "probability", "overlay", "duplicate_of", "model",
+    "review", "order", "review_reason",
 )  # fmt: skip
 
 
 class Gallery:
-    """The cards of the radiographs of highest probability, kept while the rows pass."""
+    """The cards of what is to be read first and of highest probability, kept while rows pass."""
 
     def __init__(self, most: int = MOST_CARDS) -> None:
         self._most = most
@@ -26,7 +27,7 @@ class Gallery:
         self._views: set[str] = set()
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Take a row of ``tables.results``."""
+        """Take a row of ``_rows.results``."""
         noted = {"noted": row["noted"]} if row["notes"] else {}
         self._rows.append({key: row[key] for key in (*SHOWN, "boxes")} | noted)
         if row["view"]:
@@ -47,8 +48,9 @@ class Gallery:
         write_text(out / "index.html", text)
 
     def _cut(self) -> None:
-        self._rows.sort(key=lambda row: -(row["probability"] or 0.0))
+        self._rows.sort(key=lambda row: (not row["review"], -(row["probability"] or 0.0)))
         del self._rows[self._most :]
+        self._rows.sort(key=lambda row: -(row["probability"] or 0.0))
 
 
 def _card(row: Mapping[str, Any]) -> dict[str, Any]:

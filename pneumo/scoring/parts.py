@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -21,9 +21,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pneumo.base.aside import put
-from pneumo.base.files import sha256, sha256_of, unless_unread
+from pneumo.base.files import sha256, sha256_of, unless_unread, whole
 from pneumo.base.locks import alone
 from pneumo.base.words import OverlayName
+from pneumo.intake.profile import PROFILE
 
 ROWS, ABOUT = "rows.parquet", "part.json"
 OVERLAYS: tuple[str, ...] = get_args(OverlayName)
@@ -43,10 +44,26 @@ SCHEMA = pa.schema(
         ("boxes", pa.string()),
         ("overlay", pa.string()),
         ("seconds", pa.float64()),
+        ("sex", pa.string()),
+        ("age", pa.float64()),
+        ("device", pa.string()),
+        ("taken", pa.string()),
+        ("person", pa.string()),
+        ("margin", pa.float64()),
+        ("review", pa.string()),
+        ("turned", pa.float64()),
+        ("mirror", pa.float64()),
+        ("unusual", pa.float64()),
+        ("features", pa.list_(pa.float32())),
     ]
 )
 """One row per content. ``boxes``, in original pixels, and ``notes``, code -> sentence, are JSON;
-``reason`` is blank when scored."""
+``reason`` is blank when scored. ``person`` is ``base.sitekey.person_of``, ``margin`` the distance
+of the probability from the operating point, ``review`` codes of ``intake.look.REVIEWS`` with ``;``
+between; what follows is of ``intake.look.Look``. Parts of before lack all from ``sex`` on."""
+
+LOOKS = ("content", "reason", "probability", "margin", "review", "unusual")
+"""What the reading order depends on."""
 
 
 @dataclass(frozen=True)
@@ -87,14 +104,45 @@ class Part:
     scored_at: str = ""
     """When it was finished, in UTC to the second: ``2026-11-28T14:37:13Z``."""
 
+    @property
+    def name(self) -> str:
+        """What tells it from all other parts of the results."""
+        return f"{self.folder.parent.name}/{self.folder.name}"
+
+    def table(self, schema: pa.Schema) -> pa.Table:
+        """The columns of ``schema``, null for what a part of before lacks."""
+        kept = pq.read_schema(self.folder / ROWS).names
+        found = pq.read_table(self.folder / ROWS, columns=[n for n in schema.names if n in kept])
+        empty = [pa.nulls(found.num_rows, field.type) for field in schema]
+        columns = [
+            found[field.name].cast(field.type) if field.name in found.column_names else none
+            for field, none in zip(schema, empty, strict=True)
+        ]
+        return pa.table(columns, schema=schema)
+
+    def profile(self) -> str:
+        """The profile of its ensemble, as text; blank where it has none."""
+        path = self.folder.parent / PROFILE
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+
     def contents(self) -> list[str]:
         """The contents of its rows, in their order."""
         return pq.read_table(self.folder / ROWS, columns=["content"])["content"].to_pylist()
 
+    def looks(self) -> list[dict[str, Any]]:
+        """Of each row ``LOOKS`` alone, None for what a part of before lacks."""
+        kept = pq.read_schema(self.folder / ROWS).names
+        rows = pq.read_table(self.folder / ROWS, columns=[name for name in LOOKS if name in kept])
+        return [dict.fromkeys(LOOKS) | row for row in rows.to_pylist()]
+
     def rows(self) -> list[dict[str, Any]]:
-        """Its rows, as ``SCHEMA`` says; before there were two spacings, one counted both ways."""
+        """Its rows, as ``SCHEMA`` says, None for what a part of before lacks.
+
+        Before there were two spacings, one counted both ways.
+        """
         rows: list[dict[str, Any]] = pq.read_table(self.folder / ROWS).to_pylist()
-        for row in rows:
+        for number, found in enumerate(rows):
+            row = rows[number] = dict.fromkeys(SCHEMA.names) | found
             if "spacing_mm" in row:
                 row["row_spacing_mm"] = row["column_spacing_mm"] = row.pop("spacing_mm")
         return rows
@@ -111,13 +159,27 @@ class Store:
 
         Raises TransientError, and removes nothing, for one that cannot be read now.
         """
-        found = []
+        finished = []
         for folder in self._folders():
             if part := _read(folder):
-                found.append(part)
+                finished.append(part)
             else:
                 shutil.rmtree(folder, ignore_errors=True)
-        yield from sorted(found, key=lambda part: (-part.scorer.version, str(part.folder)))
+        yield from sorted(finished, key=lambda part: (-part.scorer.version, str(part.folder)))
+
+    def unseen(self, known: Iterable[str]) -> Iterator[Part]:
+        """The parts whose names are not ``known`` and whose sums hold; nothing is removed."""
+        seen = frozenset(known)
+        for folder in self._folders():
+            if f"{folder.parent.name}/{folder.name}" not in seen and (part := _read(folder)):
+                yield part
+
+    def keep_profile(self, scorer: Scorer, profile: Path) -> None:
+        """Put an ensemble's profile beside its parts, for who looks at these later."""
+        target = self.folder / scorer.key / PROFILE
+        if not target.exists():
+            with whole(target) as new:
+                shutil.copyfile(profile, new)
 
     def done(self, scorer: Scorer | None, overlays: str) -> set[str]:
         """The contents that ``scorer`` (None: anyone) has finished, with the pictures wanted."""

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ import numpy as np
 
 from pneumo.base.aside import aside
 from pneumo.base.progress import track
+from pneumo.base.sitekey import person_of
 from pneumo.detection.ensemble import Ensemble, image_level
 from pneumo.dicom import Square
 from pneumo.dicom.workers import Rejected, read_squares
 from pneumo.engines.engine import Engine
+from pneumo.intake.look import look_at, reviews
+from pneumo.intake.profile import Profile
 from pneumo.scoring._overlays import draw_overlays
 from pneumo.scoring.parts import Scorer, Store, write_part
 
@@ -34,14 +38,22 @@ class Work:
     ensemble: Ensemble
     paths: Mapping[str, Path]
     overlays: str
+    profile: Profile | None = None
+    key: bytes = b""
+    """The site's key, for who a radiograph is of."""
     workers: int | None = None
 
 
 @dataclass
 class Begun:
-    """A part on its way: its rows so far, and the maps of those that get a picture."""
+    """A part on its way: its rows so far, and the maps of those that get a picture.
+
+    ``claim`` is held until the part is on disk.
+    """
 
     contents: Sequence[str]
+    path: Path
+    claim: ExitStack
     rows: list[Row] = field(default_factory=list)
     maps: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -61,56 +73,41 @@ def _score(
 ) -> list[Sequence[str]]:
     """Score the parts that can be claimed; returns the others."""
     left: list[Sequence[str]] = []
-    claims = _Claims(work, parts, left, wait)
-    with ThreadPoolExecutor(1) as writer:
+    with _Claims(work, parts, left, wait) as claims, ThreadPoolExecutor(1) as writer:
         writing: Future[None] | None = None
-        try:
-            rows = _rows(work, claims)
-            for part in _collected(track(rows, total, "Scoring", done), claims):
-                if writing:
-                    writing.result()
-                writing = writer.submit(_finish, work, part, claims)
+        rows = _rows(work, claims)
+        for part in _collected(track(rows, total, "Scoring", done), claims):
             if writing:
                 writing.result()
-        finally:
-            claims.release()
+            writing = writer.submit(_finish, work, part)
+        if writing:
+            writing.result()
     return left
 
 
-class _Claims:
+class _Claims(ExitStack):
     """The parts of this process, in order, claimed just before they are read."""
 
     def __init__(
         self, work: Work, parts: Sequence[Sequence[str]], left: list[Sequence[str]], wait: bool
     ) -> None:
+        super().__init__()
         self.work, self.parts, self.left, self.wait = work, parts, left, wait
         self.begun: list[Begun] = []
-        self._held: dict[int, Any] = {}
 
     def contents(self) -> Iterator[str]:
+        store, scorer, overlays = self.work.store, self.work.scorer, self.work.overlays
         for contents in self.parts:
-            path = self.path(contents)
-            claim = self.work.store.claimed(path, wait=self.wait)
-            if not claim.__enter__():
+            path = store.path(scorer, contents, overlays)
+            claim = self.enter_context(ExitStack())
+            if not claim.enter_context(store.claimed(path, wait=self.wait)):
                 self.left.append(contents)
-                continue
-            part = Begun(contents)
-            self._held[id(part)] = claim
-            if path.exists():
-                self.end(part)
-                continue
-            self.begun.append(part)
-            yield from contents
-
-    def path(self, contents: Sequence[str]) -> Path:
-        return self.work.store.path(self.work.scorer, contents, self.work.overlays)
-
-    def end(self, part: Begun) -> None:
-        self._held.pop(id(part)).__exit__(None, None, None)
-
-    def release(self) -> None:
-        for claim in self._held.values():
-            claim.__exit__(None, None, None)
+                claim.close()
+            elif path.exists():
+                claim.close()
+            else:
+                self.begun.append(Begun(contents, path, claim))
+                yield from contents
 
 
 def _collected(rows: Iterator[tuple[Row, np.ndarray | None]], claims: _Claims) -> Iterator[Begun]:
@@ -140,7 +137,7 @@ def _rows(work: Work, claims: _Claims) -> Iterator[tuple[Row, np.ndarray | None]
             if isinstance(answer, Rejected):
                 yield _rejected(work, content, answer, seconds), None
                 continue
-            yield _found(work, content, answer, maps[number], seconds)
+            yield _scored(work, content, answer, maps[number], seconds)
             number += 1
 
 
@@ -186,10 +183,12 @@ def _rejected(work: Work, content: str, answer: Rejected, seconds: float) -> Row
     return {"content": content, "reason": answer.reason, "message": message, "seconds": seconds}
 
 
-def _found(
+def _scored(
     work: Work, content: str, square: Square, probability: np.ndarray, seconds: float
 ) -> tuple[Row, np.ndarray | None]:
     boxes = work.ensemble.boxes(probability, square.frame)
+    level, facts = float(image_level(probability)), square.facts
+    look = look_at(square.pixels, square.frame, work.profile)
     wanted = work.overlays == "all" or (work.overlays == "positive" and bool(boxes))
     row = {
         "content": content,
@@ -197,25 +196,32 @@ def _found(
         "message": "",
         "rows": square.rows,
         "columns": square.columns,
-        "view": square.facts.view,
-        "row_spacing_mm": square.facts.row_spacing_mm,
-        "column_spacing_mm": square.facts.column_spacing_mm,
-        "instance_uid": square.facts.instance_uid,
-        "notes": json.dumps(square.facts.notes),
-        "probability": float(image_level(probability)),
+        "view": facts.view,
+        "row_spacing_mm": facts.row_spacing_mm,
+        "column_spacing_mm": facts.column_spacing_mm,
+        "instance_uid": facts.instance_uid,
+        "notes": json.dumps(facts.notes),
+        "probability": level,
         "boxes": json.dumps([asdict(box) for box in boxes]),
         "overlay": f"{content[:32]}.png" if wanted else "",
         "seconds": seconds,
+        "sex": facts.sex,
+        "age": facts.age,
+        "device": facts.device,
+        "taken": facts.taken,
+        "person": person_of(facts.patient, work.key),
+        "margin": abs(level - work.ensemble.operating_point),
+        "review": ";".join(reviews(look, facts.age, work.profile)),
+        "turned": look.turned,
+        "mirror": look.mirror,
+        "unusual": look.unusual,
+        "features": look.features.tolist(),
     }
     return row, (probability * 255).astype(np.uint8) if wanted else None
 
 
-def _finish(work: Work, part: Begun, claims: _Claims) -> None:
-    path = claims.path(part.contents)
-    try:
-        with aside(path) as folder:
-            folder.mkdir()
-            draw_overlays(folder, part.rows, part.maps, work.paths)
-            write_part(path, work.scorer, work.overlays, part.rows, folder)
-    finally:
-        claims.end(part)
+def _finish(work: Work, part: Begun) -> None:
+    with part.claim, aside(part.path) as folder:
+        folder.mkdir()
+        draw_overlays(folder, part.rows, part.maps, work.paths)
+        write_part(part.path, work.scorer, work.overlays, part.rows, folder)

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 from pneumo.base.errors import DataError, PneumoError
 from pneumo.base.locks import share_lock, try_lock
 from pneumo.base.safe import printable
+from pneumo.base.sitekey import site_key
 from pneumo.dicom.read import READING
 from pneumo.engines.choose import choose, is_installed, open_engine
+from pneumo.intake.profile import PROFILE
 from pneumo.scoring._inputs import list_inputs
 from pneumo.scoring._model import Model, open_model
 from pneumo.scoring._publish import publish
@@ -30,25 +32,36 @@ if TYPE_CHECKING:
 
 MOST_TASKS = 500
 
+PART_IMAGES = 256
+"""Radiographs that are finished at a time, or those of a task where these are fewer: what a kill
+costs at most, about a minute on a CPU."""
+
 
 def score(
-    inputs: Sequence[Path], out: Path, model: str, *, score: "ScoreSettings", resume: bool = True
+    inputs: Sequence[Path],
+    out: Path,
+    model: str,
+    *,
+    score: "ScoreSettings",
+    resume: bool = True,
+    review_share: float = 0.0,
 ) -> dict[str, Any]:
     """Score files, folders and zip archives with the ensemble ``model`` into the folder ``out``.
 
-    What this scorer has finished there is kept, or removed first without ``resume``. Returns the
-    summary. Raises DataError for inputs that are not there, for a full disk, and for another run
-    that would be disturbed; RegistryError for an ensemble that fails its checks.
+    What this scorer has finished there is kept, or removed first without ``resume``. At least
+    ``review_share`` of the radiographs get a reason to be read first. Returns the summary.
+    Raises DataError for inputs that are not there, for a full disk, and for another run that would
+    be disturbed; RegistryError for an ensemble that fails its checks.
     """
     chosen = open_model(model)
     with _writing(out, clean=True):
-        plan = make_plan(list_inputs(inputs, _unpacked(out)), score.part_images)
+        plan = make_plan(list_inputs(inputs, _unpacked(out)), _part_images(score))
         scorer = _scorer(chosen, score)
         with _alone_with(out, plan, None if resume else scorer):
             done = Store(out).done(scorer, score.overlays)
             left = list(left_of(plan.parts, done))
             _score(out, plan, plan.parts, left, chosen, scorer, score)
-            found = _publish(out, plan, scorer, score.overlays, keep_older=False)
+            found = _publish(out, plan, scorer, score.overlays, review_share, keep_older=False)
     return found
 
 
@@ -61,7 +74,7 @@ def plan_score(
     """
     chosen = open_model(model)
     with _writing(out):
-        plan = make_plan(list_inputs(inputs, _unpacked(out)), score.part_images)
+        plan = make_plan(list_inputs(inputs, _unpacked(out)), _part_images(score))
         scorer = _scorer(chosen, score)
         done = Store(out).done(scorer if rescore else None, score.overlays)
         parts = list(left_of(plan.parts, done))
@@ -92,13 +105,20 @@ def score_part(out: Path, number: int, *, score: "ScoreSettings") -> None:
         _score(out, plan, mine, left, chosen, scorer, score)
 
 
-def publish_scores(out: Path, *, score: "ScoreSettings") -> dict[str, Any]:
+def publish_scores(
+    out: Path, *, score: "ScoreSettings", review_share: float = 0.0
+) -> dict[str, Any]:
     """Reconcile what the tasks have done and write the tables; returns the summary."""
     plan, about = load_plan(_plan_file(out))
     score = score.model_copy(update=about["score"])
     scorer = _planned(out, about)
     with _writing(out, clean=True):
-        return _publish(out, plan, scorer, score.overlays, keep_older=not about["rescore"])
+        older = not about["rescore"]
+        return _publish(out, plan, scorer, score.overlays, review_share, keep_older=older)
+
+
+def _part_images(settings: "ScoreSettings") -> int:
+    return min(PART_IMAGES, settings.task_images)
 
 
 def _tasks(parts: Sequence[Sequence[str]], task_images: int) -> int:
@@ -124,18 +144,36 @@ def _score(
         precision=scorer.precision,
         quantised=model.quantised() if scorer.precision == "int8" else None,
     )
-    work = Work(Store(out), scorer, engine, model.package.ensemble, plan.paths(), settings.overlays)
+    profile = model.profile()
+    if profile:
+        Store(out).keep_profile(scorer, model.package.file(PROFILE))
+    work = Work(
+        Store(out),
+        scorer,
+        engine,
+        model.package.ensemble,
+        plan.paths(),
+        settings.overlays,
+        profile,
+        site_key(),
+    )
     total = sum(map(len, parts))
     score_parts(work, left, total - sum(map(len, left)), total)
 
 
 def _publish(
-    out: Path, plan: Plan, scorer: Scorer, overlays: str, *, keep_older: bool
+    out: Path,
+    plan: Plan,
+    scorer: Scorer,
+    overlays: str,
+    review_share: float,
+    *,
+    keep_older: bool,
 ) -> dict[str, Any]:
     parts = list(Store(out).parts())
     own = [part for part in parts if part.scorer.key == scorer.key]
     others = [part for part in parts if part.scorer.key != scorer.key]
-    return publish(out, plan, own + others if keep_older else own, overlays)
+    return publish(out, plan, own + others if keep_older else own, overlays, review_share)
 
 
 def _scorer(model: Model, settings: "ScoreSettings") -> Scorer:

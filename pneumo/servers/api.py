@@ -18,6 +18,9 @@ UNFINISHED = {"state": ["running", "queued"]}
 PATIENCE = 5
 """How often a question is put again, a second apart, to a server that is busy."""
 
+PAGE = 100
+"""What Airflow gives at most at a time, as it is configured when nobody says otherwise."""
+
 
 class Airflow:
     """A client that logs in when asked to and when its day-long token has run out."""
@@ -35,6 +38,15 @@ class Airflow:
     def get(self, path: str, **query: Any) -> Any:
         """Return what lies at ``path``; ServiceError when there is nothing."""
         return self._json("GET", path, params=query)
+
+    def every(self, path: str, kind: str, **query: Any) -> list[dict[str, Any]]:
+        """Return all of a ``kind`` at ``path``, of which Airflow gives a page at a time."""
+        listed: list[dict[str, Any]] = []
+        while True:
+            page = self.get(path, offset=len(listed), limit=PAGE, **query)
+            listed += page[kind]
+            if not page[kind] or len(listed) >= page["total_entries"]:
+                return listed
 
     def find(self, path: str) -> Any | None:
         """Return what lies at ``path``, or None."""
@@ -91,7 +103,7 @@ def ensure_pools(airflow: Airflow) -> None:
 
 def fail_unfinished_runs(airflow: Airflow) -> list[str]:
     """Mark runs that lost their servers as failed, so that they neither wait nor go on."""
-    runs = airflow.get("/dags/~/dagRuns", limit=100, **UNFINISHED)["dag_runs"]
+    runs = airflow.every("/dags/~/dagRuns", "dag_runs", **UNFINISHED)
     for run in runs:
         path = f"/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}"
         airflow.patch(path, {"state": "failed", "note": "its servers ended before it did"})

@@ -10,8 +10,8 @@ from pneumo.base.errors import DataError
 from pneumo.base.files import whole, write_json
 from pneumo.dataset.dataset import HEADERS, IMAGES, open_tables
 from pneumo.dataset.tables import read_table
-from pneumo.validation.checks import WHERE, tables_of
-from pneumo.validation.expectations import check
+from pneumo.validation.columns import WHERE, tables_of
+from pneumo.validation.run_rules import check
 
 if TYPE_CHECKING:
     from pneumo.base.settings import DataSettings

@@ -4,4 +4,6 @@ To follow one image: ``plan`` (who), ``radiograph`` (how it is put together), ``
 ``anatomy``, ``body``, ``skeleton``, ``vessels`` (the healthy chest), ``opacities`` (pneumonia),
 ``distractors`` (other disease), ``hardware`` (leads, lines, letters), ``exposure`` (grey levels),
 ``export`` (DICOM); all draw on ``canvas``.
+
+Floor 1: imports room ``base`` alone.
 """

@@ -1,4 +1,5 @@
 """MLflow runs: what a training tells while it runs, and what is completed later.
 
-Other rooms use ``runs``, ``live``, ``samples``.
+Floor 2: imports rooms of floors 1 to 0, no neighbour. Other rooms use ``runs``, ``live``,
+``samples``.
 """

@@ -3,11 +3,14 @@
 The names of ``lines`` are here: they load nothing heavy, since Airflow parses DAG files all the
 time. ``retries`` (which failures are tried again) and ``asking`` (how a person is asked) are for
 DAG files alone; other rooms use ``clones`` and ``dvc_task``.
+
+Floor 2: imports rooms of floors 1 to 0, no neighbour.
 """
 
 from pneumo.workflow.lines import (
     CHAMPION,
     CHAMPION_MODEL,
+    ENDED,
     EXCHANGE,
     GPU_POD,
     GPU_POOL,
@@ -15,9 +18,11 @@ from pneumo.workflow.lines import (
     HANDED,
     IN_PACS,
     MODEL_PATTERN,
+    MONITORED,
     PACS_POOL,
     PACS_QUEUE,
     RECIPES,
+    RETRAIN_WANTED,
     SCORED,
     SCORING_POOL,
     VALID_DATA,
@@ -40,6 +45,7 @@ from pneumo.workflow.lines import (
 __all__ = [
     "CHAMPION",
     "CHAMPION_MODEL",
+    "ENDED",
     "EXCHANGE",
     "GPU_POD",
     "GPU_POOL",
@@ -47,9 +53,11 @@ __all__ = [
     "HANDED",
     "IN_PACS",
     "MODEL_PATTERN",
+    "MONITORED",
     "PACS_POOL",
     "PACS_QUEUE",
     "RECIPES",
+    "RETRAIN_WANTED",
     "SCORED",
     "SCORING_POOL",
     "VALID_DATA",

@@ -19,6 +19,11 @@ SCORED = "pneumonia-scored"
 
 IN_PACS = "pneumonia-in-pacs"
 """Asset that changes when objects of findings are in the PACS, read back and found the same."""
+MONITORED = "pneumonia-monitored"
+"""Asset that changes when what was scored was looked at; its events carry the level and why."""
+
+RETRAIN_WANTED = "pneumonia-retrain-wanted"
+"""Asset that changes when readers' labels give reasons to train again; its events carry them."""
 
 CHAMPION_MODEL = "models:/pneumonia-ensemble@champion"
 """What MLflow's tools call the promoted ensemble."""
@@ -50,6 +55,9 @@ sees it; unset: they get the pods of all tasks."""
 
 HANDED = "PNEUMO_HANDED"
 """Environment variable of a task: what the tasks before it printed last, a JSON list."""
+
+ENDED = "PNEUMO_ENDED"
+"""Environment variable: the file in which a command of ``pneumo`` leaves its exit code."""
 
 RECIPES = ("demo", "seed", "rsna")
 """Names of the complete settings files in ``recipes/``."""

@@ -13,7 +13,7 @@ from PIL import Image
 
 from pneumo.base.settings import load_settings
 from pneumo.registry import store
-from pneumo.registry.standing import Seat
+from pneumo.registry.judging import seat_at
 from pneumo.registry.verify import verify
 from pneumo.scoring.score import score
 from pneumo.tracking.runs import client
@@ -86,8 +86,8 @@ def test_it_scores_and_finds_the_opacity(old, place, picture, tmp_path):
 
 
 def test_it_verifies(old, place):
-    seat = Seat(client(), place / "prepared", load_settings(RECIPE).promotion)
-    checks = verify(seat, old)
+    with seat_at({"prepared": place / "prepared"}, load_settings(RECIPE).promotion) as seat:
+        checks = verify(seat, old)
     assert {check.name for check in checks} >= {"files", "golden images", "mAP", "images"}
     assert all(check.held for check in checks), list(map(str, checks))
 

@@ -7,7 +7,7 @@ import time
 import psutil
 import pytest
 
-from pneumo.dataset.check import check, lines
+from pneumo.dataset.readable import check, lines
 from pneumo.dicom import read_square, worker, workers
 from pneumo.dicom.process import Worker
 from pneumo.dicom.workers import Rejected, read_headers, read_squares

@@ -16,8 +16,8 @@ from pneumo.engines.package import GOLDEN
 from pneumo.registry import agreement, champion, store
 from pneumo.registry.champion import OvertakenError
 from pneumo.registry.golden import phantoms
+from pneumo.registry.judging import compared, seat_at
 from pneumo.registry.promote import approve, promote, promote_version, reject
-from pneumo.registry.standing import Seat, compared
 from pneumo.registry.verify import verify
 from pneumo.scoring._model import open_model
 from pneumo.scoring.score import score
@@ -69,7 +69,12 @@ def failed(outcome):
 
 
 def seat(results):
-    return Seat(client(), results.paths["prepared"], results.settings.promotion)
+    return seat_at(results.paths, results.settings.promotion)
+
+
+def verified(results, version):
+    with seat(results) as here:
+        return verify(here, version)
 
 
 def package_of(version) -> Path:
@@ -87,7 +92,7 @@ def test_the_first_ensemble_becomes_champion_with_all_that_it_needs(results):
     assert version.description.endswith("`evaluation/model_card.md`\n")
     names = {path.name for path in package_of(version).iterdir()}
     networks = {f"{name}.keras" for name in results.settings.models}
-    assert names == {*networks, "ensemble.json", "golden.npz", "manifest.json"}
+    assert names == {*networks, "ensemble.json", "golden.npz", "manifest.json", "profile.json"}
     tags = version.tags
     assert tags["pneumo.verdict"] == "promoted"
     assert (tags["pneumo.by"], tags["pneumo.because"]) == ("Ada", "the gate's rules hold")
@@ -154,17 +159,18 @@ def test_a_champion_of_another_test_set_is_measured_again_now(results, other_peo
     )
     third = promoted(results, GOOD - 5)
     assert "measured before" in str(third.verdict.rules[5])
-    rows = compared(seat(results), third.version, first.version)["all"]
+    with seat(results) as here:
+        rows = compared(here, third.version, first.version)["all"]
     assert rows.value > 0.3
 
 
 def test_what_is_measured_again_equals_what_evaluate_measured(results):
     version = promoted(results, FAIR).version
     version = store.version_of(client(), store.number(version))
-    assert all(check.held for check in verify(seat(results), version))
+    assert all(check.held for check in verified(results, version))
     store.tag(client(), version, {"pneumo.map": "0.900000"})
     version = store.version_of(client(), store.number(version))
-    assert [check.name for check in verify(seat(results), version) if not check.held] == ["mAP"]
+    assert [check.name for check in verified(results, version) if not check.held] == ["mAP"]
 
 
 def test_verify_fetches_a_version_once(results, monkeypatch):
@@ -173,7 +179,7 @@ def test_verify_fetches_a_version_once(results, monkeypatch):
     monkeypatch.setattr(
         store, "fetch_ensemble", lambda *words: (fetched.append(words), fetch(*words))[1]
     )
-    assert all(check.held for check in verify(seat(results), version))
+    assert all(check.held for check in verified(results, version))
     assert len(fetched) == 1
 
 

@@ -25,7 +25,7 @@ class Inbox:
 
 @pytest.fixture(scope="session")
 def score_settings(settings) -> ScoreSettings:
-    return settings.score.model_copy(update={"part_images": 8, "engine": "openvino"})
+    return settings.score.model_copy(update={"task_images": 8, "engine": "openvino"})
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +56,7 @@ def inbox(tmp_path_factory, demo_root) -> Inbox:
 
 @pytest.fixture(scope="session")
 def balanced_package(tmp_path_factory, package_folder, inbox, cache_home) -> Path:
-    """The tests' ensemble with a threshold and a gate that part the inbox."""
+    """The tests' ensemble with thresholds that part the inbox."""
     from tests.packages import balance
 
     paths = sorted(inbox.folder.glob("*.dcm"))
@@ -64,11 +64,16 @@ def balanced_package(tmp_path_factory, package_folder, inbox, cache_home) -> Pat
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory, inbox, balanced_package, score_settings, cache_home) -> Path:
+def undisturbed(
+    tmp_path_factory, inbox, balanced_package, score_settings, settings, cache_home
+) -> Path:
     """The results of one run that nothing disturbed."""
     out = tmp_path_factory.mktemp("undisturbed") / "results"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(cache_home))
-        summary = score([inbox.folder], out, str(balanced_package), score=score_settings)
+        share = settings.monitor.review_share
+        summary = score(
+            [inbox.folder], out, str(balanced_package), score=score_settings, review_share=share
+        )
     assert json.loads((out / "summary.json").read_text()) == summary
     return out

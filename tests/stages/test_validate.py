@@ -8,8 +8,8 @@ import pytest
 from pneumo.base.errors import DataError
 from pneumo.dataset.dataset import CLASS_INFO, HEADERS, IMAGES, LABELS, PATIENTS, open_dataset
 from pneumo.stages.validate import validate
-from pneumo.validation._suites import suites
-from pneumo.validation.checks import WHERE
+from pneumo.validation._rules import suites
+from pneumo.validation.columns import WHERE
 
 
 def run(root, tmp_path, data_settings):

@@ -78,20 +78,20 @@ def compare(a: Version, b: Version, as_json: AsJson = False) -> None:
     from rich.table import Table
 
     from pneumo.registry import store
-    from pneumo.registry.standing import Seat, compared
+    from pneumo.registry.judging import compared, seat_at
 
     settings = load_settings().promotion
-    seat = Seat(store.connect(), workflow.paths()["prepared"], settings)
-    one, other = (store.version_of(seat.server, name) for name in (a, b))
-    found = compared(seat, one, other)
+    with seat_at(workflow.paths(), settings) as seat:
+        one, other = (store.version_of(seat.server, name) for name in (a, b))
+        differences = compared(seat, one, other)
     if as_json:
-        print(json.dumps({name: asdict(row) for name, row in found.items()}))
+        print(json.dumps({name: asdict(row) for name, row in differences.items()}))
         return
     title = f"mAP of version {one.version} less that of version {other.version}"
     table = Table("", "difference", "95 % interval", "people", title=title, box=None)
-    for name, row in found.items():
+    for name, row in differences.items():
         if row.people:
-            few = "  few" if row.people < settings.small_group_people else ""
+            few = "  few" if row.small else ""
             interval = f"{row.low:+.4f} to {row.high:+.4f}"
             table.add_row(name, f"{row.value:+.4f}", interval, f"{row.people}{few}")
     _print(table)
@@ -161,11 +161,11 @@ def verify(version: Version, as_json: AsJson = False) -> None:
     Exit code 2 when one differs. Example: `pneumo registry verify champion`
     """
     from pneumo.registry import store
-    from pneumo.registry.standing import Seat
+    from pneumo.registry.judging import seat_at
     from pneumo.registry.verify import verify as stage
 
-    seat = Seat(store.connect(), workflow.paths()["prepared"], load_settings().promotion)
-    checks = stage(seat, store.version_of(seat.server, version))
+    with seat_at(workflow.paths(), load_settings().promotion) as seat:
+        checks = stage(seat, store.version_of(seat.server, version))
     print(json.dumps([asdict(c) for c in checks]) if as_json else "\n".join(map(str, checks)))
     if wrong := [check.name for check in checks if not check.held]:
         raise RegistryError(f"version {version} is not what was registered: {', '.join(wrong)}")

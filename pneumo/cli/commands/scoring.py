@@ -41,7 +41,9 @@ def score(
     """
     from pneumo.scoring.score import score as stage
 
-    summary = stage(inputs, out, model, score=_settings(overlays, engine), resume=resume)
+    share = load_settings().monitor.review_share
+    chosen = _settings(overlays, engine)
+    summary = stage(inputs, out, model, score=chosen, resume=resume, review_share=share)
     _tell(summary, out, as_json)
     if summary["rejected"]:
         raise typer.Exit(3)
@@ -81,7 +83,7 @@ def score_publish(out: Out) -> None:
     """
     from pneumo.scoring.score import publish_scores as stage
 
-    summary = stage(out, score=_settings())
+    summary = stage(out, score=_settings(), review_share=load_settings().monitor.review_share)
     print(json.dumps({"out": str(out)} | summary))
 
 

@@ -29,7 +29,7 @@ READABLE: dict[str, Any] = {"row_condition": "readable == True", "condition_pars
 
 
 def suites(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[Any]]:
-    """The expectations on each of ``tables``, which ``checks.tables_of`` makes."""
+    """The expectations on each of ``tables``, which ``columns.tables_of`` makes."""
     known = {
         "labels": _labels, "classes": _classes, "images": lambda: _images(tables["images"]),
         "headers": _headers, "people": _people, "splits": _splits, "reserved": _reserved,

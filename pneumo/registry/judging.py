@@ -5,7 +5,8 @@ the registered files are fetched, checked, loaded in safe mode, and judged now.
 """
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,12 +15,13 @@ import numpy as np
 import pandas as pd
 
 from pneumo.base.errors import DataError, PneumoError, RegistryError
+from pneumo.dataset.sealed import is_sealed
 from pneumo.engines.package import Package
 from pneumo.evaluation.cases import COLUMNS
-from pneumo.evaluation.judge import judge
+from pneumo.evaluation.judge import judge as judge_maps
 from pneumo.prepared.format import Prepared, load_prepared
 from pneumo.registry import agreement, store
-from pneumo.registry._gate import Measured, Verdict, decide
+from pneumo.registry._gate import Measured, Rule, Verdict, decide
 from pneumo.registry._paired import (
     Difference,
     differences,
@@ -36,21 +38,52 @@ if TYPE_CHECKING:
     from pneumo.base.settings import PromotionSettings
 
 GOLDEN = "pneumo.golden"
+LEADS = Rule("champion", True, "this ensemble is the champion already; nothing to decide")
+
+
+class Packages:
+    """The files of registered ensembles: a version is fetched, and checked, once a command."""
+
+    def __init__(self, server: "MlflowClient", folder: Path) -> None:
+        self._server, self._folder = server, folder
+        self._fetched: dict[str, Package] = {}
+
+    def of(self, version: "ModelVersion") -> Package:
+        """A version's files; RegistryError when they are not what was registered."""
+        name = store.number(version)
+        if name not in self._fetched:
+            folder = Path(tempfile.mkdtemp(dir=self._folder))
+            self._fetched[name] = store.fetch_ensemble(self._server, version, folder)
+        return self._fetched[name]
 
 
 @dataclass(frozen=True)
 class Seat:
-    """Where versions are judged: the registry, the prepared data, the gate's settings."""
+    """Where versions are judged: the registry, the prepared data, the gate's settings, files."""
 
     server: "MlflowClient"
     prepared: Path
     settings: "PromotionSettings"
+    packages: Packages
 
 
-def stand(
+@contextmanager
+def seat_at(paths: Mapping[str, Path], settings: "PromotionSettings") -> Iterator[Seat]:
+    """A seat for one command; what it fetches goes at the end. ServiceError without a server."""
+    server = store.connect()
+    with tempfile.TemporaryDirectory() as folder:
+        yield Seat(server, paths["prepared"], settings, Packages(server, Path(folder)))
+
+
+def judge(
     seat: Seat, version: "ModelVersion", champion: "ModelVersion | None", because: str = ""
 ) -> Verdict:
-    """Judge ``version`` against ``champion`` on the test set that it was measured on last."""
+    """Judge ``version`` against ``champion`` on the test set that it was measured on last.
+
+    ``because`` stands for a proven gain. The champion itself has nothing to prove.
+    """
+    if champion and store.number(champion) == store.number(version):
+        return Verdict((LEADS,))
     test_set = version.tags["pneumo.test_set"]
     candidate = _candidate(seat, version, test_set)
     rival = _champion(seat, champion, test_set) if champion else None
@@ -66,7 +99,7 @@ def cases_on(seat: Seat, version: "ModelVersion", test_set: str) -> tuple[pd.Dat
     cases = store.cases_of(seat.server, version, test_set)
     if cases is not None:
         return cases, "measured before on the same images"
-    cases = measure(seat.server, version, test_data(seat.prepared, version, test_set))
+    cases = judged(seat.packages.of(version), test_data(seat.prepared, version, test_set))
     store.save_cases(seat.server, version, test_set, cases)
     return cases, "measured again now"
 
@@ -79,14 +112,8 @@ def compared(seat: Seat, one: "ModelVersion", other: "ModelVersion") -> Mapping[
             break
     else:
         test_set = load_prepared(seat.prepared).profile["test_set"]
-    found, known = (cases_on(seat, version, test_set)[0] for version in (one, other))
-    return differences(found, known, seat.settings)
-
-
-def measure(server: "MlflowClient", version: "ModelVersion", data: Prepared) -> pd.DataFrame:
-    """Judge a version's registered files on the test images of ``data``; the table of cases."""
-    with tempfile.TemporaryDirectory() as folder:
-        return judged(store.fetch_ensemble(server, version, Path(folder)), data)
+    a, b = (cases_on(seat, version, test_set)[0] for version in (one, other))
+    return differences(a, b, seat.settings)
 
 
 def judged(package: Package, data: Prepared) -> pd.DataFrame:
@@ -94,31 +121,33 @@ def judged(package: Package, data: Prepared) -> pd.DataFrame:
     from pneumo.engines.keras import KerasEngine
 
     blended = KerasEngine(package).probabilities(np.asarray(data.images[data.rows("test")]))
-    return judge(data, "test", blended, package.ensemble)[1]
+    return judge_maps(data, "test", blended, package.ensemble)[1]
 
 
 def measure_agreement(
-    server: "MlflowClient", version: "ModelVersion", data: Prepared, precision: str
+    seat: Seat, version: "ModelVersion", precision: str
 ) -> dict[str, dict[str, Any]]:
     """What faster precisions call beside Keras on the test images: see ``agreement``.
 
     For ``int8`` the ensemble is quantised with the validation images; the graph is registered with
     the version, and its ``sha256`` added, when it ``passed``.
     """
-    rows = data.rows("test")
-    with tempfile.TemporaryDirectory() as folder:
-        package, graph = store.fetch_ensemble(server, version, Path(folder)), None
-        if precision == "int8":
-            from pneumo.engines import int8
+    data, package, graph = load_prepared(seat.prepared), seat.packages.of(version), None
+    if precision == "int8":
+        from pneumo.engines import int8
 
-            graph = int8.quantised(package, np.asarray(data.images[data.rows("validation")]))
-        images = np.asarray(data.images[rows])
-        found = agreement.measure(
-            package.folder, images, data.truth(rows), data.frames(rows), quantised=graph
-        )
-    if graph and found["int8"]["passed"]:
-        found["int8"]["sha256"] = store.save_graph(server, version, graph)
-    return found
+        graph = int8.quantised(package, np.asarray(data.images[data.rows("validation")]))
+    rows = data.rows("test")
+    measured = agreement.measure(
+        package.folder,
+        np.asarray(data.images[rows]),
+        data.truth(rows),
+        data.frames(rows),
+        quantised=graph,
+    )
+    if graph and measured["int8"]["passed"]:
+        measured["int8"]["sha256"] = store.save_graph(seat.server, version, graph)
+    return measured
 
 
 def test_data(prepared: Path, version: "ModelVersion", test_set: str) -> Prepared:
@@ -134,7 +163,7 @@ def test_data(prepared: Path, version: "ModelVersion", test_set: str) -> Prepare
 
 
 def _candidate(seat: Seat, version: "ModelVersion", test_set: str) -> Measured:
-    damaged, golden = _soundness(seat.server, version)
+    damaged, golden = _soundness(seat, version)
     cases, how = _none(), damaged
     if not damaged:
         cases, how = cases_on(seat, version, test_set)
@@ -146,7 +175,23 @@ def _candidate(seat: Seat, version: "ModelVersion", test_set: str) -> Measured:
         leaked_images=_count(version, "pneumo.leaked_images"),
         damaged=damaged,
         golden=golden,
+        sealed=_sealed(seat, test_set, len(cases)),
     )
+
+
+def _sealed(seat: Seat, test_set: str, images: int) -> np.ndarray | None:
+    """Which test images are of people who came back as feedback and are kept for test.
+
+    Known where the prepared data hold this test set: what the registry keeps names nobody.
+    """
+    try:
+        data = load_prepared(seat.prepared)
+    except DataError:
+        return None
+    people = data.index["person"].iloc[data.rows("test")]
+    if data.profile["test_set"] != test_set or len(people) != images:
+        return None
+    return people.map(is_sealed).to_numpy(bool)
 
 
 def _count(version: "ModelVersion", tag: str) -> int | None:
@@ -154,22 +199,21 @@ def _count(version: "ModelVersion", tag: str) -> int | None:
     return int(said) if said.isdecimal() else None
 
 
-def _soundness(server: "MlflowClient", version: "ModelVersion") -> tuple[str, str]:
+def _soundness(seat: Seat, version: "ModelVersion") -> tuple[str, str]:
     """What is wrong with a version's registered files, and with its answers after loading them.
 
     Files are summed every time; the same files answer the same, so they are asked once.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            package = store.fetch_ensemble(server, version, Path(folder))
-        except RegistryError as error:
-            return str(error), "not asked: the files are not what was registered"
-        held = f"held for {version.tags[store.SUM]}"
-        if version.tags.get(GOLDEN) == held:
-            return "", ""
-        fault = golden_fault(package)
-        store.tag(server, version, {GOLDEN: fault or held})
-        return "", fault
+    try:
+        package = seat.packages.of(version)
+    except RegistryError as error:
+        return str(error), "not asked: the files are not what was registered"
+    held = f"held for {version.tags[store.SUM]}"
+    if version.tags.get(GOLDEN) == held:
+        return "", ""
+    fault = golden_fault(package)
+    store.tag(seat.server, version, {GOLDEN: fault or held})
+    return "", fault
 
 
 def _champion(seat: Seat, champion: "ModelVersion", test_set: str) -> Measured:
@@ -186,9 +230,9 @@ def _none() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype=float) for name in COLUMNS})
 
 
-def figures_of(cases: pd.DataFrame, settings: "PromotionSettings") -> Mapping[str, Any]:
+def figures_of(cases: pd.DataFrame) -> Mapping[str, Any]:
     """mAP with its 95 % interval, and sensitivity, as tags of a version show them."""
-    low, high = map_interval(cases, settings)
+    low, high = map_interval(cases)
     values = {
         "map": mean_precision(cases),
         "map_low": low,

@@ -15,7 +15,7 @@ os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 import great_expectations as gx
 from great_expectations.core.validation_definition import ValidationDefinition
 
-from pneumo.validation._suites import suites
+from pneumo.validation._rules import suites
 
 ROW = "row"
 MOST_ROWS = 5

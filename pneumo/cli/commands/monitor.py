@@ -1,0 +1,98 @@
+"""Commands that watch what is scored after the promotion."""
+
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pneumo.base.errors import PneumoError
+from pneumo.cli.commands.options import AsJson, load_settings
+
+if TYPE_CHECKING:
+    from pneumo.base.settings import MonitorSettings
+
+ALARM = 4
+"""The exit code of an alarm."""
+
+DEFAULT = Path("data/monitor")
+Folder = Annotated[Path, typer.Option("--out", help="The monitor's own folder.")]
+Day = Annotated[str, typer.Option(help="The day of this run, such as 2026-11-28. Blank: today.")]
+
+app = typer.Typer(
+    help="Watches what is scored after the promotion: does it still look as it did?",
+    no_args_is_help=True,
+)
+
+
+@app.command()
+def run(
+    results: Annotated[Path, typer.Argument(help="The folder of results that `score` fills.")],
+    out: Folder = DEFAULT,
+    day: Day = "",
+    as_json: AsJson = False,
+) -> None:
+    """Judge the closed windows of what was scored, each once, and write a page.
+
+    Exit code 4: the newest verdict is an alarm. Example: `pneumo monitor run results`
+    """
+    from pneumo.monitoring.measure import measure
+    from pneumo.scoring.parts import Store
+
+    if not (results / "shards").is_dir():
+        raise PneumoError(f"{results}: nothing was scored there; run `pneumo score` first")
+    found = measure(Store(results), out, monitor=_settings(), today=_day(day))
+    _tell(found, out, as_json)
+
+
+@app.command()
+def show(out: Folder = DEFAULT, as_json: AsJson = False) -> None:
+    """Say what the monitor knows, and measure nothing.
+
+    Exit code 4: the newest verdict is an alarm. Example: `pneumo monitor show`
+    """
+    from pneumo.monitoring.measure import show as known
+
+    _tell(known(out), out, as_json)
+
+
+@app.command()
+def baseline(
+    because: Annotated[str, typer.Option(help="Why; it is recorded.")],
+    out: Folder = DEFAULT,
+    day: Day = "",
+) -> None:
+    """Freeze the newest closed windows as the site's own reference, when a change was meant.
+
+    Example: `pneumo monitor baseline --because "new detector in room 3"`
+    """
+    from pneumo.monitoring.measure import baseline as freeze
+
+    name = freeze(out, because, monitor=_settings(), today=_day(day))
+    print(f"{name}: windows from now on are compared with it")
+
+
+def _tell(found: dict[str, Any], out: Path, as_json: bool) -> None:
+    from pneumo.monitoring.measure import brief
+
+    if as_json:
+        print(json.dumps(brief(found)))
+    else:
+        print(f"{found['level']}: {found['sentence']}")
+        print(f"{len(found['windows'])} windows judged; look at {out / 'index.html'}")
+    if found["level"] == "alarm":
+        raise typer.Exit(ALARM)
+
+
+def _settings() -> "MonitorSettings":
+    return load_settings().monitor
+
+
+def _day(text: str) -> date:
+    if not text:
+        return datetime.now(UTC).date()
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise PneumoError("--day: must be a day such as 2026-11-28") from None

@@ -1,0 +1,60 @@
+"""In which order a radiologist should read the radiographs of a run, and why.
+
+What is odd by itself comes first, the gravest reason first; then what is near the operating point,
+until ``review_share`` of all is marked; then the rest, by falling probability. Nothing is hidden.
+"""
+
+import heapq
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pneumo.intake.look import REVIEWS
+
+GRAVITY = {code: number for number, code in enumerate(REVIEWS)}
+UNCERTAIN = "uncertain"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a content comes, from 1, and the codes of ``REVIEWS`` that say why."""
+
+    order: int
+    review: str
+
+    @property
+    def words(self) -> str:
+        """The reasons as sentences; blank where there is none."""
+        return "; ".join(REVIEWS[code] for code in self.review.split(";") if code)
+
+
+def places(rows: Iterable[Mapping[str, Any]], review_share: float) -> dict[str, Place]:
+    """Content -> place, of rows of parts that were scored; of parts of before, by probability.
+
+    At least ``review_share`` of the radiographs have a reason, where their margins are known.
+    """
+    known = [_Found(row) for row in rows]
+    odd = sum(bool(one.codes) for one in known)
+    wanted = max(int(review_share * len(known)) - odd, 0)
+    near = [one for one in known if not one.codes and one.margin is not None]
+    for one in heapq.nsmallest(wanted, near, key=lambda one: (one.margin, one.content)):
+        one.codes = [UNCERTAIN]
+    known.sort(key=_Found.key)
+    return {one.content: Place(n, ";".join(one.codes)) for n, one in enumerate(known, 1)}
+
+
+class _Found:
+    __slots__ = ("codes", "content", "margin", "probability", "unusual")
+
+    def __init__(self, row: Mapping[str, Any]) -> None:
+        self.content: str = row["content"]
+        self.codes = [code for code in (row["review"] or "").split(";") if code in GRAVITY]
+        self.margin: float | None = row["margin"]
+        self.probability: float = row["probability"]
+        self.unusual: float = row["unusual"] or 0.0
+
+    def key(self) -> tuple[int, float, float, str]:
+        first = GRAVITY[self.codes[0]] if self.codes else len(GRAVITY)
+        near = self.margin or 0.0 if self.codes == [UNCERTAIN] else -self.unusual
+        within = near if self.codes else 0.0
+        return first, within, -self.probability, self.content
