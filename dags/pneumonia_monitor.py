@@ -4,9 +4,9 @@
 Asset `pneumonia-monitored`, whose event has the level, one sentence and what moved, and names
 nobody. Then, beside each other: `alarm` fails while the newest verdict is an alarm, and is not
 tried again, so that whatever Airflow notifies of failed tasks tells somebody; `retrain` emits the
-Asset `pneumonia-retrain-wanted` with its reasons, which come from labels alone, or is skipped.
-A failed task emits no Asset, so the two are separate. Without results the run is skipped. To train
-on the Asset, give `pneumonia_train` the schedule `[Asset(workflow.RETRAIN_WANTED)]`.
+Asset `pneumonia-retrain-wanted` with its reasons, which come from readers' labels alone, or is
+skipped. A failed task emits no Asset, so the two are separate. Without results the run is skipped.
+To train on the Asset, give `pneumonia_train` the schedule `[Asset(workflow.RETRAIN_WANTED)]`.
 """
 
 import json

@@ -18,7 +18,9 @@ from typing import Any
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as Registry
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as Tracking
 
+from pneumo.base import trail
 from pneumo.base.settings import load_settings
+from pneumo.base.trail import trail_path
 from pneumo.registry import champion, store
 from pneumo.registry import promote as stage
 from pneumo.registry.golden import phantoms
@@ -51,7 +53,9 @@ class Nursery:
         path = self.folder / f"{name}.db"
         if not path.exists() and (self.folder / "template.db").exists():
             copyfile(self.folder / "template.db", path)
+            copyfile(self.folder / "template.trail", self.folder / f"{name}.trail")
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{path}"
+        os.environ["PNEUMO_TRAIL"] = str(self.folder / f"{name}.trail")
         os.chdir(self.folder)
 
     def promote(self, level: int) -> str:
@@ -145,7 +149,15 @@ def look() -> dict:
         "models": sorted(f"{model.name} {model.status}" for model in models),
         "lock": bool(store.tags_of_name(server, f"{store.ENSEMBLE}.lock")),
         "verdict": leads.tags["pneumo.verdict"],
+        "trail": _acts(),
     }
+
+
+def _acts() -> list[str]:
+    """The acts of the audit trail, in their order, and its faults."""
+    lines = [json.loads(line) for line in trail_path().read_text().splitlines()]
+    acts = [f"{line['act']} of {line['what']['version']}" for line in lines]
+    return acts + [str(fault) for fault in trail.look().faults]
 
 
 def killed(folder: Path, every: int) -> None:

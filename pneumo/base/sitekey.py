@@ -46,7 +46,7 @@ def site_key() -> bytes:
 def person_of(patient: str, key: bytes) -> str:
     """The name of a person here: 32 hexadecimal digits; blank for a blank ``patient``.
 
-    ``patient`` is ``dicom.Facts.patient``. The same one is the same person, whatever the file.
+    ``patient`` is ``dicom._scan.Facts``. The same one is the same person, whatever the file.
     """
     if not patient:
         return ""

@@ -2,5 +2,5 @@
 
 Floor 3: imports rooms of floors 2 to 0, no neighbour. Other rooms use ``dataset``, ``rsna``,
 ``tables``, ``ids``, ``people``, ``labelled``, ``folder``, ``archive``, ``manifest``, ``fetch``,
-``publish``, ``readable``.
+``publish``, ``readable``, ``sealed``.
 """

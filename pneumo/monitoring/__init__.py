@@ -4,5 +4,10 @@ In the order of the work: ``measure`` (a run), ``_images`` (new radiographs, by 
 first seen), ``_windows`` (which are closed), ``_reference`` (the registered one, the site's own),
 ``_judge`` (one window, once), ``_state`` (what is kept on disk), ``_page`` (what people look at).
 
-Floor 7: imports rooms of floors 6 to 0, no neighbour. Other rooms use ``measure``.
+Was it right? ``draw`` (what is read), ``labels`` (``_verdicts``, ``_structured``, ``_kept``,
+``_counted``, ``_figures``: what readers say), ``change`` (did a share fall?), ``registered``
+(below what), ``feedback`` (a data version of it), ``accept`` (does the ensemble work here?).
+
+Floor 7: imports rooms of floors 6 to 0, no neighbour. Other rooms use ``measure``, ``draw``,
+``labels``, ``change``, ``registered``, ``feedback``, ``accept``.
 """

@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from pneumo.registry._paired import (
     ALL,
+    SMALL_GROUP_PEOPLE,
     Difference,
     differences,
     mean_precision,
@@ -26,7 +28,8 @@ class Measured:
     ``cases`` is its table of cases on the test images whose hash is ``test_set``; ``how`` says
     where that comes from. ``leaked_people`` and ``leaked_images`` are None where nobody counted
     them. ``damaged`` and ``golden`` say what is wrong with its registered files and its answers on
-    the golden images; blank: nothing.
+    the golden images; blank: nothing. ``sealed`` marks, bool ``(n)``, the cases of people who came
+    back as feedback and are kept for test; None where that cannot be told.
     """
 
     test_set: str
@@ -36,6 +39,7 @@ class Measured:
     leaked_images: int | None = None
     damaged: str = ""
     golden: str = ""
+    sealed: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,8 @@ def _against(
     yield _loss(found[ALL], settings)
     yield _gain(found[ALL], settings, because)
     yield _subgroups({name: d for name, d in found.items() if name != ALL}, settings)
+    if candidate.sealed is not None and candidate.sealed.any():
+        yield _sealed(candidate, champion, candidate.sealed, settings)
 
 
 def _loss(found: Difference, settings: "PromotionSettings") -> Rule:
@@ -166,8 +172,7 @@ def _subgroups(groups: Mapping[str, Difference], settings: "PromotionSettings") 
     A small group's mAP swings by chance alone; its fall counts when the 95 % interval excludes 0.
     """
     judged = {name: found for name, found in groups.items() if found.people}
-    few = settings.small_group_people
-    small = sorted(name for name, found in judged.items() if found.people < few)
+    small = sorted(name for name, found in judged.items() if found.small)
     fell = {
         name: found
         for name, found in judged.items()
@@ -176,9 +181,29 @@ def _subgroups(groups: Mapping[str, Difference], settings: "PromotionSettings") 
     parts = [f"{name} {_shown(found)}" for name, found in _worst(fell or judged, len(fell) or 1)]
     said = f"{'fell' if fell else 'worst'}: {'; '.join(parts)}" if parts else "no group to judge"
     if small:
-        said += f"; too small to judge by their mean (fewer than {few} people): {', '.join(small)}"
+        few = f"fewer than {SMALL_GROUP_PEOPLE} people"
+        said += f"; too small to judge by their mean ({few}): {', '.join(small)}"
     reason = f"{said}; allowed {-settings.subgroup_margin:+.4f} (promotion.subgroup_margin)"
     return Rule("subgroups", not fell, reason, {name: asdict(d) for name, d in judged.items()})
+
+
+def _sealed(
+    candidate: Measured, champion: Measured, sealed: np.ndarray, settings: "PromotionSettings"
+) -> Rule:
+    """On the site's own people who are kept for test: refused where it fell, as a subgroup."""
+    new, old = (one.cases[sealed].reset_index(drop=True) for one in (candidate, champion))
+    found = differences(new, old, settings)[ALL]
+    if not found.people:
+        reason = f"{int(sealed.sum())} images, all healthy and uncalled by both: nothing to compare"
+        return Rule("sealed feedback", True, reason, asdict(found))
+    fell = found.value < -settings.subgroup_margin and (not found.small or found.high < 0)
+    reason = (
+        f"mAP {_shown(found)} on {int(sealed.sum())} images of people of this site, kept for test; "
+        f"allowed {-settings.subgroup_margin:+.4f} (promotion.subgroup_margin)"
+    )
+    if found.small:
+        reason += f"; judged by {found.people} people (fewer than {SMALL_GROUP_PEOPLE})"
+    return Rule("sealed feedback", not fell, reason, {**asdict(found), "images": int(sealed.sum())})
 
 
 def _worst(groups: Mapping[str, Difference], count: int) -> list[tuple[str, Difference]]:

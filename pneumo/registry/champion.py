@@ -21,6 +21,7 @@ import psutil
 
 from pneumo.base.errors import RegistryError
 from pneumo.registry import store
+from pneumo.registry._told import ACT, tell
 from pneumo.registry.store import number
 
 if TYPE_CHECKING:
@@ -45,11 +46,12 @@ def crown(
     expected: "ModelVersion | None",
     who: str,
     why: str,
+    act: str = "promotion",
 ) -> None:
     """Make ``version`` champion in the place of ``expected`` (None: of nobody).
 
-    Raises OvertakenError when another promotion is at work, or the champion is another one than the
-    version was judged against.
+    ``act`` is what the audit trail calls it. Raises OvertakenError when another promotion is at
+    work, or the champion is another one than the version was judged against.
     """
     with _lock(server, who) as still_held:
         leads = store.version_at(server, store.CHAMPION)
@@ -59,7 +61,7 @@ def crown(
                 f"champion meanwhile; judge version {version.version} against it: run the command "
                 "again"
             )
-        tags = {"pneumo.by": who, "pneumo.because": why, "pneumo.since": now()}
+        tags = {"pneumo.by": who, "pneumo.because": why, "pneumo.since": now(), ACT: act}
         store.tag(server, version, {**tags, REPLACES: number(leads) if leads else ""})
         still_held()
         store.move_alias(server, store.CHAMPION, version.version)
@@ -67,11 +69,15 @@ def crown(
 
 
 def settle(server: "MlflowClient") -> "ModelVersion | None":
-    """Put the other aliases right after a promotion that was killed; return the champion."""
+    """Put the other aliases right after a promotion that was killed; return the champion.
+
+    The audit trail is told what it lacks, too (``_told.tell``).
+    """
     if (holder := _holder(server)) and is_dead(server, holder):
         store.drop_name(server, _lock_name())
     champion = store.version_at(server, store.CHAMPION)
     if champion is None:
+        tell(server, None)
         return None
     named = store.aliases(server)
     replaced = champion.tags.get(REPLACES, "")
@@ -80,6 +86,7 @@ def settle(server: "MlflowClient") -> "ModelVersion | None":
         store.move_alias(server, store.PREVIOUS, replaced)
     if named.get(store.CHALLENGER) == number(champion):
         server.delete_registered_model_alias(store.ENSEMBLE, store.CHALLENGER)
+    tell(server, champion)
     return champion
 
 
@@ -92,7 +99,7 @@ def rollback(server: "MlflowClient", who: str, why: str) -> "tuple[ModelVersion,
     previous = store.version_at(server, store.PREVIOUS)
     if champion is None or previous is None or number(previous) == number(champion):
         raise RegistryError(f"{store.ENSEMBLE} has no previous champion to go back to")
-    crown(server, previous, champion, who, why)
+    crown(server, previous, champion, who, why, "rollback")
     retired = f"rolled back to version {previous.version} by {who}, {now()}: {why}"
     store.tag(server, champion, {"pneumo.retired": retired, VERDICT: "rolled back"})
     store.tag(server, previous, {VERDICT: "promoted"})

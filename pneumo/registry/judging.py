@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from pneumo.base.errors import DataError, PneumoError, RegistryError
+from pneumo.dataset.sealed import is_sealed
 from pneumo.engines.package import Package
 from pneumo.evaluation.cases import COLUMNS
 from pneumo.evaluation.judge import judge as judge_maps
@@ -174,7 +175,23 @@ def _candidate(seat: Seat, version: "ModelVersion", test_set: str) -> Measured:
         leaked_images=_count(version, "pneumo.leaked_images"),
         damaged=damaged,
         golden=golden,
+        sealed=_sealed(seat, test_set, len(cases)),
     )
+
+
+def _sealed(seat: Seat, test_set: str, images: int) -> np.ndarray | None:
+    """Which test images are of people who came back as feedback and are kept for test.
+
+    Known where the prepared data hold this test set: what the registry keeps names nobody.
+    """
+    try:
+        data = load_prepared(seat.prepared)
+    except DataError:
+        return None
+    people = data.index["person"].iloc[data.rows("test")]
+    if data.profile["test_set"] != test_set or len(people) != images:
+        return None
+    return people.map(is_sealed).to_numpy(bool)
 
 
 def _count(version: "ModelVersion", tag: str) -> int | None:
@@ -213,9 +230,9 @@ def _none() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype=float) for name in COLUMNS})
 
 
-def figures_of(cases: pd.DataFrame, settings: "PromotionSettings") -> Mapping[str, Any]:
+def figures_of(cases: pd.DataFrame) -> Mapping[str, Any]:
     """mAP with its 95 % interval, and sensitivity, as tags of a version show them."""
-    low, high = map_interval(cases, settings)
+    low, high = map_interval(cases)
     values = {
         "map": mean_precision(cases),
         "map_low": low,

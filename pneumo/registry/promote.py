@@ -11,7 +11,8 @@ from pneumo.base.errors import PneumoError, RegistryError
 from pneumo.base.files import write_json
 from pneumo.registry import store
 from pneumo.registry._gate import Verdict
-from pneumo.registry._register import read_results, upload
+from pneumo.registry._results import read_results, upload
+from pneumo.registry._told import REJECTED, tell
 from pneumo.registry.champion import REPLACES, VERDICT, OvertakenError, crown, now, settle
 from pneumo.registry.judging import LEADS, Seat, judge, seat_at
 from pneumo.registry.store import number
@@ -156,12 +157,14 @@ def reject(name: str, because: str, by: str = "") -> "ModelVersion":
     if not because.strip():
         raise PneumoError('a rejection needs a reason, which is recorded: --because "..."')
     server = store.connect()
-    version = store.version_of(server, name)
-    champion = store.version_at(server, store.CHAMPION)
+    champion, version = settle(server), store.version_of(server, name)
     if champion and number(champion) == number(version):
         raise RegistryError(f"version {version.version} is the champion; use `registry rollback`")
     who = by or getpass.getuser()
-    store.tag(server, version, {VERDICT: "rejected", "pneumo.by": who, "pneumo.because": because})
+    said = {"by": who, "at": now(), "reason": because}
+    told = {REJECTED: json.dumps(said), "pneumo.by": who, "pneumo.because": because}
+    store.tag(server, version, {**told, VERDICT: "rejected"})
+    tell(server, champion)
     return version
 
 

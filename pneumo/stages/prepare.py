@@ -11,6 +11,7 @@ from pneumo.base.errors import DataError
 from pneumo.base.files import sha256, sha256_of, whole, write_json
 from pneumo.dataset.dataset import open_dataset
 from pneumo.dataset.manifest import check_manifest
+from pneumo.dataset.sealed import refuse_sealed
 from pneumo.detection.boxes import Box, mask_from_boxes
 from pneumo.prepared.format import COLUMNS, SPLITS, frames_of
 from pneumo.prepared.resumed import Shards, create, shards_beside
@@ -65,6 +66,7 @@ def _index(images: pd.DataFrame, data: "DataSettings", reserved: list[str]) -> p
     """The images that were read, split and sorted as ``prepared.format`` says, with places."""
     read = images[images["reason"] == ""].reset_index(drop=True)
     read["split"] = split_images(read, data, reserved)
+    refuse_sealed(read, data.root)
     used = read[read["split"] != UNUSED]
     order = used["split"].map({name: number for number, name in enumerate(SPLITS)})
     used = used.assign(order=order).sort_values(["order", "patientId"], ignore_index=True)

@@ -20,7 +20,7 @@ import pytest
 
 from tests.containers.files import ROOT, stages
 
-EXTRAS = ("workflow", "cluster", "kubernetes", "tensorflow", "cuda")
+EXTRAS = ("workflow", "cluster", "kubernetes", "pacs", "tensorflow", "cuda")
 
 SOURCES = ("pyproject.toml", "uv.lock", "README.md", "LICENSE", "pneumo")
 

@@ -17,9 +17,6 @@ SETTINGS = PromotionSettings(
     margin=0.02,
     confidence=0.95,
     subgroup_margin=0.05,
-    small_group_people=20,
-    resamples=500,
-    seed=1,
     approval="none",
 )
 PEOPLE = 120
@@ -175,3 +172,46 @@ def test_the_order_of_images_changes_nothing(one, other, seed):
 def test_no_two_ensembles_replace_each_other(one, other):
     a, b = measured(one), measured(other)
     assert not (decide(a, b, SETTINGS).promoted and decide(b, a, SETTINGS).promoted)
+
+
+def on_sealed(change: float, sealed: np.ndarray) -> Measured:
+    """Better than the champion everywhere but on the sealed people, where it differs by change."""
+    return measured(0.5 + np.where(sealed, change, 0.1), sealed=sealed)
+
+
+HALF = np.arange(PEOPLE) % 2 == 0
+SIX = np.arange(PEOPLE) < 6
+
+
+@pytest.mark.parametrize(
+    ("change", "sealed", "refused"),
+    [
+        (-0.04, HALF, []),  # within promotion.subgroup_margin
+        (-0.06, HALF, ["sealed feedback"]),
+        (-0.06, SIX, ["sealed feedback"]),  # few people, but all of them fell: the interval says so
+        (0.1, HALF, []),
+    ],
+)
+def test_on_sealed_feedback_a_candidate_must_not_fall(change, sealed, refused):
+    found = failed(on_sealed(change, sealed))
+    assert [name for name in found if name == "sealed feedback"] == refused
+
+
+def test_sealed_feedback_is_said_with_its_figures_and_only_where_there_is_some():
+    rules = decide(on_sealed(0.02, HALF), CHAMPION, SETTINGS).rules
+    (rule,) = [rule for rule in rules if rule.name == "sealed feedback"]
+    assert rule.figures["value"] == pytest.approx(0.02)
+    assert (rule.figures["images"], rule.figures["people"]) == (60, 60)
+    assert "mAP +0.0200" in rule.reason
+    for sealed in (None, np.full(PEOPLE, False)):
+        rules = decide(measured(0.6, sealed=sealed), CHAMPION, SETTINGS).rules
+        assert "sealed feedback" not in [rule.name for rule in rules]
+
+
+def test_a_small_sealed_group_that_swings_by_chance_is_not_refused():
+    """Six people, up and down: the mean falls beyond the margin, the interval is wide."""
+    swing = np.array([-0.4, -0.4, -0.4, 0.3, 0.3, 0.1])
+    precision = np.full(PEOPLE, 0.6)
+    precision[:6] += swing - 0.1
+    assert swing.mean() < -0.05
+    assert failed(measured(precision, sealed=SIX)) == []

@@ -1,6 +1,6 @@
 """What the pipeline left behind becomes a version: its networks, the ensemble, its lineage.
 
-``upload`` puts one thing into MLflow; here is what is put there, and in which order.
+``register`` puts one thing into MLflow; here is what is put there, and in which order.
 """
 
 import json
@@ -27,8 +27,13 @@ from pneumo.registry.agreement import TAG
 from pneumo.registry.golden import write_golden
 from pneumo.registry.judging import Seat, figures_of, measure_agreement
 from pneumo.registry.lineage import lineage
+from pneumo.registry.register import (
+    finished_run,
+    network_run_id,
+    register_ensemble,
+    register_network,
+)
 from pneumo.registry.store import number
-from pneumo.registry.upload import finished_run, network_run_id, register_ensemble, register_network
 from pneumo.tracking.runs import log_data, metrics_of, training_params
 
 if TYPE_CHECKING:
@@ -75,7 +80,7 @@ def upload(
     """
     server = seat.server
     tags = lineage(Path.cwd(), paths["reports"], results.profile, results.evaluation)
-    tags |= figures_of(results.cases, settings.promotion)
+    tags |= figures_of(results.cases)
     networks: dict[str, Path] = {
         name: paths["models"] / name / "model.keras" for name in settings.models
     }

@@ -1,0 +1,97 @@
+"""Whether a share fell below what was registered, asked every week and answered once for all weeks.
+
+An e-detector: bets against "the share is still at least ``floor``" that start anew every week, for
+several alternatives at once. Each bet is a factor whose mean is at most 1 as long as that holds, so
+the Shiryaev-Roberts sum of all bets passes ``weeks`` no sooner than after ``weeks`` weeks on
+average, however often it is looked at. Sources: Shin, Ramdas and Rinaldo, "E-detectors", New
+England Journal of Statistics in Data Science 2 (2024); Pollak and Tartakovsky, "Optimality
+properties of the Shiryaev-Roberts procedure", Statistica Sinica 19 (2009).
+
+Not every radiograph is read. One that was read with probability ``p`` is bet on as ``1 / p`` of its
+kind: the factor's mean stays 1 whatever ``p`` is, and where ``p`` is one number for all, the factor
+is the likelihood ratio.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+DEEPER = (0.05, 0.1, 0.15, 0.2, 0.3)
+"""By how much less than ``floor`` the alternatives are."""
+
+YEARS = 10
+LIMIT = 52.0 * YEARS
+"""Weeks that pass on average, at least, before the sum is there while the share holds."""
+
+LEAST = 0.05
+"""Of a factor, so that one reading does not end a bet."""
+
+BOLDEST = 0.9
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One radiograph of the kind that is counted: was it answered right, and how likely read."""
+
+    right: bool
+    chance: float
+
+
+@dataclass(frozen=True)
+class Found:
+    """How the sum stands after each week that had readings, and the week of the alarm, if any."""
+
+    sums: Sequence[float]
+    alarm: int | None
+    """The place of that week in ``sums``."""
+
+
+def watch(
+    weeks: Iterable[Sequence[Reading]],
+    floor: float,
+    right_chance: float,
+    wrong_chance: float,
+    limit: float = LIMIT,
+) -> Found:
+    """Follow a share through its weeks; the sum stays where it is after the alarm.
+
+    ``right_chance`` and ``wrong_chance`` in (0, 1] are how likely a radiograph that was answered
+    right, or wrong, is read; half of each is the least that a reading has.
+    """
+    stakes = [stake(floor, less, right_chance, wrong_chance) for less in alternatives(floor)]
+    bets = [0.0] * len(stakes)
+    sums: list[float] = []
+    alarm = None
+    for week in weeks:
+        if alarm is not None or not week:
+            continue
+        for number, part in enumerate(stakes):
+            factor = 1.0
+            for reading in week:
+                factor *= factor_of(reading, floor, part)
+            bets[number] = (bets[number] + 1) * factor
+        sums.append(sum(bets) / len(bets) if bets else 0.0)
+        if sums[-1] >= limit:
+            alarm = len(sums) - 1
+    return Found(sums, alarm)
+
+
+def alternatives(floor: float) -> list[float]:
+    """The shares that are bet on: below ``floor``, above 0."""
+    return [floor - less for less in DEEPER if floor - less > 0.02]
+
+
+def stake(floor: float, alternative: float, right_chance: float, wrong_chance: float) -> float:
+    """What is bet so that the sum grows fastest if the share is ``alternative``.
+
+    At most ``BOLDEST`` of what a reading of half the chance could lose.
+    """
+    spread = alternative / wrong_chance + (1 - alternative) / right_chance
+    best = (floor - alternative) / (floor * (1 - floor) * spread)
+    return min(best, BOLDEST * min(1.0, right_chance / 2) / (1 - floor))
+
+
+def factor_of(reading: Reading, floor: float, part: float) -> float:
+    """What a reading does to a bet: less when it was answered right, more when wrong."""
+    if reading.right:
+        return max(LEAST, 1 - part * (1 - floor) / reading.chance)
+    return 1 + part * floor / reading.chance
