@@ -78,6 +78,10 @@ bench-first: $(READY)  ## Measure how soon `pneumo score` has its first result
 bench-memory: $(READY)  ## Measure the memory of `pneumo score` for 200 and 2,000 files
 	@python bench/memory.py
 
+.PHONY: bench-monitor
+bench-monitor: $(READY)  ## False alarms and power of the monitor on PNEUMO_SHARED, and a year of it
+	@python bench/monitor.py
+
 .PHONY: bench-dag
 bench-dag: $(READY)  ## Run the DAG pneumonia_score on 1,000 radiographs and time its tasks
 	@python bench/dag.py

@@ -50,6 +50,13 @@ def test_what_is_no_key_is_refused(key_file, content):
         site_key()
 
 
+def test_where_none_can_be_made_it_is_said(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv(KEY_FILE, str(tmp_path / "file" / "site.key"))
+    with pytest.raises(PneumoError, match=KEY_FILE):
+        site_key()
+
+
 def test_processes_that_begin_at_once_share_one_key(key_file):
     line = "from pneumo.base.sitekey import site_key; print(site_key().hex())"
     begun = [
