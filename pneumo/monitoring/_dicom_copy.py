@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from pydicom import Dataset
+
 from pneumo.base.errors import DataError
 
 KEPT = (
@@ -13,6 +15,15 @@ KEPT = (
 """Elements that are kept beside the group (0028) and the pixels; all others go."""
 
 PIXELS, IMAGE_GROUP = 0x7FE00010, 0x0028
+TEXTS = {"LO", "LT", "ST", "UT", "UC", "SH", "PN", "UN", "UI", "OB", "SQ"}
+"""What may hold words, or anything: of group (0028) these go, too."""
+
+LOOK_UPS = {
+    "ModalityLUTSequence": ("LUTDescriptor", "ModalityLUTType", "LUTData"),
+    "VOILUTSequence": ("LUTDescriptor", "LUTData"),
+    "PresentationLUTSequence": ("LUTDescriptor", "LUTData"),
+}
+"""Sequences that say how grey levels are shown, and what of their items is kept."""
 
 
 def copy_unnamed(source: Path, target: Path, name: str) -> None:
@@ -21,7 +32,7 @@ def copy_unnamed(source: Path, target: Path, name: str) -> None:
     Private elements, sequences, texts and UIDs do not come along; new UIDs are made from ``name``.
     Raises DataError for what is no DICOM file.
     """
-    from pydicom import Dataset, dcmread
+    from pydicom import dcmread
     from pydicom.dataset import FileMetaDataset
     from pydicom.errors import InvalidDicomError
     from pydicom.uid import generate_uid
@@ -32,9 +43,11 @@ def copy_unnamed(source: Path, target: Path, name: str) -> None:
         raise DataError(f"is no DICOM file ({type(error).__name__})") from None
     new = Dataset()
     for element in read:
-        grey = element.tag.group == IMAGE_GROUP and element.VR != "SQ"
+        grey = element.tag.group == IMAGE_GROUP and element.VR not in TEXTS
         if grey or element.tag == PIXELS or element.keyword in KEPT:
             new.add(element)
+        elif element.keyword in LOOK_UPS:
+            setattr(new, element.keyword, [_looked_up(i, element.keyword) for i in element.value])
     if PIXELS not in new:
         raise DataError("holds no pixels")
     new.PatientID, new.PatientName = name, ""
@@ -47,3 +60,11 @@ def copy_unnamed(source: Path, target: Path, name: str) -> None:
     meta.TransferSyntaxUID = read.file_meta.TransferSyntaxUID
     new.file_meta = meta
     new.save_as(target, enforce_file_format=True)
+
+
+def _looked_up(item: Dataset, name: str) -> Dataset:
+    kept = Dataset()
+    for keyword in LOOK_UPS[name]:
+        if keyword in item:
+            kept.add(item[keyword])
+    return kept

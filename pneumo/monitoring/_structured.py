@@ -36,7 +36,6 @@ WITH = {
     ("112001", "DCM"),  # opacity
     ("233604007", "SCT"),  # pneumonia
     ("95436008", "SCT"),  # lung consolidation
-    ("128477000", "SCT"),  # abscess of lung, which is an opacity
     ("52101004", "SCT"),  # present
     ("373066001", "SCT"),  # yes
 }

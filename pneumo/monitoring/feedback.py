@@ -93,8 +93,11 @@ def feedback(
             reserved += added
         for name, table in tables.items():
             table.to_csv(new / name, index=False)
-        pd.DataFrame({"patientId": sorted(reserved)}).to_csv(new / RESERVED, index=False)
-        digest = sha256_of({name: sha256(new / name) for name in sorted([*tables, RESERVED])})
+        if reserved:
+            pd.DataFrame({"patientId": sorted(reserved)}).to_csv(new / RESERVED, index=False)
+        digest = sha256_of(
+            {name: sha256(new / name) for name in sorted(p.name for p in new.glob("*.csv"))}
+        )
     what = {"images": len(images), "sealed": sum(i.sealed for i in images), "sha256": digest}
     record("feedback", by, "a data version of verdicts", what, once=f"feedback {digest}")
     return [*_lines(target, images, reserved, left)]
@@ -210,11 +213,9 @@ def _joined(
         PATIENTS: images[["patientId", "person"]].dropna(),
     }
     for path in data.files:
-        try:
-            (folder / path.name).hardlink_to(path.resolve())
-        except OSError:
-            copyfile(path, folder / path.name)
+        copyfile(path, folder / path.name)
     both = {name: pd.concat([known[name], table]) for name, table in tables.items()}
+    both[LABELS]["Target"] = both[LABELS]["Target"].astype(int)
     return both, sorted(held & set(images["patientId"]))
 
 
@@ -229,5 +230,6 @@ def _lines(
     )
     for reason, count in left.items():
         yield f"left out: {count} {LEFT_OUT[reason]}"
-    yield f"set data.root: {target}, data.reserved_test: {RESERVED}, and data.test_images to "
-    yield f"  {len(reserved)} at least; then `dvc add {target}` and run pneumonia_train"
+    kept = f"data.reserved_test: {RESERVED}, data.test_images: {len(reserved)} at least"
+    kept = kept if reserved else "data.reserved_test: null, since nobody is sealed yet"
+    yield f"params.yaml: data.root: {target}, {kept}; `dvc add {target}`, then run pneumonia_train"
