@@ -38,8 +38,8 @@ def main() -> None:
     parser.add_argument("--positives", type=float, default=10.0, help="positives a week")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
-    print(f"| uncalled read | registered positives | healthy years with an alarm, of {asked.years} "
-          f"| weeks to see {TRUTH:.2f} -> {FALLEN:.2f}: median (90 %) |\n|---|---|---|---|")  # fmt: skip
+    print(f"| uncalled read | registered positives | healthy years of {asked.years} that alarm "
+          f"| weeks to see {TRUTH:.2f} -> {FALLEN:.2f} (90 %) |\n|---|---|---|---|")  # fmt: skip
     for share in SHARES:
         for registered in REGISTERED:
             rng = np.random.default_rng([asked.seed, registered, int(100 * share)])
