@@ -26,6 +26,10 @@ help:  ## List the targets
 demo: $(READY)  ## Run the whole chain on this machine, to a promoted model
 	@pneumo launch
 
+.PHONY: pacs-demo
+pacs-demo: $(READY)  ## After demo: a PACS on this machine, ten radiographs there and back
+	@pneumo pacs demo
+
 .PHONY: up
 up: $(READY)  ## Start the servers of this checkout
 	@pneumo up
@@ -74,6 +78,10 @@ bench-first: $(READY)  ## Measure how soon `pneumo score` has its first result
 bench-memory: $(READY)  ## Measure the memory of `pneumo score` for 200 and 2,000 files
 	@python bench/memory.py
 
+.PHONY: bench-monitor
+bench-monitor: $(READY)  ## False alarms and power of the monitor on PNEUMO_SHARED, and a year of it
+	@python bench/monitor.py
+
 .PHONY: bench-dag
 bench-dag: $(READY)  ## Run the DAG pneumonia_score on 1,000 radiographs and time its tasks
 	@python bench/dag.py
@@ -82,17 +90,19 @@ bench-dag: $(READY)  ## Run the DAG pneumonia_score on 1,000 radiographs and tim
 kills: $(READY)  ## Kill scoring 50 times, a training 20 times, a promotion at every step
 	@PNEUMO_KILLS=50 pytest -q -s tests/scoring/test_survival.py
 	@PNEUMO_KILLS=20 pytest -q --timeout 3600 tests/stages/test_train_again.py
-	@PNEUMO_KILL_EVERY=1 pytest -q tests/stages/test_promote_kills.py
+	@PNEUMO_KILL_EVERY=1 pytest -q tests/registry/test_promote_kills.py tests/pacs/test_kills.py
 
 .PHONY: cluster-test
 cluster-test: $(READY)  ## Run a cluster on this machine through six outages, and print what each cost
 	@PNEUMO_OUTAGES="$$PWD/reports/outages.md" pytest -q -s tests/cluster
 
 .PHONY: bench
-bench: $(READY)  ## Measure how fast radiographs are read, `tune` searches, and commands start
-	@python bench/reading.py
-	@python bench/tuning.py
-	@python bench/startup.py
+bench: $(READY)  ## Measure how fast radiographs are read, `tune` searches, commands start; or WHAT=pacs alone
+	@for what in $(or $(WHAT),reading tuning startup); do python bench/$$what.py; done
+
+.PHONY: bench-pacs
+bench-pacs: $(READY)  ## Objects/s written, sent, fetched, confirmed, received, beside dcmtk's storescu
+	@python bench/pacs.py
 
 .PHONY: bench-tune
 bench-tune: $(READY)  ## Measure the metric and the search of `tune`

@@ -57,7 +57,7 @@ def choose_settings(checkout: Path, task_files: int) -> None:
     """Settings that cut the work as a cluster would have it."""
     path = checkout / "params.yaml"
     settings = yaml.safe_load(path.read_text())
-    settings["score"] |= {"task_images": task_files, "part_images": min(task_files, 256)}
+    settings["score"]["task_images"] = task_files
     path.write_text(yaml.safe_dump(settings))
 
 

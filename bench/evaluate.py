@@ -43,7 +43,7 @@ def main() -> None:
     calls, searching = _timed(
         lambda: pool_calls(test.truth, {name: candidates(p, f, CHOICE) for name, p, f in pairs})
     )
-    metrics, measuring = _timed(lambda: measure(data, test, judged, calls, 20))
+    metrics, measuring = _timed(lambda: measure(data, test, judged, calls))
     low, high = metrics["intervals"][ENSEMBLE]["map"]
     print(
         f"evaluate: {options.images:,} test images at {options.size_px} px, five detectors: boxes "

@@ -91,7 +91,7 @@ def answers(url: str) -> bool:
 def register(package: Path) -> None:
     """Make a package's files the champion."""
     from pneumo.registry import store
-    from pneumo.registry.upload import register_ensemble
+    from pneumo.registry.register import register_ensemble
     from pneumo.tracking.runs import start_run
 
     os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = "120"

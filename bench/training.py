@@ -145,11 +145,11 @@ def batches(folder: Path, wanted: dict, train, augment) -> tuple:
     """Training and validation batches of random images, mapped from disk."""
     import numpy as np
 
-    from pneumo.training.batches import Batches
+    from pneumo.training.batches import VALIDATION_BATCH_SIZE, Batches
 
     count = wanted["steps"] * train.batch_size
     chance, size = np.random.default_rng(SEED), wanted["size"]
-    held = train.validation_batch_size
+    held = VALIDATION_BATCH_SIZE
     np.save(folder / "i.npy", chance.integers(0, 256, (count + held, size, size), np.uint8))
     np.save(folder / "m.npy", chance.integers(0, 2, (count + held, size, size), np.uint8))
     images, masks = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in "im")

@@ -76,7 +76,7 @@ def naive_score(cases: Cases, way: Ensemble) -> float:
                 way.shrink_x, way.shrink_y
             )
             for r in regions
-            if r.area * 64 >= way.minimum_area_px and level >= way.gate
+            if r.area * 64 >= way.minimum_area_px and level >= way.image_threshold
         ]
         rows.append(precision(truth, calls))
     return float(np.mean([row for row in rows if row is not None]))
@@ -121,7 +121,7 @@ def main() -> None:
     maps = {name: draw_maps(truth, rng) for name in NETWORKS}
     cases = Cases(maps, [FRAME] * IMAGES, truth)
     settings = load_settings()
-    tried = list(weightings(NETWORKS, settings.ensemble))
+    tried = list(weightings(NETWORKS, settings.ensemble.candidates))
     subsets = np.vstack([np.ones((1, IMAGES), bool), halves(range(IMAGES), 20, SEED)])
     began = time.perf_counter()
     scores = score_all(cases, tried, settings.boxes, subsets)

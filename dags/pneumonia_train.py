@@ -48,7 +48,7 @@ def train(model: str) -> XComArg:
 
 def asked() -> list[Any]:
     """The tasks that let a person decide; they are skipped when the gate has decided already."""
-    from pneumo.workflow.asking import REASON, AskAgain, Question
+    from pneumo.workflow.asking import ASK_AGAIN, REASON, Question
 
     said = "ti.xcom_pull(task_ids='approval')"
     verdict = "ti.xcom_pull(task_ids='waiting')"
@@ -70,7 +70,7 @@ def asked() -> list[Any]:
             params={REASON: Param("", type="string", title="Why", description="Needed, recorded")},
             response_timeout=timedelta(days=7),
             retries=5,
-            retry_policy=AskAgain(),
+            retry_policy=ASK_AGAIN,
         ),
         shell(
             "answer",

@@ -36,7 +36,7 @@ def main() -> None:
     if shutil.which("git") is None:
         _refuse("git is not installed; tasks run in clones of what is committed")
     user = USER_OF_IMAGES if root else os.getuid()
-    for folder in (FOLDER, STATE / "s3", STATE / "shared"):
+    for folder in (FOLDER, STATE / "s3", STATE / "shared", STATE / "orthanc"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     FOLDER.chmod(0o700)
     made = _passwords()
@@ -103,12 +103,15 @@ def _passwords() -> dict[str, str]:
     """All passwords, made once: the file ``all.json`` is their only source."""
     path = FOLDER / "all.json"
     names = ("postgres", "airflow", "celery", "mlflow", "redis", "admin", "mlflow_admin", "s3")
-    names += ("api", "flask")
+    names += ("api", "flask", "pacs")
     made = {name: secrets.token_urlsafe(24) for name in names}
     made["jwt"] = secrets.token_urlsafe(64)
     made["fernet"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     _write(path, json.dumps(made, indent=2) + "\n")
     known = json.loads(path.read_text())
+    if "pacs" not in known:  # made before there was one
+        known["pacs"] = made["pacs"]
+        _put(path, json.dumps(known, indent=2) + "\n")
     return {"mlflow_admin": known["admin"], **known}  # one for both, where it was made so
 
 
@@ -147,6 +150,21 @@ def _files(made: dict[str, str]) -> dict[str, str]:
         "s3_root": (
             f"ROOT_ACCESS_KEY={key}\nROOT_SECRET_KEY={made['s3']}\n"
             f"ROOT_ACCESS_KEY_ID={key}\nROOT_SECRET_ACCESS_KEY={made['s3']}\n"
+        ),
+        "pacs_credentials": f"pneumo:{made['pacs']}\n",
+        "orthanc.json": json.dumps(
+            {
+                "Name": "pneumo",
+                "StorageDirectory": "/var/lib/orthanc/db",
+                "IndexDirectory": "/var/lib/orthanc/db",
+                "RemoteAccessAllowed": True,
+                "AuthenticationEnabled": True,
+                "RegisteredUsers": {"pneumo": made["pacs"]},
+                "DicomServerEnabled": False,
+                "Plugins": ["/usr/share/orthanc/plugins", "/usr/local/share/orthanc/plugins"],
+                "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
+            },
+            indent=2,
         ),
         "aws_credentials": (
             f"[default]\naws_access_key_id = {key}\naws_secret_access_key = {made['s3']}\n"

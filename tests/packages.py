@@ -72,7 +72,7 @@ def sum_up(folder: Path) -> None:
 
 
 def balance(package: Path, folder: Path, paths: list[Path]) -> Path:
-    """A copy whose threshold and gate call something on about half of the radiographs."""
+    """A copy whose thresholds call something on about half of the radiographs."""
     from pneumo.detection.ensemble import image_level
     from pneumo.dicom import read_square
     from pneumo.engines.keras import KerasEngine

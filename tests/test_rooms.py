@@ -9,8 +9,8 @@ from pneumo.base.code import ROOT, files_of, imports
 
 FLOORS = {
     "cli": 8,
-    "stages": 7, "scoring": 7, "experiments": 7, "explore": 7, "monitoring": 7,
-    "registry": 6, "report": 6,
+    "stages": 7, "scoring": 7, "experiments": 7, "explore": 7, "pacs": 7, "monitoring": 7,
+    "registry": 6, "report": 6, "findings": 6,
     "evaluation": 5,
     "prepared": 4, "tuning": 4, "validation": 4, "intake": 4,
     "dataset": 3, "training": 3, "engines": 3, "servers": 3,

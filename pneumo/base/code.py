@@ -50,13 +50,13 @@ def reached(module: str, root: Path = ROOT) -> list[Path]:
 
 def imports(path: Path) -> list[str]:
     """The names of all modules that a file imports when it runs, and of what it takes from them."""
-    found: list[str] = []
+    names: list[str] = []
     for node in _running(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return found
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names
 
 
 def files_of(name: str, root: Path = ROOT) -> list[Path]:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pneumo.base._removed import without_removed
 from pneumo.base.errors import SettingsError
 from pneumo.base.words import EngineName, Network, OverlayName
 
@@ -53,7 +54,6 @@ class TrainSettings(Section):
     encoder: Literal["full", "small"] = Field(description="Published encoder, or one for a CPU")
     encoder_weights: str = Field(description="imagenet, none, or a path: from `pneumo pretrain`")
     batch_size: int = Field(ge=1, description="Images per training step")
-    validation_batch_size: int = Field(ge=1, description="Images per inference step")
     epochs: int = Field(ge=1, description="Most passes over the training images")
     patience: int = Field(ge=1, description="Epochs without a better validation loss, then stop")
     learning_rate: float = Field(gt=0, le=1, description="Adam's step size")
@@ -98,14 +98,21 @@ class AugmentSettings(Section):
     jpeg: float = Field(ge=0, le=4, description="Largest JPEG quantisation, in steps of quality 50")
 
 
+class PretrainSettings(Section):
+    """How ``pneumo pretrain`` teaches an encoder: its options, and ``params.yaml`` for the rest."""
+
+    size_px: int = Field(ge=32, le=1024, multiple_of=32, description="Side of the encoders' input")
+    held_out: float = Field(ge=0.05, le=0.5, description="Share of the people that is held out")
+    balance: bool = Field(description="Let rare labels weigh more")
+    frontal_only: bool = Field(description="As data.frontal_only")
+    train: TrainSettings
+    augment: AugmentSettings
+
+
 class EnsembleSettings(Section):
     """The search for the weights of the networks."""
 
     candidates: int = Field(ge=0, description="Random weightings tried; 0: equal weights")
-    resamples: int = Field(
-        ge=1, le=1000, description="Halvings of the people that measure how tuning overfits"
-    )
-    seed: int = Field(ge=0, description="Seed of weightings and halvings")
 
 
 class BoxesSettings(Section):
@@ -115,7 +122,7 @@ class BoxesSettings(Section):
         min_length=1, description="Pixel probabilities above which a pixel is opacity"
     )
     gates: list[Fraction] = Field(
-        min_length=1, description="Image level below which nothing is called; 0: no gate"
+        min_length=1, description="Image level below which nothing is called; 0: none"
     )
     minimum_areas_px: list[Annotated[float, Field(ge=0)]] = Field(
         min_length=1, description="Smallest component kept, in pixels of the original image"
@@ -123,17 +130,6 @@ class BoxesSettings(Section):
     shrinks: list[Fraction] = Field(
         min_length=1, description="Shares of width, and of height, taken off each box"
     )
-
-
-class EvaluateSettings(Section):
-    """What the evaluation measures and shows."""
-
-    pictures: int = Field(ge=1, le=100, description="Test images drawn with truth and prediction")
-    resamples: int = Field(ge=100, le=100_000, description="Draws of people behind each interval")
-    minimum_group: int = Field(
-        ge=2, description="Images under which a group is marked as too small; half that, positive"
-    )
-    seed: int = Field(ge=0, description="Seed of the draws")
 
 
 class PromotionSettings(Section):
@@ -148,11 +144,6 @@ class PromotionSettings(Section):
         ge=0.5, lt=1, description="Confidence of a gain, and that no loss exceeds the margin"
     )
     subgroup_margin: float = Field(ge=0, le=1, description="Loss of mAP allowed in a subgroup")
-    small_group_people: int = Field(
-        ge=0, description="Below it a subgroup's loss counts if its interval excludes 0"
-    )
-    resamples: int = Field(ge=100, le=100_000, description="Resamples of people in a comparison")
-    seed: int = Field(ge=0, description="Seed of those resamples")
     approval: Literal["none", "required"] = Field(
         description="Whether a person must agree before the champion changes"
     )
@@ -173,7 +164,6 @@ class ScoreSettings(Section):
         description="Refuse what its header says is no frontal chest for presentation; false: note"
     )
     overlays: OverlayName = Field(description="Radiographs drawn with boxes and heat map")
-    part_images: int = Field(ge=1, le=4096, description="Radiographs that are finished at a time")
     task_images: int = Field(ge=1, description="Radiographs of one task of the DAG, at least")
 
 
@@ -202,14 +192,16 @@ class Settings(Section):
     augment: AugmentSettings
     ensemble: EnsembleSettings
     boxes: BoxesSettings
-    evaluate: EvaluateSettings
     promotion: PromotionSettings
     score: ScoreSettings
     monitor: MonitorSettings
 
 
 def load_settings(path: Path = Path("params.yaml")) -> Settings:
-    """Read ``path``; raise SettingsError with every fault at once when it cannot be used."""
+    """Read ``path``; raise SettingsError with every fault at once when it cannot be used.
+
+    A key that was a setting once is a fault, too, whose line says what became of it.
+    """
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -225,10 +217,14 @@ def load_settings(path: Path = Path("params.yaml")) -> Settings:
             str(path),
             [f"must hold named sections ({_found(raw)}); `pneumo recipe demo` writes them"],
         )
+    kept, faults = without_removed(raw, Settings.model_fields)
     try:
-        return Settings.model_validate(raw)
+        settings = Settings.model_validate(kept)
     except ValidationError as error:
-        raise SettingsError(str(path), [_fault(item) for item in error.errors()]) from None
+        raise SettingsError(str(path), faults + [_fault(item) for item in error.errors()]) from None
+    if faults:
+        raise SettingsError(str(path), faults)
+    return settings
 
 
 def _found(raw: Any) -> str:

@@ -23,11 +23,17 @@ LENGTH = 32
 def site_key() -> bytes:
     """The site's key, made at the first use, readable by its owner alone.
 
-    Raises PneumoError for a file that others may read, or that is no key.
+    Raises PneumoError for a file that others may read, that is no key, or cannot be made.
     """
     path = Path(os.environ.get(KEY_FILE) or DEFAULT)
     if not path.exists():
-        _make(path)
+        try:
+            _make(path)
+        except OSError as error:
+            raise PneumoError(
+                f"{path}: the site's key cannot be made ({error.strerror}); name a file with "
+                f"{KEY_FILE}"
+            ) from None
     status = path.stat()
     if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise PneumoError(f"{path}: others may read the site's key; run `chmod 600 {path}`")
@@ -40,7 +46,7 @@ def site_key() -> bytes:
 def person_of(patient: str, key: bytes) -> str:
     """The name of a person here: 32 hexadecimal digits; blank for a blank ``patient``.
 
-    ``patient`` is ``dicom.Facts.patient``. The same one is the same person, whatever the file.
+    ``patient`` is ``dicom._scan.Facts``. The same one is the same person, whatever the file.
     """
     if not patient:
         return ""

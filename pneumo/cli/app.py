@@ -1,6 +1,8 @@
 """The command line: ``pneumo COMMAND --help`` says what each one does."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import typer
 
@@ -8,11 +10,13 @@ from pneumo.base.git import leave_repository
 from pneumo.cli.commands import (
     accept,
     data,
+    dicom,
     experiments,
     inspection,
     labels,
     models,
     monitor,
+    pacs,
     pipeline,
     registry,
     scoring,
@@ -21,6 +25,7 @@ from pneumo.cli.commands import (
     trail,
 )
 from pneumo.cli.terminal import faults_told
+from pneumo.workflow import ENDED
 
 app = typer.Typer(
     help="Finds pneumonia opacities on chest radiographs: trains, judges, promotes and runs an "
@@ -63,6 +68,8 @@ for panel, commands in PANELS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
 app.add_typer(registry.app, name="registry", rich_help_panel="Models")
+app.add_typer(pacs.app, name="pacs", rich_help_panel="PACS")
+app.add_typer(dicom.app, name="dicom", rich_help_panel="Scoring")
 labels.add_to(monitor.app)
 app.add_typer(monitor.app, name="monitor", rich_help_panel="Scoring")
 app.add_typer(task.app, name="task", rich_help_panel="Many machines")
@@ -70,7 +77,15 @@ app.add_typer(trail.app, name="trail", rich_help_panel="Models")
 
 
 def main() -> None:
-    """Run the command line; a fault becomes its lines on stderr and its exit code."""
+    """Run the command line; a fault becomes its lines on stderr and its exit code.
+
+    The exit code is left in the file that ``PNEUMO_ENDED`` names, too: DVC does not pass it on.
+    """
     leave_repository()
-    with faults_told():
-        app(standalone_mode=True)
+    try:
+        with faults_told():
+            app(standalone_mode=True)
+    except SystemExit as end:
+        if file := os.environ.get(ENDED):
+            Path(file).write_text(str(end.code or 0))
+        raise

@@ -52,15 +52,34 @@ def print_servers(rows: Iterable[tuple], console: Console) -> None:
     console.print(table)
 
 
-def print_splits(found: Mapping[str, Any], console: Console) -> None:
+def print_pacs(found: Mapping[str, Any], console: Console) -> None:
+    """Print what came back to the demo's PACS, where it can be looked at, and what to try next."""
+    counts = ", ".join(f"{count} {state}" for state, count in found["states"].items() if count)
+    objects, where = sum(found["objects"].values()), os.path.relpath(found["password_file"])
+    console.print(
+        f"\nradiographs: {counts}; objects of findings in the PACS: {objects}\n"
+        f"look at a study with its report and overlay:\n  {found['page']}\n"
+        f"login    {found['user']}, password in {where} after the :\n\n"
+        "Next:\n"
+        "  . .pneumo/env                    puts the commands on your PATH\n"
+        "  pneumo pacs status               where everything is, and what a person must decide\n"
+        "  upload a radiograph on the page  a minute later its report is beside it\n"
+        "  airflow dags pause pneumonia_pacs\n"
+        "  make stop                        stops the servers and this PACS",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def print_splits(splits: Mapping[str, Any], console: Console) -> None:
     """Print what ``overview.overview`` found: a line per split, then both leaks."""
     shares = {"positive": "positive", "ap": "AP", "pa": "PA", "female": "F", "male": "M"}
     table = Table("split", "images", "people", *shares.values(), box=None)
-    for name, row in found["splits"].items():
+    for name, row in splits["splits"].items():
         cells = (f"{row[key]:.1%}" for key in shares)
         table.add_row(name, str(row["images"]), str(row["people"]), *cells)
     console.print(table)
-    for how, leak in found["leak"].items():
+    for how, leak in splits["leak"].items():
         console.print(
             f"{how.replace('_', ' ')}: {leak['people_in_two_splits']} people in two splits; "
             f"{leak['validation_images_of_training_people']:.1%} of validation and "

@@ -102,8 +102,8 @@ def _of_server(error: Exception) -> PneumoError:
 
 def _number(error: OSError) -> int:
     """The number of an error; HDF5 has it in its text alone."""
-    found = re.search(r"\[Errno (\d+)\]|errno = (\d+)", str(error))
-    return error.errno or (int(found[1] or found[2]) if found else 0)
+    match = re.search(r"\[Errno (\d+)\]|errno = (\d+)", str(error))
+    return error.errno or (int(match[1] or match[2]) if match else 0)
 
 
 def _shown(name: str | bytes | int) -> str:

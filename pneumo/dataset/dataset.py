@@ -86,9 +86,9 @@ def open_dataset(root: Path) -> Dataset:
 def open_tables(root: Path) -> Dataset:
     """Read the tables under ``root``, with or without radiographs; DataError lists all faults."""
     if not root.is_dir():
-        found = "is a file, not a folder" if root.exists() else "no such folder"
+        trouble = "is a file, not a folder" if root.exists() else "no such folder"
         raise DataError(
-            f"{root}: {found}; set data.root in params.yaml to a folder in RSNA's format, "
+            f"{root}: {trouble}; set data.root in params.yaml to a folder in RSNA's format, "
             "or run `pneumo demo` for synthetic data"
         )
     labels, class_info, patients = _all(
@@ -128,12 +128,12 @@ def _people(root: Path) -> pd.DataFrame | None:
 
 def _all(*readers: Callable[[], pd.DataFrame | None]) -> list[pd.DataFrame | None]:
     """What the readers give; DataError with the faults of all of them."""
-    found, faults = [], []
+    tables, faults = [], []
     for read in readers:
         try:
-            found.append(read())
+            tables.append(read())
         except DataError as error:
             faults.append(str(error))
     if faults:
         raise DataError("\n".join(faults))
-    return found
+    return tables

@@ -93,10 +93,10 @@ def _download(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     command = [str(_client()), "competitions", "download", "-c", COMPETITION, "-p", str(folder)]
     code = subprocess.run(command, check=False).returncode
-    found = sorted(folder.glob("*.zip"))
-    if code or not found:
+    archives = sorted(folder.glob("*.zip"))
+    if code or not archives:
         raise DataError(f"Kaggle's client ended with exit code {code}; its reason is above.\n{HOW}")
-    return found[0]
+    return archives[0]
 
 
 def _install(path: Path, root: Path, expected: Counts) -> Counts:

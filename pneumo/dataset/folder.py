@@ -5,15 +5,17 @@ from itertools import compress
 from pathlib import Path
 
 from pneumo.base.safe import printable
+from pneumo.dicom.ours import is_ours
 from pneumo.dicom.read import Square
 from pneumo.dicom.source import files_below, leaves
 from pneumo.dicom.workers import Rejected, read_squares
 
 
 def list_folder(source: Path) -> list[Path]:
-    """All files below a folder, in a fixed order, hidden ones aside; or the one file ``source``."""
+    """All files below a folder, in a fixed order, but for hidden ones and objects of our own that
+    tell of findings; or the one file ``source``."""
     if source.is_dir():
-        return list(files_below(source))
+        return [path for path in files_below(source) if not is_ours(path)]
     return [source] if source.exists() or source.is_symlink() else []
 
 

@@ -97,12 +97,12 @@ def _paths(source: Path, names: Sequence[str]) -> list[str]:
 
 def _lookup(files: Sequence[Path], called: Iterable[Sequence[str]]) -> dict[str, Path]:
     """Each file by what it alone is called, the first of the lists ``called`` before the others."""
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for names in called:
         counts = Counter(names)
         alone = {n: file for n, file in zip(names, files, strict=True) if counts[n] == 1}
-        found = alone | found
-    return found
+        paths = alone | paths
+    return paths
 
 
 def _spelt(names: Sequence[str]) -> list[str]:

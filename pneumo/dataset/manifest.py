@@ -32,8 +32,8 @@ def check_manifest(root: Path) -> bool:
     """
     if not (root / MANIFEST).exists():
         return False
-    listed, found = _read(root / MANIFEST), sums_of(root)
-    if faults := _faults(listed, found):
+    listed, there = _read(root / MANIFEST), sums_of(root)
+    if faults := _faults(listed, there):
         more = f"\n  and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
         raise DataError(
             f"{root}: {len(faults)} files are not as {MANIFEST} says; fetch them again, or run "
@@ -58,12 +58,12 @@ def _skipped(path: Path, root: Path) -> bool:
     return parts == (MANIFEST,) or any(part.startswith(".") for part in parts)
 
 
-def _faults(listed: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+def _faults(listed: Mapping[str, str], there: Mapping[str, str]) -> list[str]:
     return [
-        *(f"{_safe(n)}: is missing" for n in sorted(listed.keys() - found.keys())),
-        *(f"{_safe(n)}: its sha256 differs" for n in sorted(listed.keys() & found.keys())
-          if listed[n] != found[n]),
-        *(f"{_safe(n)}: is not listed" for n in sorted(found.keys() - listed.keys())),
+        *(f"{_safe(n)}: is missing" for n in sorted(listed.keys() - there.keys())),
+        *(f"{_safe(n)}: its sha256 differs" for n in sorted(listed.keys() & there.keys())
+          if listed[n] != there[n]),
+        *(f"{_safe(n)}: is not listed" for n in sorted(there.keys() - listed.keys())),
     ]  # fmt: skip
 
 

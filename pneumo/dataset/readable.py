@@ -41,15 +41,15 @@ def check(source: Path, *, frontal_only: bool = True) -> dict[str, Any]:
     }
 
 
-def lines(found: dict[str, Any]) -> list[str]:
+def lines(report: dict[str, Any]) -> list[str]:
     """What ``check`` found as lines for people: a line per file, then the summary."""
-    told = [_line(result) for result in found["results"]]
+    told = [_line(result) for result in report["results"]]
     summary = (
-        f"{found['files']} files = {found['accepted']} accepted + {found['rejected']} rejected"
-        f"{_counts(found['reasons'])}"
+        f"{report['files']} files = {report['accepted']} accepted + {report['rejected']} rejected"
+        f"{_counts(report['reasons'])}"
     )
-    if found["noted"]:
-        summary += f"; {found['noted']} noted{_counts(found['notes'])}"
+    if report["noted"]:
+        summary += f"; {report['noted']} noted{_counts(report['notes'])}"
     return [*told, summary]
 
 

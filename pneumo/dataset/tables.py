@@ -94,8 +94,8 @@ def _decode(path: Path) -> str:
     """The file's text; UTF-8, or UTF-16 with its mark."""
     try:
         if not path.is_file():
-            found = "it is a folder; name a file in it" if path.is_dir() else "no such file"
-            raise DataError(f"{path}: cannot be read: {found}")
+            trouble = "it is a folder; name a file in it" if path.is_dir() else "no such file"
+            raise DataError(f"{path}: cannot be read: {trouble}")
         if path.stat().st_size > LARGEST_BYTES:
             raise DataError(f"{path}: has over {LARGEST_BYTES // 2**20} MiB; this is no table")
         content = path.read_bytes()

@@ -3,16 +3,20 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from pneumo.detection.boxes import Box, Frame, boxes_from_probability
 
-if TYPE_CHECKING:
-    from pneumo.base.settings import EnsembleSettings
-
 GRID, CELLS = 16, 5
+
+SEED = 1
+"""Of random weightings: the same networks are tried with the same ones."""
+
+
+SAVED_AS = {"image_threshold": "gate"}
+"""Field -> its key in files, where that is another word: registered versions have it."""
 
 
 @dataclass(frozen=True)
@@ -21,14 +25,14 @@ class Ensemble:
 
     weights: dict[str, float]
     threshold: float
-    gate: float
+    image_threshold: float
     minimum_area_px: float
     shrink_x: float
     shrink_y: float
 
     def to_json(self) -> dict:
         """A plain dict that ``from_json`` takes back."""
-        return asdict(self)
+        return dict(zip(self.saved_keys(), asdict(self).values(), strict=True))
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Ensemble":
@@ -36,21 +40,26 @@ class Ensemble:
 
         Raises KeyError for a field that is missing.
         """
-        return cls(**{field.name: value[field.name] for field in fields(cls)})
+        return cls(*(value[key] for key in cls.saved_keys()))
+
+    @classmethod
+    def saved_keys(cls) -> list[str]:
+        """The keys of ``to_json``, in the order of the fields."""
+        return [SAVED_AS.get(field.name, field.name) for field in fields(cls)]
 
     @property
     def operating_point(self) -> float:
-        """The image level at which calls begin: the gate, or without one the threshold."""
-        return self.gate if self.gate > 0 else self.threshold
+        """The image level at which calls begin: its threshold, or without one the cells'."""
+        return self.image_threshold if self.image_threshold > 0 else self.threshold
 
     def boxes(self, probability: np.ndarray, frame: Frame) -> list[Box]:
         """Boxes in original pixels from one blended map ``(size_px, size_px)`` in [0, 1].
 
-        None where the image level is below the gate. A box's confidence is the geometric mean of
-        the mean probability inside its component and of the image level.
+        None where the image level is below ``image_threshold``. A box's confidence is the geometric
+        mean of the mean probability inside its component and of the image level.
         """
         level = float(image_level(probability))
-        if level < self.gate:
+        if level < self.image_threshold:
             return []
         found = boxes_from_probability(
             probability,
@@ -97,13 +106,15 @@ def level_of_cells(cells: np.ndarray) -> np.ndarray:
     return np.partition(cells, -CELLS, axis=-1)[..., -CELLS:].mean(axis=-1)
 
 
-def weightings(models: Sequence[str], settings: "EnsembleSettings") -> Iterator[dict[str, float]]:
+def weightings(
+    models: Sequence[str], candidates: int, seed: int = SEED
+) -> Iterator[dict[str, float]]:
     """Candidate weights: equal, then (unless ``candidates`` is 0) single networks and random."""
     count = len(models)
     rows = [np.full(count, 1 / count)]
-    if settings.candidates:
+    if candidates:
         rows += list(np.eye(count))
-        rng = np.random.default_rng(settings.seed)
-        rows += list(rng.dirichlet(np.ones(count), settings.candidates).round(3))
+        rng = np.random.default_rng(seed)
+        rows += list(rng.dirichlet(np.ones(count), candidates).round(3))
     for row in rows:
         yield {name: float(share) for name, share in zip(models, row / row.sum(), strict=True)}

@@ -136,9 +136,9 @@ def to_end(data: bytes, kind: str) -> tuple[bytes, int]:
 def _jpeg_end(data: bytes) -> int:
     """Where a JPEG or JPEG-LS codestream ends, by its markers; -1 where it does not."""
     at = len(SOI)
-    while found := IN_SCAN.search(data, at):
-        at = found.end()
-        if found.group() == EOI:
+    while marker := IN_SCAN.search(data, at):
+        at = marker.end()
+        if marker.group() == EOI:
             return at
         at += int.from_bytes(data[at : at + 2], "big")
     return -1

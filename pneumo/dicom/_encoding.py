@@ -49,22 +49,22 @@ def encoded(header: Header, layout: Layout) -> Encoded:
     if declared is None:
         refuse("unsupported_syntax", f"{_said(header)}, which is not read; {ANEW}")
     stream = _stream(header, layout, declared)
-    found = "none" if stream is None else _encoding(header, stream, layout, declared)
-    if found != declared:
-        shown = "not compressed" if found == "none" else found
+    actual = "none" if stream is None else _encoding(header, stream, layout, declared)
+    if actual != declared:
+        shown = "not compressed" if actual == "none" else actual
         said = f"{_said(header)}, but {named(PIXEL_DATA)} is {shown}"
         header.note("transfer_syntax", f"{said}; it is read as that")
     if stream is None:
-        return Encoded(_cells(header, layout), layout, found, header.little_endian)
-    if found == "RLE":
-        return Encoded(stream, layout, found)
-    shape = streams.j2k_shape(stream) if found == "JPEG 2000" else streams.jpeg_shape(stream)
-    streams.check_shape(shape, layout, found)
-    stream, more = streams.to_end(stream, found)
+        return Encoded(_cells(header, layout), layout, actual, header.little_endian)
+    if actual == "RLE":
+        return Encoded(stream, layout, actual)
+    shape = streams.j2k_shape(stream) if actual == "JPEG 2000" else streams.jpeg_shape(stream)
+    streams.check_shape(shape, layout, actual)
+    stream, more = streams.to_end(stream, actual)
     if more:
-        said = f"{more:,} bytes follow the end of the {found} codestream; they are passed over"
+        said = f"{more:,} bytes follow the end of the {actual} codestream; they are passed over"
         header.note("trailing_bytes", said)
-    return Encoded(stream, _with_own_bits(layout, shape), found, shape=shape)
+    return Encoded(stream, _with_own_bits(layout, shape), actual, shape=shape)
 
 
 def _stream(header: Header, layout: Layout, declared: Encoding) -> bytes | None:
@@ -91,13 +91,13 @@ def _stream(header: Header, layout: Layout, declared: Encoding) -> bytes | None:
 
 
 def _encoding(header: Header, stream: bytes, layout: Layout, declared: Encoding) -> Encoding:
-    found = streams.encoding_of(stream)
-    if found is None and _is_rle(stream, layout):
-        found = "RLE"
-    if found is None and declared == "none":
+    shown = streams.encoding_of(stream)
+    if shown is None and _is_rle(stream, layout):
+        shown = "RLE"
+    if shown is None and declared == "none":
         said = f"{_said(header)}, but {named(PIXEL_DATA)} is in fragments"
         refuse("bad_fragments", f"{said} that hold no codestream that is known; {ANEW}")
-    return found or declared
+    return shown or declared
 
 
 def _is_rle(stream: bytes, layout: Layout) -> bool:

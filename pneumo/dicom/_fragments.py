@@ -1,4 +1,7 @@
-"""Encapsulated pixel data: from fragments to the codestream of the one frame (PS3.5 A.4)."""
+"""Encapsulated pixel data: from fragments to the codestream of the one frame (PS3.5 A.4).
+
+pydicom's ``encaps`` gives a fragment that was cut off as if it were whole.
+"""
 
 from pneumo.dicom._codestreams import begins
 from pneumo.dicom._guards import PIXEL_DATA
@@ -34,19 +37,19 @@ def codestream(header: Header) -> bytes:
 
 def items(data: bytes) -> list[bytes]:
     """The items of encapsulated pixel data, the offset table first."""
-    found: list[bytes] = []
+    parts: list[bytes] = []
     at = 0
     while at < len(data):
         mark, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
         if mark == END:
             break
-        if mark != ITEM or len(found) > MOST_FRAGMENTS:
+        if mark != ITEM or len(parts) > MOST_FRAGMENTS:
             said = f"at byte {at:,} of {named(PIXEL_DATA)}, in its fragments, begins no fragment"
             refuse("bad_fragments", f"{said}; the file is damaged: export it anew")
         if at + 8 + length > len(data):
             refuse("truncated", f"a fragment says {length:,} bytes; {len(data) - at - 8:,} follow")
-        found.append(data[at + 8 : at + 8 + length])
+        parts.append(data[at + 8 : at + 8 + length])
         at += 8 + length
-    if not found:
+    if not parts:
         refuse("empty_pixels", f"{named(PIXEL_DATA)} holds no fragment")
-    return found
+    return parts

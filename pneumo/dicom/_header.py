@@ -92,8 +92,8 @@ class Header:
                 raise ValueError
             return [float(text) if text.strip(" \0") else math.nan for text in texts]
         except ValueError:
-            found = "\\".join(texts)
-            return self._strange(tag, f"is {number(found)}, which is no decimal number")
+            shown = "\\".join(texts)
+            return self._strange(tag, f"is {number(shown)}, which is no decimal number")
 
     def _pointed(self, tag: int, text: str) -> str:
         """A number with a point for its decimal comma, which PS3.5 6.2 does not know."""
@@ -155,8 +155,8 @@ class Header:
     def _order(self, tag: int) -> Literal["little", "big"]:
         return "little" if getattr(self._element(tag), "is_little_endian", True) else "big"
 
-    def _strange(self, tag: int, found: str) -> NoReturn:
-        refuse("bad_header", f"{named(tag)} {found}; correct it")
+    def _strange(self, tag: int, fault: str) -> NoReturn:
+        refuse("bad_header", f"{named(tag)} {fault}; correct it")
 
 
 def number(text: str) -> str:

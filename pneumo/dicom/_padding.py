@@ -29,8 +29,8 @@ class Padding:
 
     def within(self, pixels: np.ndarray) -> np.ndarray:
         """Where padding is in a picture of codes: bool, ``(rows, columns)``."""
-        found = self.codes[pixels]
-        return from_edges(found) if self.at_edges else found
+        padded = self.codes[pixels]
+        return from_edges(padded) if self.at_edges else padded
 
 
 def padding_codes(
@@ -63,9 +63,9 @@ def find_padding(
     codes = padding_codes(display, bits, signed=signed, blur=blur)
     if codes is None:
         return None
-    found, outer = codes[sample], from_edges(codes[sample])
-    at_edges = display.lossy or (found & ~outer).mean() > INSIDE
-    where = outer if at_edges else found
+    padded, outer = codes[sample], from_edges(codes[sample])
+    at_edges = display.lossy or (padded & ~outer).mean() > INSIDE
+    where = outer if at_edges else padded
     share = where.mean()
     nothing_left = share > 1 - SMALLEST_PICTURE or (share > 0 and not has_contrast(sample[~where]))
     if nothing_left or (share > LARGE and has_contrast(sample[where])):
@@ -79,15 +79,15 @@ def find_padding(
     return Padding(codes, at_edges)
 
 
-def from_edges(found: np.ndarray) -> np.ndarray:
-    """The pixels of ``found`` from which a straight line of them leads to an edge: bool.
+def from_edges(padded: np.ndarray) -> np.ndarray:
+    """The pixels of ``padded`` from which a straight line of them leads to an edge: bool.
 
     Around a convex picture, such as a turned rectangle or a disc, those are all.
     """
-    reached = np.zeros_like(found)
+    reached = np.zeros_like(padded)
     for axis in (0, 1):
-        reached |= np.logical_and.accumulate(found, axis)
-        reached |= np.flip(np.logical_and.accumulate(np.flip(found, axis), axis), axis)
+        reached |= np.logical_and.accumulate(padded, axis)
+        reached |= np.flip(np.logical_and.accumulate(np.flip(padded, axis), axis), axis)
     return reached
 
 

@@ -16,8 +16,8 @@ def parse(data: bytes, *, pixels: bool = True) -> Header:
     has_preamble = data[128:132] == b"DICM"
     if not has_preamble and data[:2] not in FIRST_GROUPS:
         refuse("not_dicom", "is no DICOM file, PNG or JPEG picture")
-    if has_preamble and (found := ordinary(data, pixels=pixels)):
-        return Header(*found, little_endian=True)
+    if has_preamble and (read := ordinary(data, pixels=pixels)):
+        return Header(*read, little_endian=True)
     from pneumo.dicom._unusual import read_unusual  # it takes as long as reading 200 ordinary files
 
     return read_unusual(data, has_preamble=has_preamble, pixels=pixels)

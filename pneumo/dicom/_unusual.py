@@ -5,6 +5,8 @@ import re
 import warnings
 import zlib
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 
 import pydicom
@@ -27,8 +29,21 @@ warnings.filterwarnings("ignore", module="pydicom")
 
 def read_unusual(data: bytes, *, has_preamble: bool, pixels: bool) -> Header:
     """Read the data set of any DICOM file; as ``parse`` says."""
+    with _faults_of(data, has_preamble):
+        return _header(_dataset(data, has_preamble, pixels))
+
+
+def read_whole(data: bytes, *, has_preamble: bool, pixels: bool) -> Dataset:
+    """The data set of any DICOM file as pydicom has it, elements still raw; as ``parse`` says."""
+    with _faults_of(data, has_preamble):
+        return _dataset(data, has_preamble, pixels)
+
+
+@contextmanager
+def _faults_of(data: bytes, has_preamble: bool) -> Iterator[None]:
+    """Refuse what pydicom cannot read in the block."""
     try:
-        header = _header(_dataset(data, has_preamble, pixels))
+        yield
     except (Refused, MemoryError):
         raise
     except InvalidDicomError:
@@ -37,18 +52,18 @@ def read_unusual(data: bytes, *, has_preamble: bool, pixels: bool) -> Header:
         refuse("truncated", "ends inside its header; the file was cut off: send it anew")
     except Exception:  # pydicom raises many kinds on a broken file
         refuse("bad_header", f"{_where(data)}; the file is damaged: export it anew")
-    if not len(header):  # what pydicom makes of a file that ends inside an element
-        reason = "truncated" if has_preamble else "not_dicom"
-        refuse(reason, "ends inside an element; the file was cut off: send it anew")
-    return header
 
 
 def _dataset(data: bytes, has_preamble: bool, pixels: bool) -> Dataset:
     data = _mended(data)
     deflated = DEFLATED.encode() in data
-    if deflated and (found := _inflated(data, pixels)) is not None:
-        return found
-    return pydicom.dcmread(BytesIO(data), force=not has_preamble, stop_before_pixels=not pixels)
+    if deflated and (dataset := _inflated(data, pixels)) is not None:
+        return dataset
+    dataset = pydicom.dcmread(BytesIO(data), force=not has_preamble, stop_before_pixels=not pixels)
+    if not len(dataset):  # what pydicom makes of a file that ends inside an element
+        reason = "truncated" if has_preamble else "not_dicom"
+        refuse(reason, "ends inside an element; the file was cut off: send it anew")
+    return dataset
 
 
 def _where(data: bytes) -> str:

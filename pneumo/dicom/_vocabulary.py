@@ -123,9 +123,9 @@ def words(text: str) -> frozenset[str]:
         text = text.encode("latin-1").decode("utf-8")
     plain = unicodedata.normalize("NFKD", text.replace("ß", "ss")).replace(".", "")
     plain = "".join(mark for mark in plain if not unicodedata.combining(mark)).upper()
-    found = re.findall(r"[A-Z0-9]+", plain)
-    joined = (a + b for a, b in pairwise(found) if {a, b} == {"A", "P"})
-    return frozenset((*found, *joined))
+    pieces = re.findall(r"[A-Z0-9]+", plain)
+    joined = (a + b for a, b in pairwise(pieces) if {a, b} == {"A", "P"})
+    return frozenset((*pieces, *joined))
 
 
 @lru_cache(1024)

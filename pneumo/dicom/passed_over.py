@@ -10,7 +10,7 @@ MARK = ".scoring"
 RESULTS = frozenset(
     {
         "predictions.csv", "predictions.parquet", "rejected.csv", "submission.csv",
-        "summary.json", "index.html", "overlays", "shards",
+        "summary.json", "times.csv", "index.html", "overlays", "shards",
     }
 )  # fmt: skip
 """What scoring writes into the folder of its results, beside ``MARK``."""

@@ -32,11 +32,11 @@ class Enlarge(keras.layers.UpSampling2D):
             return super().call(inputs)
         scales = op.constant(np.array(self.size, np.float32))
         axes = op.constant(np.array([2, 3], np.int32))
-        found = op.interpolate(
+        resized = op.interpolate(
             inputs.output, scales, "nearest", "scales", axes=axes, nearest_mode="floor",
             coordinate_transformation_mode="asymmetric",
         )  # fmt: skip
-        return OpenVINOKerasTensor(found.output(0))
+        return OpenVINOKerasTensor(resized.output(0))
 
 
 def channels_first(network: keras.Model) -> keras.Model:

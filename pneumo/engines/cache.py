@@ -22,12 +22,12 @@ UNWRITABLE = (*NO_ROOM, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, e
 
 def folder() -> Path:
     """The cache's folder, made when missing, closed to others. PneumoError when it cannot be."""
-    found = _place()
-    with _written(found):
-        found.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if found.stat().st_mode & 0o077:
-            found.chmod(0o700)
-    return found
+    place = _place()
+    with _written(place):
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if place.stat().st_mode & 0o077:
+            place.chmod(0o700)
+    return place
 
 
 def kept(

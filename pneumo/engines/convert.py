@@ -46,8 +46,8 @@ def convert(package: Package, path: Path) -> None:
             side = int(network.input_shape[1])
             pictures = op.parameter([BATCH, side, side], openvino.Type.u8, name="pictures")
             planes = OpenVINOKerasTensor(op.unsqueeze(pictures, opacity).output(0))
-        found = channels_first(network)(planes, training=False).output
-        share = op.multiply(op.gather(found, opacity, opacity), op.constant(np.float32(weight)))
+        maps = channels_first(network)(planes, training=False).output
+        share = op.multiply(op.gather(maps, opacity, opacity), op.constant(np.float32(weight)))
         blended = share if blended is None else op.add(blended, share)
     model = openvino.Model([op.result(blended)], [pictures], "ensemble")
     model.reshape(openvino.PartialShape([-1, side, side]))

@@ -28,8 +28,8 @@ class KerasEngine(Engine):
         """Full batches, so that no graph is traced for an odd one."""
         batch = np.zeros((self.batch_size, *pictures.shape[1:], 1), np.uint8)
         batch[: len(pictures), ..., 0] = pictures
-        found = network.predict_on_batch(batch)
-        return np.asarray(found)[: len(pictures), ..., 1]
+        maps = network.predict_on_batch(batch)
+        return np.asarray(maps)[: len(pictures), ..., 1]
 
     def culprit(self, pictures: np.ndarray) -> str:
         """The first network with a value that is not finite."""

@@ -18,13 +18,13 @@ def check_golden(package: Package, engine: Engine) -> float:
     """
     try:
         pictures, known = read_golden(package, engine.size_px)
-        found = engine.probabilities(pictures)
+        maps = engine.probabilities(pictures)
     except RegistryError as error:
         where = "" if str(error).startswith(package.where) else f"{package.where}: "
         raise RegistryError(f"{where}{error}; do not use it") from None
     if known is None:
         return 0.0
-    gaps = np.abs(found - known).mean(axis=(1, 2))
+    gaps = np.abs(maps - known).mean(axis=(1, 2))
     worst, most = int(gaps.argmax()), TOLERANCE[engine.precision]
     if not gaps[worst] <= most:
         raise RegistryError(

@@ -76,7 +76,7 @@ class OpenVinoEngine(Engine):
         batch[: len(pictures)] = pictures
         request = self._requests.get()
         try:
-            found = request.infer([batch], share_inputs=True)
-            return np.array(found[0][: len(pictures)])
+            answer = request.infer([batch], share_inputs=True)
+            return np.array(answer[0][: len(pictures)])
         finally:
             self._requests.put(request)

@@ -51,14 +51,19 @@ class Package:
         """Weights, threshold and box settings."""
         self.file(ENSEMBLE)
         try:
-            found = Ensemble(**self._json(ENSEMBLE))
-            numbers = [*found.weights.values(), found.threshold, found.gate, found.minimum_area_px]
-            numbers += [found.shrink_x, found.shrink_y]
-            if not all(map(math.isfinite, numbers)) or max(found.weights.values()) <= 0:
+            value = self._json(ENSEMBLE)
+            keys = Ensemble.saved_keys()
+            if value.keys() != set(keys):
+                raise ValueError(f"it must hold {', '.join(keys)}, and nothing else")
+            ensemble = Ensemble.from_json(value)
+            weights = ensemble.weights.values()
+            numbers = [*weights, ensemble.threshold, ensemble.image_threshold]
+            numbers += [ensemble.minimum_area_px, ensemble.shrink_x, ensemble.shrink_y]
+            if not all(map(math.isfinite, numbers)) or max(weights) <= 0:
                 raise ValueError("its numbers are no weights and thresholds")
         except (TypeError, ValueError, AttributeError) as error:
             self._refuse(f"{ENSEMBLE} cannot be used: {error}")
-        return found
+        return ensemble
 
     @property
     def networks(self) -> dict[str, float]:

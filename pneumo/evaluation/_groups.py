@@ -13,9 +13,12 @@ from pneumo.evaluation.roc import auroc
 
 NORMAL, HARD = CLASSES[:2]
 
+SMALL_GROUP_IMAGES = 20
+"""A group of fewer images, or of half as many positive ones, is marked: one image is 5 % of it."""
+
 
 def group_table(
-    cases: pd.DataFrame, draws: np.ndarray, minimum: int
+    cases: pd.DataFrame, draws: np.ndarray, minimum: int = SMALL_GROUP_IMAGES
 ) -> dict[str, list[dict[str, Any]]]:
     """``people`` and ``findings``: a row per group with its figures and their intervals.
 
@@ -46,7 +49,9 @@ def worst(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
     return min(known, key=lambda row: row["map"]["value"], default=None)
 
 
-def healthy_table(cases: pd.DataFrame, draws: np.ndarray, minimum: int) -> list[dict[str, Any]]:
+def healthy_table(
+    cases: pd.DataFrame, draws: np.ndarray, minimum: int = SMALL_GROUP_IMAGES
+) -> list[dict[str, Any]]:
     """Hard negatives and normals: how many are called, and how well opacities stand out from them.
 
     A row has ``group, images, small``, ``calls`` (share called) and ``auroc``.

@@ -7,8 +7,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+RESAMPLES = 1000
+"""Draws of people behind an interval: its ends then vary by 2 % of its width with the seed."""
 
-def draw_people(people: Sequence[str | int] | np.ndarray, resamples: int, seed: int) -> np.ndarray:
+SEED = 1
+"""Of these draws: a candidate and its champion are judged on the same ones."""
+
+
+def draw_people(
+    people: Sequence[str | int] | np.ndarray, resamples: int = RESAMPLES, seed: int = SEED
+) -> np.ndarray:
     """How often each image counts in each resample: int32 ``(resamples, n)``.
 
     ``people`` names the person of each of ``n`` images. As many people as there are are drawn with
@@ -55,5 +63,5 @@ def estimate(measured: np.ndarray) -> dict[str, float | None]:
     What cannot be measured is None, as JSON knows no NaN.
     """
     low, high = interval(measured[1:]) if np.isfinite(measured[0]) else (np.nan, np.nan)
-    found = {"value": measured[0], "low": low, "high": high}
-    return {key: float(x) if np.isfinite(x) else None for key, x in found.items()}
+    figure = {"value": measured[0], "low": low, "high": high}
+    return {key: float(x) if np.isfinite(x) else None for key, x in figure.items()}

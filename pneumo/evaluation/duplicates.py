@@ -42,11 +42,11 @@ def same_pictures(thumbs: np.ndarray, threshold: float = SAME) -> list[list[int]
     Every pair is compared, a block of rows at a time: the memory grows with n, not with its
     square. Groups are joined over pairs, so the ends of a long chain may differ more.
     """
-    found = fine_structure(thumbs)
-    group = np.arange(len(found))
-    for first in range(0, len(found), ROWS_AT_ONCE):
-        block = found[first : first + ROWS_AT_ONCE]
-        above, below = np.nonzero(block @ found[first:].T >= threshold)
+    fine = fine_structure(thumbs)
+    group = np.arange(len(fine))
+    for first in range(0, len(fine), ROWS_AT_ONCE):
+        block = fine[first : first + ROWS_AT_ONCE]
+        above, below = np.nonzero(block @ fine[first:].T >= threshold)
         group = _joined(group, above[above < below] + first, below[above < below] + first)
     members = pd.Series(range(len(group))).groupby(group).agg(list)
     return sorted((rows for rows in members if len(rows) > 1), key=lambda rows: (-len(rows), rows))

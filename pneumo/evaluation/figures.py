@@ -65,7 +65,6 @@ def measure(
     test: HeldOut,
     judged: Mapping[str, tuple[Found, pd.DataFrame]],
     calls: Calls,
-    minimum_group: int,
 ) -> dict[str, Any]:
     """The figures of networks and ensemble, without ``stability``.
 
@@ -73,10 +72,10 @@ def measure(
     """
     cases = judged[ENSEMBLE][1]
     figures = {name: figures_of(test, *one) for name, one in judged.items()}
-    found = sensitivity_at_rates(calls, test.draws)
-    figures[ENSEMBLE]["froc"] = found.mean(axis=1)
+    shares = sensitivity_at_rates(calls, test.draws)
+    figures[ENSEMBLE]["froc"] = shares.mean(axis=1)
     precision = {name: _precision(test, boxes) for name, (boxes, _) in judged.items()}
-    groups = group_table(cases, test.draws, minimum_group)
+    groups = group_table(cases, test.draws)
     score = cases["probability"].to_numpy()
     train = data.index.iloc[data.rows("train")]
     return {
@@ -85,11 +84,11 @@ def measure(
         "baselines": _baselines(data, test),
         "precision_by_threshold": {name: rows[0].tolist() for name, rows in precision.items()},
         "precision_intervals": [_bounds(column) for column in precision[ENSEMBLE].T],
-        "froc": _froc(found),
+        "froc": _froc(shares),
         "calibration": _calibration(cases, test.draws),
         "groups": groups,
         "worst": {kind: worst(rows) for kind, rows in groups.items()},
-        "healthy": healthy_table(cases, test.draws, minimum_group),
+        "healthy": healthy_table(cases, test.draws),
         "audit": audit(train, test.images, score, test.draws),
         "test_set": data.profile["test_set"],
         "test_images": len(test.images),
@@ -133,8 +132,8 @@ def _intervals(figures: Mapping[str, np.ndarray]) -> dict[str, list[float | None
 
 
 def _bounds(rows: np.ndarray) -> list[float | None]:
-    found = estimate(rows)
-    return [found["low"], found["high"]]
+    figure = estimate(rows)
+    return [figure["low"], figure["high"]]
 
 
 def _precision(test: HeldOut, found: Found) -> np.ndarray:
@@ -145,12 +144,12 @@ def _precision(test: HeldOut, found: Found) -> np.ndarray:
     return np.nan_to_num(np.stack(means, axis=1))
 
 
-def _froc(found: np.ndarray) -> dict[str, Any]:
+def _froc(shares: np.ndarray) -> dict[str, Any]:
     return {
         "hit_iou": HIT_IOU,
         "false_per_image": list(RATES),
-        "sensitivity": [estimate(column)["value"] for column in found.T],
-        "intervals": [_bounds(column) for column in found.T],
+        "sensitivity": [estimate(column)["value"] for column in shares.T],
+        "intervals": [_bounds(column) for column in shares.T],
     }
 
 

@@ -69,8 +69,8 @@ def _curves(calls: Calls, draws: np.ndarray) -> Iterator[tuple[np.ndarray, np.nd
         images = np.maximum(block.sum(axis=1, keepdims=True), 1)
         truths = block @ calls.truths.astype(float)[:, None]
         false = np.cumsum(counted * ~calls.hit, axis=1)[:, last] / images
-        found = np.cumsum(counted * calls.hit, axis=1)[:, last]
-        share = np.divide(found, truths, out=np.full(found.shape, np.nan), where=truths > 0)
+        hits = np.cumsum(counted * calls.hit, axis=1)[:, last]
+        share = np.divide(hits, truths, out=np.full(hits.shape, np.nan), where=truths > 0)
         start_at = np.where(truths > 0, 0.0, np.nan)
         yield np.hstack([np.zeros_like(images), false]), np.hstack([start_at, share])
 

@@ -43,7 +43,7 @@ def judge(
 
 
 def candidates(probability: np.ndarray, frame: Frame, choice: Ensemble) -> list[Box]:
-    """What ``choice`` calls without its gate, and what it would call with less certainty.
+    """What ``choice`` calls whatever the image level, and what it would call with less certainty.
 
     ``probability`` is ``(size_px, size_px)`` in [0, 1]. The boxes of the tuned threshold come
     first; at each lower threshold those are added that touch none yet, so that a low threshold
@@ -51,7 +51,7 @@ def candidates(probability: np.ndarray, frame: Frame, choice: Ensemble) -> list[
     """
     found: list[Box] = []
     for share in LOWER:
-        lower = replace(choice, threshold=choice.threshold * share, gate=0.0)
+        lower = replace(choice, threshold=choice.threshold * share, image_threshold=0.0)
         more = lower.boxes(probability, frame)
         found += [box for box in more if not any(iou(box, known) > 0 for known in found)]
     return sorted(found, key=lambda box: -box.confidence)

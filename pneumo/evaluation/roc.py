@@ -50,14 +50,14 @@ def calibration(score: np.ndarray, target: np.ndarray, draws: np.ndarray) -> lis
     """
     edges = np.unique(np.quantile(score, np.linspace(0, 1, BINS + 1)))
     place = np.clip(np.searchsorted(edges, score, side="left") - 1, 0, max(0, len(edges) - 2))
-    found = []
+    bins = []
     for number in np.unique(place):
         inside = place == number
         part = draws[:, inside]
         observed = _ratio(part @ target[inside].astype(float), part.sum(axis=1))
         mean = float(score[inside].mean())
-        found.append({"images": int(inside.sum()), "predicted": mean, "observed": observed})
-    return found
+        bins.append({"images": int(inside.sum()), "predicted": mean, "observed": observed})
+    return bins
 
 
 def curve_points(score: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -24,7 +24,7 @@ def load_perturbed(
 
     Raises DataError when a file is missing, incomplete, or of another shape.
     """
-    found: dict[str, dict[str, np.ndarray]] = {name: {} for name in PERTURBATIONS}
+    changed: dict[str, dict[str, np.ndarray]] = {name: {} for name in PERTURBATIONS}
     for model in models:
         path = networks / model / FILE
         try:
@@ -35,8 +35,8 @@ def load_perturbed(
         for name, values in maps.items():
             if values.shape != shape:
                 raise DataError(f"{path}: {name} has shape {values.shape}, but {shape} is needed")
-            found[name][model] = values
-    return found
+            changed[name][model] = values
+    return changed
 
 
 def stability(

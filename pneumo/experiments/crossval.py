@@ -211,7 +211,7 @@ def _drawn(
 ) -> dict[str, Any]:
     """The ensemble's best and worst images of all folds, by ``examples.KINDS``."""
     places = kinds_of(cases)
-    shown = {kind: found[:PICTURES] for kind, found in places.items()}
+    shown = {kind: rows[:PICTURES] for kind, rows in places.items()}
     made: dict[int, dict[str, Any]] = {}
     for fold, rows in cases.loc[np.concatenate(list(shown.values()))].groupby("fold"):
         data, chosen, maps = _read_fold(folder / f"fold{fold}", settings)
@@ -222,7 +222,7 @@ def _drawn(
                 data, test[image], blended[image], case, chosen[ENSEMBLE], radiograph=radiographs
             )
     sections = [
-        section(kind, len(places[kind]), [made[place] for place in found])
-        for kind, found in shown.items()
+        section(kind, len(places[kind]), [made[place] for place in rows])
+        for kind, rows in shown.items()
     ]
     return {"size_px": settings.data.size_px, "sections": sections}

@@ -20,16 +20,15 @@ from pneumo.evaluation.roc import auroc
 from pneumo.nets.weights import ENDING
 from pneumo.prepared.resumed import shards_beside
 from pneumo.tracking.runs import training_params
-from pneumo.training.batches import Batches
+from pneumo.training.batches import VALIDATION_BATCH_SIZE, Batches
 from pneumo.training.checkpoints import Checkpoints, best_row, key_of
 from pneumo.training.fitting import fit, make_repeatable
 from pneumo.training.pretraining import finished_classifier, make_classifying, save_encoder
 from pneumo.training.watch import Watch
 
 if TYPE_CHECKING:
-    from pneumo.base.settings import AugmentSettings, TrainSettings
+    from pneumo.base.settings import PretrainSettings
 
-RESAMPLES = 1000
 MOST_CLASSES = 64
 
 
@@ -54,13 +53,8 @@ def pretrain(
     labelled: pd.DataFrame,
     out: Path,
     encoders: Sequence[str],
+    settings: "PretrainSettings",
     *,
-    size_px: int,
-    held_out: float,
-    balance: bool,
-    train: "TrainSettings",
-    augment: "AugmentSettings",
-    frontal_only: bool = True,
     workers: int | None = None,
 ) -> None:
     """Train ``encoders`` to tell the labels of ``read_labelled``; write to the folder ``out``:
@@ -69,12 +63,12 @@ def pretrain(
     ``ENCODER.json``        figures on held-out people, settings, sums of data, code and weights
     ``rejected.csv``        the files that were not used, and why
 
-    A share ``held_out`` of the people is never learnt from. ``balance`` weighs rare labels more.
     An encoder whose files are up to date is not trained again, and a killed run goes on from the
     last epoch, to the same bytes. DataError when there are not two labels with people enough.
     """
     usable = labelled["reason"] == ""
     paths = [Path(path) for path in labelled[usable]["path"]]
+    size_px, frontal_only = settings.size_px, settings.frontal_only
     with shards_beside(out, paths, size_px, frontal_only=frontal_only) as shards:
         shards.read(workers)
         facts = shards.facts()
@@ -83,7 +77,7 @@ def pretrain(
         read = np.flatnonzero([fact["reason"] == "" for fact in facts])
         _write_rejected(labelled, out / "rejected.csv")
         rows = labelled[labelled["reason"] == ""][["file", "label", "person"]]
-        rows = _divided(rows.reset_index(drop=True), held_out, train.seed)
+        rows = _divided(rows.reset_index(drop=True), settings.held_out, settings.train.seed)
         shards.write(shards.folder / "images.npy", read)
         images = Images(
             np.load(shards.folder / "images.npy", mmap_mode="r"), rows, sorted(set(rows["label"]))
@@ -93,9 +87,7 @@ def pretrain(
             "rows": sha256_of(rows.astype(str).to_numpy().tolist()),
         }
         for encoder in encoders:
-            _pretrain_one(
-                encoder, images, out, shards.folder / encoder, balance, train, augment, data
-            )
+            _pretrain_one(encoder, images, out, shards.folder / encoder, settings, data)
 
 
 def _write_rejected(labelled: pd.DataFrame, path: Path) -> None:
@@ -133,55 +125,49 @@ def _pretrain_one(
     images: Images,
     out: Path,
     kept: Path,
-    balance: bool,
-    train: "TrainSettings",
-    augment: "AugmentSettings",
+    settings: "PretrainSettings",
     data: dict[str, str],
 ) -> None:
-    started = time.monotonic()
+    started, train = time.monotonic(), settings.train
     make_repeatable(train.seed)
     learnt, held = images.of(False), images.of(True)
     numbers = images.rows["number"].to_numpy()
     counts = np.bincount(numbers[learnt], minlength=len(images.classes))
-    weights = counts.sum() / len(counts) / counts if balance else np.ones(len(counts))
+    weights = counts.sum() / len(counts) / counts if settings.balance else np.ones(len(counts))
     size = train.batch_size
-    shown = Batches(images.pixels, numbers, learnt, size, seed=train.seed, augment=augment)
-    judged = Batches(images.pixels, numbers, held, train.validation_batch_size)
+    shown = Batches(images.pixels, numbers, learnt, size, seed=train.seed, augment=settings.augment)
+    judged = Batches(images.pixels, numbers, held, VALIDATION_BATCH_SIZE)
     plain = Batches(images.pixels, numbers, learnt, size, seed=train.seed)
-    size_px = int(images.pixels.shape[1])
-    trainer = make_classifying(
-        encoder, size_px, weights.tolist(), train,
-        steps=len(shown), augmented=any(augment.model_dump().values()),
-    )  # fmt: skip
-    settings = {
-        **training_params(train, augment),
-        "size_px": size_px,
-        "balance": balance,
+    trainer = make_classifying(encoder, weights.tolist(), settings, steps=len(shown))
+    told = {
+        **training_params(train, settings.augment),
+        "size_px": settings.size_px,
+        "balance": settings.balance,
     }
-    key = key_of(trainer.network, __name__, data, settings)
+    key = key_of(trainer.network, __name__, data, told)
     path, report = out / f"{encoder}{ENDING}", out / f"{encoder}.json"
     if _is_made(path, report, key):
         print(f"{encoder}: {path} is up to date")
         return
     watch = Watch(encoder, train.epochs, lambda number, figures: None, shown, measure="accuracy")
     fit(trainer, shown, judged, train, watch, Checkpoints(kept, key))
-    network = finished_classifier(trainer, size_px, train, plain)
+    network = finished_classifier(trainer, settings, plain)
     found: dict[str, Any] = {
         "encoder": encoder,
         "classes": {
             name: {"learnt": int(counts[n]), "held_out": int((numbers[held] == n).sum())}
             for n, name in enumerate(images.classes)
         },
-        "held_out": _figures(network, images, held, train),
+        "held_out": _figures(network, images, held, train.seed),
         "best_epoch": best_row(watch.history)["epoch"],
         "history": watch.history,
-        "settings": settings,
+        "settings": told,
         "data": data,
         "commit": git.commit_of(Path(pneumo.__file__).parent),
         "key": key,
     }
     written = kept / path.name
-    save_encoder(network, size_px, train, written)
+    save_encoder(network, settings, written)
     out.mkdir(parents=True, exist_ok=True)
     written.replace(path)
     write_json(report, {**found, "sha256": sha256(path)})
@@ -195,17 +181,15 @@ def _is_made(path: Path, report: Path, key: str) -> bool:
     return said.get("key") == key and said.get("sha256") == sha256(path)
 
 
-def _figures(
-    network: Any, images: Images, held: np.ndarray, train: "TrainSettings"
-) -> dict[str, Any]:
+def _figures(network: Any, images: Images, held: np.ndarray, seed: int) -> dict[str, Any]:
     """Accuracy, and the area under each label's ROC curve against the others, with intervals."""
     rows = images.rows.iloc[held]
-    truth, step = rows["number"].to_numpy(), train.validation_batch_size
+    truth, step = rows["number"].to_numpy(), VALIDATION_BATCH_SIZE
     parts = [held[start : start + step] for start in range(0, len(held), step)]
     found = np.concatenate(
         [network.predict_on_batch(images.pixels[part][..., np.newaxis]) for part in parts]
     )
-    draws = with_all(draw_people(rows["person"].to_numpy(), RESAMPLES, train.seed))
+    draws = with_all(draw_people(rows["person"].to_numpy(), seed=seed))
     right = (found.argmax(axis=1) == truth).astype(float)
     return {
         "images": len(held),

@@ -28,12 +28,12 @@ def _labels(survey: Survey) -> list[Note]:
     images = survey.images
     wrong = int(((images["class"] == "Lung Opacity") != (images["target"] == 1)).sum())
     old = int((survey.read["age"] > OLDEST_YEARS).sum())
-    found = []
+    notes = []
     if wrong:
-        found.append(Note("warning", f"The class contradicts the target on {wrong:,} images."))
+        notes.append(Note("warning", f"The class contradicts the target on {wrong:,} images."))
     if old:
-        found.append(Note("warning", f"{old:,} ages are over {OLDEST_YEARS} years: errors."))
-    return found
+        notes.append(Note("warning", f"{old:,} ages are over {OLDEST_YEARS} years: errors."))
+    return notes
 
 
 def _people(survey: Survey) -> list[Note]:
@@ -49,12 +49,12 @@ def _people(survey: Survey) -> list[Note]:
 
 def _files(survey: Survey) -> list[Note]:
     refused = len(survey.images) - len(survey.read)
-    found = [Note("warning", f"{refused:,} radiographs were refused; the reasons are below.")]
+    notes = [Note("warning", f"{refused:,} radiographs were refused; the reasons are below.")]
     if not refused:
-        found = [Note("good", "Every labelled radiograph could be read.")]
+        notes = [Note("good", "Every labelled radiograph could be read.")]
     if survey.unlabelled_files:
-        found.append(Note("warning", f"{survey.unlabelled_files:,} files have no label."))
-    return found
+        notes.append(Note("warning", f"{survey.unlabelled_files:,} files have no label."))
+    return notes
 
 
 def _same(survey: Survey, groups: list[list[int]]) -> list[Note]:

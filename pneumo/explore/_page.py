@@ -140,17 +140,17 @@ def _greys(surveys: Sequence[Survey]) -> dict[str, Any]:
 def _refused(survey: Survey) -> list[dict[str, Any]]:
     """Reasons with counts, a sentence without the file's name, and the first lines."""
     refused = survey.images[survey.images["reason"] != ""]
-    found = []
+    reasons = []
     for reason, rows in refused.groupby("reason"):
         first = rows.index[0]
         path = survey.paths[first]
         sentence = str(rows["message"].iloc[0]).removeprefix(f"{path}: ")
         lines = sorted(rows["line"].tolist())
-        found.append(
+        reasons.append(
             {"reason": reason, "count": len(rows), "lines": lines[:LINES_SHOWN],
              "sentence": sentence.replace(path.stem, "…")}
         )  # fmt: skip
-    return sorted(found, key=lambda row: -row["count"])
+    return sorted(reasons, key=lambda row: -row["count"])
 
 
 def _same(survey: Survey, groups: list[list[int]]) -> list[dict[str, Any]]:
@@ -200,12 +200,12 @@ def _sample(survey: Survey, row: int, square: np.ndarray) -> dict[str, Any]:
 
 
 def _compared(first: Survey, second: Survey) -> dict[str, Any]:
-    found = _compare.shifts(first, second)
+    shifts = _compare.shifts(first, second)
     return {
-        "sentence": _compare.sentence(found),
-        "box_sentence": _compare.box_sentence(found),
-        "shifts": found,
-        "largest": max([1.0, *(abs(end) for s in found for end in (s.low, s.high))]),
+        "sentence": _compare.sentence(shifts),
+        "box_sentence": _compare.box_sentence(shifts),
+        "shifts": shifts,
+        "largest": max([1.0, *(abs(end) for s in shifts for end in (s.low, s.high))]),
         "prevalence": second.images["target"].mean(),
         "standardised": _compare.standardised(first, second),
     }

@@ -7,6 +7,7 @@ of the distributions of the probability (Kolmogorov and Smirnov), each standardi
 gives at this number of people, and the largest of them judged.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -163,10 +164,12 @@ def rare_count(flagged: float, people: int, before: float, of: int) -> float:
     Beta-binomial, with Jeffreys' prior: that the share before is itself known from few people
     counts. Parts of a person are cut off.
     """
-    from scipy.stats import betabinom
-
     a, b = before + 0.5, of - before + 0.5
-    return float(betabinom.sf(int(flagged + 1e-9) - 1, people, a, b))
+    least = int(flagged + 1e-9)
+    if not least:
+        return 1.0
+    logs = (_log_mass(count, people, a, b) for count in range(least, people + 1))
+    return min(math.fsum(map(math.exp, logs)), 1.0)
 
 
 def flagged_people(people: np.ndarray, flags: np.ndarray) -> float:
@@ -183,6 +186,16 @@ def nearest_below(chances: Sequence[Chance], people: int) -> Chance | None:
     """The chances for the largest number of people that is not above ``people``."""
     usable = [chance for chance in chances if chance.people <= people]
     return max(usable, key=lambda chance: chance.people, default=None)
+
+
+def _log_mass(count: int, people: int, a: float, b: float) -> float:
+    """Johnson, Kemp and Kotz, "Univariate Discrete Distributions" (2005), section 6.2.2."""
+    ways = math.lgamma(people + 1) - math.lgamma(count + 1) - math.lgamma(people - count + 1)
+    return ways + _log_beta(count + a, people - count + b) - _log_beta(a, b)
+
+
+def _log_beta(a: float, b: float) -> float:
+    return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
 
 
 def _standardised(values: np.ndarray, means: np.ndarray, scales: np.ndarray) -> np.ndarray:

@@ -53,7 +53,7 @@ def measure(
             _forget(state, model, today - timedelta(days=monitor.keep_days))
         found = _summary(state)
         write_text(folder / "index.html", page(found, monitor))
-        write_json(folder / "summary.json", _brief(found))
+        write_json(folder / "summary.json", brief(found))
     return found
 
 
@@ -70,7 +70,7 @@ def baseline(folder: Path, because: str, *, monitor: "MonitorSettings", today: d
         name = freeze(state, model, profile, because, today)
         found = _summary(state)
         write_text(folder / "index.html", page(found, monitor))
-        write_json(folder / "summary.json", _brief(found))
+        write_json(folder / "summary.json", brief(found))
     return name
 
 
@@ -187,8 +187,8 @@ def _standing(windows: Sequence[Mapping[str, Any]], waiting: Mapping[str, Any]) 
     )
 
 
-def _brief(found: Mapping[str, Any]) -> dict[str, Any]:
-    """What the next tasks, and Assets, may know: no name, no small count."""
+def brief(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What the next tasks, and Assets, may know of what ``show`` returns: nothing of one person."""
     last = found["windows"][-1] if found["windows"] else {}
     return {
         "level": found["level"],

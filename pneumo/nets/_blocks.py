@@ -66,12 +66,12 @@ def head(x: keras.KerasTensor, size_px: int) -> keras.KerasTensor:
     return layers.Activation("softmax", dtype="float32", name="head_softmax")(x)
 
 
-def gated(
-    found: keras.KerasTensor, bridge: keras.KerasTensor, *, momentum: float | None, name: str
+def times_presence(
+    maps: keras.KerasTensor, bridge: keras.KerasTensor, *, momentum: float | None, name: str
 ) -> keras.KerasTensor:
     """Multiply every pixel's opacity by the probability that the image shows any.
 
-    ``found`` is ``(batch, height, width, 2)``, as ``head`` gives it, and so is what is returned;
+    ``maps`` is ``(batch, height, width, 2)``, as ``head`` gives it, and so is what is returned;
     ``bridge``, the encoder's last map, is pooled by mean and by maximum to that one probability,
     layer ``name``, float32 ``(batch, 1, 1, 1)``. With a ``momentum``, what is pooled is normalised
     over the batch first: a map of any size would make the sigmoid say 0 or 1, and learn nothing.
@@ -86,5 +86,5 @@ def gated(
     absent = layers.Rescaling(-1.0, 1.0, dtype="float32", name=f"{name}_absent")(present)
     nothing = layers.Rescaling(0.0, dtype="float32", name=f"{name}_nothing")(absent)
     rest = layers.Concatenate(dtype="float32", name=f"{name}_rest")([absent, nothing])
-    shown = layers.Multiply(dtype="float32", name=f"{name}_shown")([found, present])
+    shown = layers.Multiply(dtype="float32", name=f"{name}_shown")([maps, present])
     return layers.Add(dtype="float32", name=f"{name}_gated")([shown, rest])

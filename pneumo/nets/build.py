@@ -9,7 +9,7 @@ from keras import ops
 
 from pneumo.base.errors import PneumoError
 from pneumo.nets._aspp import aspp
-from pneumo.nets._blocks import gated, head
+from pneumo.nets._blocks import head, times_presence
 from pneumo.nets._unet import unet
 from pneumo.nets.encoders import ENCODERS
 from pneumo.nets.weights import load_encoder_weights
@@ -62,11 +62,11 @@ def build(
     features = network.decoder(
         backbone, filters=network.filters[encoder], momentum=batch_norm_momentum
     )
-    found = head(features, size_px)
+    maps = head(features, size_px)
     if image_head:
         momentum = None if _is_normalised(backbone) else batch_norm_momentum
-        found = gated(found, backbone.outputs[-1], momentum=momentum, name=IMAGE_HEAD)
-    return keras.Model(backbone.input, found, name=model)
+        maps = times_presence(maps, backbone.outputs[-1], momentum=momentum, name=IMAGE_HEAD)
+    return keras.Model(backbone.input, maps, name=model)
 
 
 def _is_normalised(backbone: keras.Model) -> bool:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from pneumo.registry._paired import (
     ALL,
+    SMALL_GROUP_PEOPLE,
     Difference,
     differences,
     mean_precision,
@@ -171,8 +172,7 @@ def _subgroups(groups: Mapping[str, Difference], settings: "PromotionSettings") 
     A small group's mAP swings by chance alone; its fall counts when the 95 % interval excludes 0.
     """
     judged = {name: found for name, found in groups.items() if found.people}
-    few = settings.small_group_people
-    small = sorted(name for name, found in judged.items() if found.people < few)
+    small = sorted(name for name, found in judged.items() if found.small)
     fell = {
         name: found
         for name, found in judged.items()
@@ -181,7 +181,8 @@ def _subgroups(groups: Mapping[str, Difference], settings: "PromotionSettings") 
     parts = [f"{name} {_shown(found)}" for name, found in _worst(fell or judged, len(fell) or 1)]
     said = f"{'fell' if fell else 'worst'}: {'; '.join(parts)}" if parts else "no group to judge"
     if small:
-        said += f"; too small to judge by their mean (fewer than {few} people): {', '.join(small)}"
+        few = f"fewer than {SMALL_GROUP_PEOPLE} people"
+        said += f"; too small to judge by their mean ({few}): {', '.join(small)}"
     reason = f"{said}; allowed {-settings.subgroup_margin:+.4f} (promotion.subgroup_margin)"
     return Rule("subgroups", not fell, reason, {name: asdict(d) for name, d in judged.items()})
 
@@ -195,14 +196,13 @@ def _sealed(
     if not found.people:
         reason = f"{int(sealed.sum())} images, all healthy and uncalled by both: nothing to compare"
         return Rule("sealed feedback", True, reason, asdict(found))
-    small = found.people < settings.small_group_people
-    fell = found.value < -settings.subgroup_margin and (not small or found.high < 0)
+    fell = found.value < -settings.subgroup_margin and (not found.small or found.high < 0)
     reason = (
         f"mAP {_shown(found)} on {int(sealed.sum())} images of people of this site, kept for test; "
         f"allowed {-settings.subgroup_margin:+.4f} (promotion.subgroup_margin)"
     )
-    if small:
-        reason += f"; judged by {found.people} people (fewer than {settings.small_group_people})"
+    if found.small:
+        reason += f"; judged by {found.people} people (fewer than {SMALL_GROUP_PEOPLE})"
     return Rule("sealed feedback", not fell, reason, {**asdict(found), "images": int(sealed.sum())})
 
 

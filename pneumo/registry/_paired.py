@@ -17,6 +17,9 @@ ALL = "all"
 SAME = ["image", "person", "truth_boxes"]
 """Columns of a table of cases that say which images it is about."""
 
+SMALL_GROUP_PEOPLE = 20
+"""Of fewer people a mean swings by chance: one of them is more than 5 % of it."""
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -32,6 +35,11 @@ class Difference:
     bound: float
     people: int
 
+    @property
+    def small(self) -> bool:
+        """Whether it swings by chance: fewer than ``SMALL_GROUP_PEOPLE``."""
+        return self.people < SMALL_GROUP_PEOPLE
+
 
 def mean_precision(cases: pd.DataFrame) -> float:
     """The challenge's mAP in [0, 1]; 0 where no image is judged."""
@@ -46,9 +54,9 @@ def sensitivity(cases: pd.DataFrame) -> float:
     return float((positive["found_boxes"] > 0).mean()) if len(positive) else float("nan")
 
 
-def map_interval(cases: pd.DataFrame, settings: "PromotionSettings") -> tuple[float, float]:
+def map_interval(cases: pd.DataFrame) -> tuple[float, float]:
     """The 95 % interval of mAP over people."""
-    draws = draw_people(cases["person"].to_numpy(), settings.resamples, settings.seed)
+    draws = draw_people(cases["person"].to_numpy())
     return interval(weighted_means(cases["precision"].to_numpy(float), draws))
 
 
@@ -64,7 +72,7 @@ def differences(
 
     Both are resampled with the same draws of people, so what both find hard cancels.
     """
-    draws = draw_people(one["person"].to_numpy(), settings.resamples, settings.seed)
+    draws = draw_people(one["person"].to_numpy())
     groups = {ALL: np.full(len(one), True), **subgroups(one)}
     return {
         name: _difference(one[mask], other[mask], draws[:, mask], settings.confidence)

@@ -230,9 +230,9 @@ def _none() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype=float) for name in COLUMNS})
 
 
-def figures_of(cases: pd.DataFrame, settings: "PromotionSettings") -> Mapping[str, Any]:
+def figures_of(cases: pd.DataFrame) -> Mapping[str, Any]:
     """mAP with its 95 % interval, and sensitivity, as tags of a version show them."""
-    low, high = map_interval(cases, settings)
+    low, high = map_interval(cases)
     values = {
         "map": mean_precision(cases),
         "map_low": low,

@@ -11,7 +11,7 @@ from pneumo.base.errors import PneumoError, RegistryError
 from pneumo.base.files import write_json
 from pneumo.registry import store
 from pneumo.registry._gate import Verdict
-from pneumo.registry._register import read_results, upload
+from pneumo.registry._results import read_results, upload
 from pneumo.registry._told import REJECTED, tell
 from pneumo.registry.champion import REPLACES, VERDICT, OvertakenError, crown, now, settle
 from pneumo.registry.judging import LEADS, Seat, judge, seat_at

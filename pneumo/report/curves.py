@@ -51,14 +51,14 @@ def tables(metrics: Mapping[str, Any], cases: pd.DataFrame, calls: Calls) -> Tab
 
 def read_histories(networks: Path, models: Sequence[str]) -> Tables:
     """Each network's ``history.csv``: a row per epoch; DataError when it cannot be read."""
-    found = {}
+    histories = {}
     for name in models:
         path = networks / name / "history.csv"
         try:
-            found[name] = pd.read_csv(path)[["epoch", "loss", "val_loss"]]
+            histories[name] = pd.read_csv(path)[["epoch", "loss", "val_loss"]]
         except (OSError, ValueError, KeyError) as error:
             raise DataError(f"{path}: no history ({error}); run `pneumo train {name}`") from None
-    return found
+    return histories
 
 
 def charts(
@@ -99,8 +99,8 @@ def _froc_chart(metrics: Mapping[str, Any], table: pd.DataFrame) -> dict[str, An
     across = Axis("false calls per radiograph", rates, log=True)
     series = [curve, Series(ENSEMBLE, dots, "dots", bounds=froc["intervals"])]
     note = (
-        f"Share of all opacities that are hit (IoU above {froc['hit_iou']:.2f}), gate off, fainter "
-        "regions added; a second call on one opacity is false."
+        f"Share of all opacities that are hit (IoU above {froc['hit_iou']:.2f}), image threshold "
+        "off, fainter regions added; a second call on one opacity is false."
     )
     return _chart("FROC", note, across, Axis("opacities found", UNIT), series)
 

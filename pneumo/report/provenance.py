@@ -1,10 +1,10 @@
-"""What an evaluation comes from: sums of its data, networks, choice and settings.
+"""What an evaluation comes from: sums of its data, networks, choice and code.
 
 The same inputs give the same sums, wherever and whenever it runs; so no commit and no date is here.
 ``dvc.lock`` holds them beside the sums of the code.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,8 @@ def origin(
     models: Sequence[str],
     tuned: Path,
     code: str,
-    settings: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Sums, sizes and ``settings`` for the report and the model card; ``code`` names the stage."""
+    """Sums and sizes for the report and the model card; ``code`` names the stage."""
     return {
         "data": sha256_of(data.profile["sha256"]),
         "test_set": data.profile["test_set"],
@@ -35,5 +34,4 @@ def origin(
         "choice": sha256(tuned),
         "code": code_sum(code),
         "version": version("pneumo"),
-        "settings": dict(settings),
     }

@@ -31,11 +31,11 @@ def headline(metrics: Mapping[str, Any]) -> str:
 
 def findings(metrics: Mapping[str, Any]) -> list[Finding]:
     """The verdict, sentence by sentence: what it can do, then what to beware of."""
-    found = [
+    said = [
         _score(metrics), _calls(metrics), _opacities(metrics), _ranking(metrics),
         _shortcut(metrics), _weakest(metrics), _steady(metrics), _leaks(metrics), _size(metrics),
     ]  # fmt: skip
-    return [finding for finding in found if finding]
+    return [finding for finding in said if finding]
 
 
 def percent(share: float) -> str:

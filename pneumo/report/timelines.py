@@ -43,9 +43,10 @@ def timeline(
     limit: float | None = None,
     note: str = "",
 ) -> Timeline:
-    """``lines`` over windows that are called ``labels``; the newest ``MOST_POINTS`` of them.
+    """``lines`` over windows; ``labels`` are their last days, such as 2026-11-28.
 
-    Values above the last of ``ticks`` are drawn there. ``limit`` ends the band of chance.
+    The newest ``MOST_POINTS`` are shown. Values above the last of ``ticks`` are drawn there.
+    ``limit`` ends the band of chance.
     """
     first = max(len(labels) - MOST_POINTS, 0)
     shown = list(range(first, len(labels)))
@@ -82,8 +83,9 @@ def _across(labels: Sequence[str], shown: Sequence[int]) -> Axis:
     count = min(MOST_LABELS, last - first + 1)
     ticks = sorted({round(first + n * step) for n in range(count)} | {last})
     ticks = [tick for tick in ticks if tick <= last]
-    names: Mapping[float, str] = {n: labels[n] if n < len(labels) else "" for n in ticks}
-    return Axis("last day of the window", ticks, names=names)
+    names: Mapping[float, str] = {n: labels[n][5:] if n < len(labels) else "" for n in ticks}
+    span = f"{labels[shown[0]]} to {labels[shown[-1]]}" if shown else ""
+    return Axis(f"windows, by their last day, {span}", ticks, names=names)
 
 
 def _drawn(line: Line, shown: Sequence[int], color: int) -> list[Series]:

@@ -12,6 +12,7 @@ from pneumo.base.files import sha256, whole
 from pneumo.base.safe import printable
 from pneumo.dataset.archive import LARGEST_BYTES, MOST_MEMBERS, fault_of, members_of, unpack_one
 from pneumo.dataset.folder import list_folder
+from pneumo.dicom.ours import is_ours
 from pneumo.dicom.passed_over import passed_over
 from pneumo.dicom.source import LARGEST_FILE_BYTES, leaves
 from pneumo.scoring._room import is_full
@@ -125,6 +126,8 @@ def _unpacked(path: Path, members: Sequence[zipfile.ZipInfo], folder: Path) -> I
         fault = _fault(member)
         if not fault and not target.exists():
             fault = "cannot be unpacked"
+        if is_ours(target):
+            continue
         yield _item(file, target, "bad_member" if fault else "", fault)
 
 

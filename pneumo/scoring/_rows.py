@@ -29,8 +29,9 @@ def results(
     """One row per file of the plan, of the keys ``COLUMNS``; ``parts`` in falling preference.
 
     At least ``review_share`` of the scored ones have a reason to be read first (``_order.places``).
-    ``notes`` are codes with ``;`` between; ``noted`` beside them has their sentences. ``name`` is
-    the ID as the file has it, for the submission, which no spreadsheet is to open.
+    ``notes`` are codes with ``;`` between; ``noted`` beside them has their sentences,
+    ``scored_at`` when. ``name`` is the ID as the file has it, for the submission, which no
+    spreadsheet is to open.
 
     Parts are read when their rows are due, so that memory does not grow with what they hold.
     Raises DataError, before the first row, when a file has no result.
@@ -76,6 +77,7 @@ def _by_whom(part: Part) -> dict[str, Any]:
     return {
         "model": by.model, "model_version": by.version, "model_sha256": by.digest,
         "engine": by.engine, "precision": by.precision, "folder": part.folder,
+        "scored_at": part.scored_at,
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""``predictions``, ``rejected.csv`` and ``submission.csv``, a thousand rows at a time."""
+"""``predictions``, ``rejected``, ``times`` and ``submission``, a thousand rows at a time."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -16,6 +16,11 @@ from pneumo.detection.boxes import Box
 from pneumo.scoring._rows import COLUMNS
 
 AT_ONCE = 1024
+TABLES = ("predictions.parquet", "predictions.csv", "rejected.csv", "times.csv", "submission.csv")
+TIMES = ("content", "scored_at")
+"""``times.csv`` says when a content was scored; ``predictions`` hold nothing that a clock changes
+but how long it took."""
+
 WHOLE = ("rows", "columns", "model_version", "order")
 REAL = (
     "row_spacing_mm", "column_spacing_mm", "probability", "seconds",
@@ -32,11 +37,12 @@ SCHEMA = pa.schema(
 class Sheets:
     """The open tables; ``add`` takes a row after the other."""
 
-    def __init__(self, parquet: Path, csv: IO[str], rejected: IO[str]) -> None:
-        self._parquet, self._csv, self._rejected = parquet, csv, rejected
+    def __init__(self, parquet: Path, csv: IO[str], rejected: IO[str], times: IO[str]) -> None:
+        self._parquet, self._csv, self._rejected, self._times = parquet, csv, rejected, times
         self._writer: pq.ParquetWriter | None = None
         self._rows: list[dict[str, Any]] = []
         self._lines: dict[str, str] = {}
+        self._scored: list[dict[str, Any]] = []
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Take a row of the keys ``COLUMNS``, and ``name`` where the submission has another ID."""
@@ -44,6 +50,8 @@ class Sheets:
         if row["status"] == "scored":
             name = row.get("name") or row["image_id"]
             self._lines[name] = _line(name, row["boxes"])
+            if not row["duplicate_of"]:
+                self._scored.append({key: row.get(key) for key in TIMES})
         if len(self._rows) == AT_ONCE:
             self._write()
 
@@ -72,19 +80,20 @@ class Sheets:
         bad = table["status"] == "rejected"
         wanted = ["file", "reason", "message"]
         table.loc[bad, wanted].to_csv(self._rejected, index=False, header=first)
+        pd.DataFrame(self._scored, columns=TIMES).to_csv(self._times, index=False, header=first)
         self._rows.clear()
+        self._scored.clear()
 
 
 @contextmanager
 def sheets(out: Path) -> Iterator[Sheets]:
     """Tables in ``out`` to which rows are added; each of them appears whole, or not at all."""
     with ExitStack() as stack:
-        parquet, csv, rejected, submission = (
-            stack.enter_context(whole(out / name))
-            for name in ("predictions.parquet", "predictions.csv", "rejected.csv", "submission.csv")
+        parquet, csv, rejected, times, submission = (
+            stack.enter_context(whole(out / name)) for name in TABLES
         )
-        with _text(csv) as csv_file, _text(rejected) as rejected_file:
-            tables = Sheets(parquet, csv_file, rejected_file)
+        with _text(csv) as csv_file, _text(rejected) as rejected_file, _text(times) as times_file:
+            tables = Sheets(parquet, csv_file, rejected_file, times_file)
             yield tables
             tables.close()
         with _text(submission) as file:

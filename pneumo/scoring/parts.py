@@ -8,9 +8,11 @@ hold have equal rows, so it does not matter which one is read.
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
@@ -99,6 +101,8 @@ class Part:
     folder: Path
     scorer: Scorer
     overlays: str
+    scored_at: str = ""
+    """When it was finished, in UTC to the second: ``2026-11-28T14:37:13Z``."""
 
     @property
     def name(self) -> str:
@@ -227,6 +231,7 @@ def write_part(
         "pictures": {p.name: p.stat().st_size for p in sorted(pictures.glob("*.png"))},
         "scorer": asdict(scorer),
         "overlays": overlays,
+        "scored_at": _second(time.time()),
     }
     (pictures / ABOUT).write_text(json.dumps(about, sort_keys=True), encoding="utf-8")
     for name in (ROWS, ABOUT):
@@ -246,12 +251,17 @@ def _read(folder: Path) -> Part | None:
         sizes = {p.name: p.stat().st_size for p in _listed(folder) if p.suffix == ".png"}
         if sha256(folder / ROWS) != about["rows"] or sizes != about["pictures"]:
             return None
-        return Part(folder, Scorer(**about["scorer"]), about["overlays"])
+        scored_at = about.get("scored_at") or _second((folder / ABOUT).stat().st_mtime)
+        return Part(folder, Scorer(**about["scorer"]), about["overlays"], scored_at)
     except OSError as error:
         unless_unread(error, folder)
     except (ValueError, KeyError, TypeError):
         pass
     return None
+
+
+def _second(seconds: float) -> str:
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _listed(folder: Path) -> list[Path]:

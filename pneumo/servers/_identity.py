@@ -28,9 +28,9 @@ class Identity:
 
         The number of a device may change at every start of a machine, so the path will do for it.
         """
-        found = home.stat()
+        stat = home.stat()
         return not self.inode or (
-            found.st_ino == self.inode and (found.st_dev == self.device or str(home) == self.path)
+            stat.st_ino == self.inode and (stat.st_dev == self.device or str(home) == self.path)
         )
 
 
@@ -63,9 +63,9 @@ def take(workspace: Path) -> None:
     noted = _noted(home)
     if noted and _is_borrowed(home, noted):
         raise PneumoError(f"{home}: is a link to that of another checkout, {noted.path}; remove it")
-    found = home.stat()
+    stat = home.stat()
     mark = mark_of(workspace) or secrets.token_hex(16)
-    identity = Identity(mark, str(home), found.st_dev, found.st_ino)
+    identity = Identity(mark, str(home), stat.st_dev, stat.st_ino)
     if identity != noted:
         write_text(home / "instance", json.dumps(asdict(identity)) + "\n", mode=0o600)
 

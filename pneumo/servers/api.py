@@ -7,15 +7,19 @@ import httpx
 
 from pneumo.base.errors import ServiceError
 from pneumo.base.gpus import list_gpus, shares
-from pneumo.workflow import GPU_POOL, SCORING_POOL
+from pneumo.workflow import GPU_POOL, PACS_POOL, SCORING_POOL
 
 POOLS = {
     GPU_POOL: "networks that train at a time",
     SCORING_POOL: "processes that score at a time",
+    PACS_POOL: "steps of the round trip with a PACS at a time",
 }
 UNFINISHED = {"state": ["running", "queued"]}
 PATIENCE = 5
 """How often a question is put again, a second apart, to a server that is busy."""
+
+PAGE = 100
+"""What Airflow gives at most at a time, as it is configured when nobody says otherwise."""
 
 
 class Airflow:
@@ -34,6 +38,15 @@ class Airflow:
     def get(self, path: str, **query: Any) -> Any:
         """Return what lies at ``path``; ServiceError when there is nothing."""
         return self._json("GET", path, params=query)
+
+    def every(self, path: str, kind: str, **query: Any) -> list[dict[str, Any]]:
+        """Return all of a ``kind`` at ``path``, of which Airflow gives a page at a time."""
+        listed: list[dict[str, Any]] = []
+        while True:
+            page = self.get(path, offset=len(listed), limit=PAGE, **query)
+            listed += page[kind]
+            if not page[kind] or len(listed) >= page["total_entries"]:
+                return listed
 
     def find(self, path: str) -> Any | None:
         """Return what lies at ``path``, or None."""
@@ -81,7 +94,7 @@ class Airflow:
 def ensure_pools(airflow: Airflow) -> None:
     """Create the pools: a training per share of a GPU, a scoring per GPU; those there stay."""
     gpus = len(list_gpus())
-    slots = {GPU_POOL: gpus * shares() or 1, SCORING_POOL: gpus or 1}
+    slots = {GPU_POOL: gpus * shares() or 1, SCORING_POOL: gpus or 1, PACS_POOL: 1}
     for name, about in POOLS.items():
         if airflow.find(f"/pools/{name}") is None:
             body = {"name": name, "slots": slots[name], "description": about}
@@ -90,7 +103,7 @@ def ensure_pools(airflow: Airflow) -> None:
 
 def fail_unfinished_runs(airflow: Airflow) -> list[str]:
     """Mark runs that lost their servers as failed, so that they neither wait nor go on."""
-    runs = airflow.get("/dags/~/dagRuns", limit=100, **UNFINISHED)["dag_runs"]
+    runs = airflow.every("/dags/~/dagRuns", "dag_runs", **UNFINISHED)
     for run in runs:
         path = f"/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}"
         airflow.patch(path, {"state": "failed", "note": "its servers ended before it did"})

@@ -83,7 +83,7 @@ def _read_before(dag: dict[str, Any], changed: float) -> bool:
 
 
 def _refuse_broken(airflow: Airflow, changed: float) -> None:
-    for error in airflow.get("/importErrors", limit=100)["import_errors"]:
+    for error in airflow.every("/importErrors", "import_errors"):
         if _timestamp(error["timestamp"]) > changed:
             raise ServiceError(f"{error['filename']} cannot be read:\n{error['stack_trace']}")
 
@@ -101,7 +101,7 @@ def _trigger(airflow: Airflow, dag_id: str, conf: dict[str, Any]) -> dict[str, A
 
 def _order(airflow: Airflow, dag_id: str) -> dict[str, int]:
     """Place of each task in the DAG, so that a table reads from first to last."""
-    tasks = airflow.get(f"/dags/{dag_id}/tasks", limit=100)["tasks"]
+    tasks = airflow.get(f"/dags/{dag_id}/tasks")["tasks"]
     sorter: TopologicalSorter[str] = TopologicalSorter({task["task_id"]: [] for task in tasks})
     for task in tasks:
         for later in task["downstream_task_ids"]:
@@ -122,19 +122,19 @@ def _follow(airflow: Airflow, path: str, order: dict[str, int], console: Console
 
 
 def _tasks(airflow: Airflow, path: str, order: dict[str, int]) -> list[Task]:
-    found = airflow.get(f"{path}/taskInstances", limit=100)["task_instances"]
-    found.sort(key=lambda task: (order.get(task["task_id"], len(order)), task["map_index"]))
-    return [_task(task) for task in found]
+    tasks = airflow.every(f"{path}/taskInstances", "task_instances")
+    tasks.sort(key=lambda task: (order.get(task["task_id"], len(order)), task["map_index"]))
+    return [_task(task) for task in tasks]
 
 
-def _task(found: dict[str, Any]) -> Task:
-    mapped = f"[{found['map_index']}]" if found["map_index"] >= 0 else ""
-    seconds = found["duration"]
-    if found["state"] == "running" and found["start_date"]:
-        seconds = time.time() - _timestamp(found["start_date"])
-    name = found["task_id"] + mapped
-    state = found["state"] or "waiting"
-    return Task(name, state, seconds, found["task_id"], found["map_index"], found["try_number"])
+def _task(told: dict[str, Any]) -> Task:
+    mapped = f"[{told['map_index']}]" if told["map_index"] >= 0 else ""
+    seconds = told["duration"]
+    if told["state"] == "running" and told["start_date"]:
+        seconds = time.time() - _timestamp(told["start_date"])
+    name = told["task_id"] + mapped
+    state = told["state"] or "waiting"
+    return Task(name, state, seconds, told["task_id"], told["map_index"], told["try_number"])
 
 
 @contextmanager

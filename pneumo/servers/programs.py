@@ -58,7 +58,7 @@ def wait(config: Config, names: Collection[str]) -> None:
 
 def ready(config: Config) -> set[str]:
     """The names of the servers that do their work now."""
-    living = {name: found for name in SERVERS if (found := process(config.workspace, name))}
+    living = {name: running for name in SERVERS if (running := process(config.workspace, name))}
     health = (
         _json(f"{config.airflow_url}/api/v2/monitor/health") if "api-server" in living else None
     )

@@ -71,16 +71,16 @@ def _cores() -> int:
 
 def _labels(cases: Sequence[Case], boxes: Sequence[list["BoxPx"]]) -> Iterator[Row]:
     """One row per box; one with blank cells and Target 0 for an image without."""
-    for case, found in zip(cases, boxes, strict=True):
-        yield from ((case.patient_id, *map(float, box), 1) for box in found)
-        if not found:
+    for case, opacities in zip(cases, boxes, strict=True):
+        yield from ((case.patient_id, *map(float, box), 1) for box in opacities)
+        if not opacities:
             yield case.patient_id, "", "", "", "", 0
 
 
 def _classes(cases: Sequence[Case], boxes: Sequence[list["BoxPx"]]) -> Iterator[Row]:
     """One row per row of the labels, as RSNA has it."""
-    for case, found in zip(cases, boxes, strict=True):
-        yield from [(case.patient_id, case.finding)] * max(1, len(found))
+    for case, opacities in zip(cases, boxes, strict=True):
+        yield from [(case.patient_id, case.finding)] * max(1, len(opacities))
 
 
 def _patients(cases: Sequence[Case]) -> Iterator[Row]:

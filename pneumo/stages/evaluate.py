@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -23,8 +23,8 @@ from pneumo.report.provenance import origin
 from pneumo.report.report import render_card, render_report
 from pneumo.report.sentences import headline
 
-if TYPE_CHECKING:
-    from pneumo.base.settings import EvaluateSettings
+PICTURES = 12
+"""Test images that the report draws with truth and prediction: a few of each kind, one page."""
 
 
 def evaluate(
@@ -35,7 +35,6 @@ def evaluate(
     tuning: Path | None = None,
     *,
     models: list[str],
-    evaluate: "EvaluateSettings",
 ) -> None:
     """Write the folder ``out``, whole or not at all.
 
@@ -55,15 +54,15 @@ def evaluate(
     blended = {name: blend(maps, choice.weights) for name, choice in choices.items()}
     judged = {name: judge(data, "test", blended[name], choice) for name, choice in choices.items()}
     people = judged[ENSEMBLE][1]["person"].to_numpy()  # numbered as the gate and registry do
-    test = held_out(data, with_all(draw_people(people, evaluate.resamples, evaluate.seed)))
+    test = held_out(data, with_all(draw_people(people)))
     choice, ours, (_, cases) = choices[ENSEMBLE], blended[ENSEMBLE], judged[ENSEMBLE]
     pairs = zip(test.truth, ours, test.frames, strict=True)
     calls = pool_calls(test.truth, {name: candidates(p, f, choice) for name, p, f in pairs})
-    metrics = measure(data, test, judged, calls, evaluate.minimum_group)
+    metrics = measure(data, test, judged, calls)
     metrics["stability"] = stability(data, ours, changed, choice, test.draws)
     curves = tables(metrics, cases, calls)
-    pictures = gallery(data, ours, cases, choice, evaluate.pictures)
-    source = origin(data, networks, models, tuned, __name__, evaluate.model_dump())
+    pictures = gallery(data, ours, cases, choice, PICTURES)
+    source = origin(data, networks, models, tuned, __name__)
     chosen = read_json(tuned)
     drawn = charts(metrics, curves, histories)
     with whole(out) as aside:

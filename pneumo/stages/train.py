@@ -20,7 +20,7 @@ from pneumo.prepared.format import Prepared, load_prepared
 from pneumo.tracking.live import network_run
 from pneumo.tracking.runs import training_params
 from pneumo.tracking.samples import choose, sheet
-from pneumo.training.batches import Batches
+from pneumo.training.batches import VALIDATION_BATCH_SIZE, Batches
 from pneumo.training.checkpoints import Checkpoints, best_row, key_of
 from pneumo.training.fitting import finished, fit, make_repeatable, make_trainer
 from pneumo.training.spread import even_rows, even_size, scope_over
@@ -72,16 +72,16 @@ def train(
             save_network(network, folder / "model.keras")
             pd.DataFrame(watch.history).to_csv(folder / "history.csv", index=False)
             rows = data.rows("validation", "test")
-            found = probabilities(network, data.images, rows, train.validation_batch_size)
-            np.save(folder / "probabilities.npy", found)
-            changed = perturbed(network, data, train.validation_batch_size)
+            maps = probabilities(network, data.images, rows, VALIDATION_BATCH_SIZE)
+            np.save(folder / "probabilities.npy", maps)
+            changed = perturbed(network, data, VALIDATION_BATCH_SIZE)
             np.savez(folder / "perturbations.npz", allow_pickle=False, **changed)
         best = {f"best_{key}": value for key, value in best_row(watch.history).items()}
         best["seconds"] = time.monotonic() - started
         run.finish(
             best,
             {"pneumo.sha256": sha256(out / "model.keras")},
-            _pictures(data, found, train.pictures),
+            _pictures(data, maps, train.pictures),
         )
         shutil.rmtree(kept)
 
@@ -101,19 +101,19 @@ def _batches(
         augment=augment,
         positive_share=train.positive_share,
     )
-    held_size = even_size(train.validation_batch_size, len(held), train.devices)
+    held_size = even_size(VALIDATION_BATCH_SIZE, len(held), train.devices)
     held_out = Batches(data.images, data.masks, even_rows(held, train.devices), held_size)
     return shown, held_out, Batches(data.images, data.masks, rows, size, seed=train.seed)
 
 
-def _pictures(data: Prepared, found: np.ndarray, count: int) -> dict[str, Image]:
-    """What MLflow shows of ``count`` validation images, of which ``found`` begins to tell."""
+def _pictures(data: Prepared, maps: np.ndarray, count: int) -> dict[str, Image]:
+    """What MLflow shows of ``count`` validation images, of which ``maps`` begins to tell."""
     if not count:
         return {}
     rows = data.rows("validation")
     places = choose(data.masks[rows], count)
     shown = rows[places]
-    return {"validation": sheet(data.images[shown], data.masks[shown], found[places])}
+    return {"validation": sheet(data.images[shown], data.masks[shown], maps[places])}
 
 
 def probabilities(
@@ -127,8 +127,8 @@ def probabilities(
     for start in range(0, len(rows), batch_size):
         part = rows[start : start + batch_size]
         whole = np.resize(part, batch_size)  # a batch of another size would be another program
-        found = network.predict_on_batch(images[whole][..., np.newaxis])
-        values[start : start + len(part)] = found[: len(part), ..., 1]
+        maps = network.predict_on_batch(images[whole][..., np.newaxis])
+        values[start : start + len(part)] = maps[: len(part), ..., 1]
     return values
 
 

@@ -38,12 +38,12 @@ def tune(
     maps = load_maps(data, networks, models, "validation")
     cases = Cases(maps, data.frames(rows), list(data.truth(rows).values()))
     people = data.index["person"].iloc[rows].tolist()
-    tried = list(weightings(models, ensemble))
-    way, nested = _best(cases, people, tried, ensemble, boxes)
+    tried = list(weightings(models, ensemble.candidates))
+    way, nested = _best(cases, people, tried, boxes)
     chosen = {"ensemble": _scored(cases, way)}
     for name in models:
         alone = Cases({name: cases.probabilities[name]}, cases.frames, cases.truth)
-        best, _ = _best(alone, people, [{name: 1.0}], ensemble, boxes)
+        best, _ = _best(alone, people, [{name: 1.0}], boxes)
         chosen[name] = _scored(alone, best)
     told = {
         "validation_images": len(rows),
@@ -61,7 +61,6 @@ def _best(
     cases: Cases,
     people: Sequence[str],
     tried: list[dict[str, float]],
-    ensemble: "EnsembleSettings",
     boxes: "BoxesSettings",
 ) -> tuple[Ensemble, dict[str, float]]:
     with bar() as progress:
@@ -71,8 +70,6 @@ def _best(
             people,
             tried,
             boxes,
-            resamples=ensemble.resamples,
-            seed=ensemble.seed,
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
 

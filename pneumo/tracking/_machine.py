@@ -25,10 +25,10 @@ class Machine:
 
     def look(self) -> dict[str, float]:
         """The figures of now, those of the processor since the last look."""
-        found: dict[str, float] = {}
+        figures: dict[str, float] = {}
         for monitor in self._monitors:
             with suppress(Exception):  # a machine that hides a figure trains all the same
                 monitor.collect_metrics()
-                found |= monitor.aggregate_metrics()
+                figures |= monitor.aggregate_metrics()
             monitor.clear_metrics()
-        return {f"system/{name}": float(value) for name, value in found.items()}
+        return {f"system/{name}": float(value) for name, value in figures.items()}

@@ -33,8 +33,8 @@ def client() -> "MlflowClient | None":
 
 def experiment_id(server: "MlflowClient") -> str:
     """The id of the experiment that holds all runs; it is made when missing."""
-    found = server.get_experiment_by_name(EXPERIMENT)
-    return found.experiment_id if found else server.create_experiment(EXPERIMENT)
+    experiment = server.get_experiment_by_name(EXPERIMENT)
+    return experiment.experiment_id if experiment else server.create_experiment(EXPERIMENT)
 
 
 def find_run(server: "MlflowClient", tags: Mapping[str, str]) -> "Run | None":

@@ -91,10 +91,10 @@ def _requantised(x: Any, share: Any) -> Any:
     number = size // BLOCK
     cosines = ops.convert_to_tensor(_cosines(), "float32")
     blocks = ops.reshape(x - 128, (-1, number, BLOCK, number, BLOCK))
-    found = ops.einsum("ki,nricj,lj->nrkcl", cosines, blocks, cosines)
+    coefficients = ops.einsum("ki,nricj,lj->nrkcl", cosines, blocks, cosines)
     table = ops.convert_to_tensor(LUMINANCE[None, None, :, None, :], "float32")
     step = ops.maximum(table * ops.reshape(share, (-1, 1, 1, 1, 1)), 1e-3)
-    rounded = ops.round(found / step) * step
+    rounded = ops.round(coefficients / step) * step
     back = ops.einsum("ki,nrkcl,lj->nricj", cosines, rounded, cosines)
     return ops.reshape(back, (-1, size, size, 1)) + 128
 

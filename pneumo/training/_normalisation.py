@@ -49,8 +49,8 @@ def _shown(network: keras.Model) -> Callable[[np.ndarray], None]:
     def show(pixels: np.ndarray) -> None:
         trained = [variable.value for variable in network.trainable_variables]
         others = [variable.value for variable in network.non_trainable_variables]
-        found = states(trained, others, pixels)
-        for variable, value in zip(network.non_trainable_variables, found, strict=True):
+        values = states(trained, others, pixels)
+        for variable, value in zip(network.non_trainable_variables, values, strict=True):
             variable.assign(value)
 
     return show

@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 AHEAD = 4
 """Batches that are built while the device computes."""
 
+VALIDATION_BATCH_SIZE = 32
+"""Images per inference step, as published: without gradients they fit where 16 are learnt from."""
+
 
 class Batches(keras.utils.PyDataset):
-    """Batches of ``pixels`` and ``mask``, uint8 ``(n, size, size, 1)``, and ``draws`` of each.
+    """Batches of ``pixels``, uint8 ``(n, size, size, 1)``, their ``truth`` and ``draws`` of each.
+
+    ``truth`` of an image is a mask, uint8 0 or 1 of the same shape, or the number of its class.
 
     With a ``seed``, the order of the images, and with ``augment`` what happens to each of them, are
     drawn anew for every epoch from (seed, epoch) alone, and an incomplete last batch is left out:
@@ -30,7 +35,7 @@ class Batches(keras.utils.PyDataset):
     def __init__(
         self,
         images: np.ndarray,
-        masks: np.ndarray,
+        truth: np.ndarray,
         rows: np.ndarray,
         batch_size: int,
         *,
@@ -39,11 +44,11 @@ class Batches(keras.utils.PyDataset):
         positive_share: float | None = None,
     ) -> None:
         super().__init__()
-        self._images, self._masks, self._rows = images, masks, rows
+        self._images, self._truth, self._rows = images, truth, rows
         self.batch_size, self._seed, self._augment = batch_size, seed, augment
         self._share = positive_share
         if positive_share is not None:
-            self._positive = np.array([masks[row].any() for row in rows], bool)
+            self._positive = np.array([truth[row].any() for row in rows], bool)
         self._thread = ThreadPoolExecutor(1, "batches")
         self.begin_epoch(0)
 
@@ -79,8 +84,8 @@ class Batches(keras.utils.PyDataset):
         return self._shown[part], self._draws[part]
 
     def _built(self, rows: np.ndarray, draws: np.ndarray) -> dict[str, np.ndarray]:
-        pixels, mask = self._images[rows][..., np.newaxis], self._masks[rows][..., np.newaxis]
-        return {"pixels": pixels, "mask": mask, "draws": draws}
+        pixels, truth = self._images[rows][..., np.newaxis], self._truth[rows][..., np.newaxis]
+        return {"pixels": pixels, "truth": truth, "draws": draws}
 
     def _sampled(self, chance: np.random.Generator) -> np.ndarray:
         """As many rows as there are, some more than once where a class is to be shown more."""

@@ -29,8 +29,8 @@ def scope_over(count: int) -> Callable[[], AbstractContextManager]:
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-        names = _enough([device.name for device in found], count)
+        devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+        names = _enough([device.name for device in devices], count)
         return tf.distribute.MirroredStrategy(names).scope
     return _EvenParts(devices=_enough(keras.distribution.list_devices(), count)).scope
 

@@ -52,7 +52,7 @@ def likely_pixels(probabilities: Mapping[str, np.ndarray], lowest: float) -> Lik
     for values in maps[1:]:
         likely |= values > lowest
     place = np.flatnonzero(likely)
-    there = {name: found.reshape(-1)[place] for name, found in probabilities.items()}
+    there = {name: maps.reshape(-1)[place] for name, maps in probabilities.items()}
     return LikelyPixels(place, there, maps[0].shape[1])
 
 

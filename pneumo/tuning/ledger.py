@@ -36,8 +36,8 @@ def losses(
             "segmentation, best threshold of each image",
             _best_thresholds(cases, maps, way, thresholds),
         ),
-        ("one threshold", score(cases, maps, replace(way, gate=0.0), healthy=False)),
-        ("gate on positive images", score(cases, maps, way, healthy=False)),
+        ("one threshold", score(cases, maps, replace(way, image_threshold=0.0), healthy=False)),
+        ("image threshold on positive images", score(cases, maps, way, healthy=False)),
         ("calls on healthy images", score(cases, maps, way)),
     ]
     return _rows(steps, "cost", lambda before, after: before - after)
@@ -49,7 +49,7 @@ def gains(cases: Cases, plain: Ensemble, way: Ensemble) -> list[Row]:
     for name, fields in (
         ("weights", ("weights",)),
         ("threshold", ("threshold",)),
-        ("gate", ("gate",)),
+        ("image threshold", ("image_threshold",)),
         ("smallest area", ("minimum_area_px",)),
         ("shrink", ("shrink_x", "shrink_y")),
     ):
@@ -64,18 +64,18 @@ def gains(cases: Cases, plain: Ensemble, way: Ensemble) -> list[Row]:
 def score(cases: Cases, maps: np.ndarray, way: Ensemble, *, healthy: bool = True) -> float:
     """The challenge's score of ``way``; unless ``healthy``, images without truth are not called."""
     truth = dict(enumerate(cases.truth))
-    found = {
+    calls = {
         number: boxes
         for number, boxes in enumerate(_found(cases, maps, way))
         if healthy or truth[number]
     }
-    return mean_average_precision(_named(truth), _named(found))
+    return mean_average_precision(_named(truth), _named(calls))
 
 
 def _best_thresholds(
     cases: Cases, maps: np.ndarray, way: Ensemble, thresholds: Sequence[float]
 ) -> float:
-    open_way = replace(way, gate=0.0)
+    open_way = replace(way, image_threshold=0.0)
     positive = np.array([len(boxes) > 0 for boxes in cases.truth])
     rows = [
         precision_of(cases.truth, list(_found(cases, maps, replace(open_way, threshold=t))))
@@ -91,7 +91,7 @@ def _found(cases: Cases, maps: np.ndarray, way: Ensemble) -> Iterator[list[Box]]
 
 
 def _named(boxes: Mapping[int, Sequence[Box]]) -> dict[str, Sequence[Box]]:
-    return {f"{number:09}": found for number, found in boxes.items()}
+    return {f"{number:09}": of_image for number, of_image in boxes.items()}
 
 
 def _rows(

@@ -37,7 +37,7 @@ class Scores:
     """Scores of every way on every subset of the images.
 
     ``values`` is float64 ``(weightings, thresholds, minimum areas, shrinks across, shrinks down,
-    gates, subsets)``, each in [0, 1].
+    image thresholds, subsets)``, each in [0, 1].
     """
 
     values: np.ndarray
@@ -51,11 +51,11 @@ class Scores:
 
     def way(self, place: tuple[int, ...]) -> Ensemble:
         """The way at a place of ``values``."""
-        weighting, threshold, area, across, down, gate = place
+        weighting, threshold, area, across, down, level = place
         return Ensemble(
             dict(self.weightings[weighting]),
             self.boxes.thresholds[threshold],
-            self.boxes.gates[gate],
+            self.boxes.gates[level],
             self.boxes.minimum_areas_px[area],
             self.boxes.shrinks[across],
             self.boxes.shrinks[down],
@@ -78,8 +78,8 @@ def score_all(
         blended = judge.pixels.blended(weights)
         for threshold in boxes.thresholds:
             progress(done, total)
-            found = find_regions(judge.pixels, blended, threshold, judge.frames)
-            rows.append(judge.scores(found, levels))
+            regions = find_regions(judge.pixels, blended, threshold, judge.frames)
+            rows.append(judge.scores(regions, levels))
             done += 1
     shape = (len(weightings), len(boxes.thresholds), *rows[0].shape)
     return Scores(np.reshape(rows, shape), weightings, boxes)
@@ -105,18 +105,22 @@ class _Judge:
         return level_of_cells(np.sum(parts, axis=0))
 
     def scores(self, regions: Regions, levels: np.ndarray) -> np.ndarray:
-        """Scores ``(areas, shrinks, shrinks, gates, subsets)`` of one weighting and threshold."""
-        found = list(self._precisions(regions))
-        precision = np.array([precision[self._positive] for precision, _ in found])
-        false_calls = np.array([called[~self._positive] for _, called in found], float)
-        gates = [self._gated(precision, false_calls, levels >= g) for g in self._boxes.gates]
-        sides = [len(self._boxes.minimum_areas_px), *[len(self._boxes.shrinks)] * 2]
-        return np.stack(gates, axis=1).reshape(*sides, len(gates), -1)
+        """Scores of one weighting and threshold.
 
-    def _gated(
+        ``(areas, shrinks, shrinks, image thresholds, subsets)``.
+        """
+        judged = list(self._precisions(regions))
+        precision = np.array([precision[self._positive] for precision, _ in judged])
+        false_calls = np.array([called[~self._positive] for _, called in judged], float)
+        limits = self._boxes.gates
+        rows = [self._called(precision, false_calls, levels >= limit) for limit in limits]
+        sides = [len(self._boxes.minimum_areas_px), *[len(self._boxes.shrinks)] * 2]
+        return np.stack(rows, axis=1).reshape(*sides, len(limits), -1)
+
+    def _called(
         self, precision: np.ndarray, false_calls: np.ndarray, passed: np.ndarray
     ) -> np.ndarray:
-        """Scores ``(ways, subsets)``: a gated image has no call, so counts 0 or not at all."""
+        """Scores ``(ways, subsets)``: who did not pass has no call, so counts 0 or not at all."""
         yes, no = self._subsets[:, self._positive], self._subsets[:, ~self._positive]
         total = (precision * passed[self._positive]) @ yes.T
         counted = yes.sum(axis=1) + (false_calls * passed[~self._positive]) @ no.T

@@ -7,8 +7,9 @@ put; so a field that starts blank can only be refused when the answer is there.
 from collections.abc import Mapping
 from typing import Any
 
+from airflow.providers.standard.exceptions import HITLTimeoutError
 from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk import Context, RetryDecision, RetryPolicy
+from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 
 REASON = "because"
 """The field of the form that must not be blank."""
@@ -26,17 +27,7 @@ class Question(HITLOperator):
             )
 
 
-class AskAgain(RetryPolicy):
-    """Asks a person again whose answer cannot be used, as without a reason; not one who is away."""
-
-    def evaluate(
-        self,
-        exception: BaseException,
-        try_number: int,
-        max_tries: int,
-        context: Context | None = None,
-    ) -> RetryDecision:
-        """Fail when the time to answer is over, whatever the number of the try."""
-        if "Timeout" in type(exception).__name__:
-            return RetryDecision.fail("nobody answered in time")
-        return RetryDecision.default()
+ASK_AGAIN = ExceptionRetryPolicy(
+    [RetryRule(HITLTimeoutError, RetryAction.FAIL, reason="nobody answered in time")]
+)
+"""Asks a person again whose answer cannot be used, as without a reason; not one who is away."""

@@ -4,21 +4,21 @@ DVC's command line is called in this process, which saves an import for every st
 """
 
 import contextlib
-import logging
 import os
-import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
 
 from pneumo.base.errors import PneumoError, ServiceError
 from pneumo.workflow.clones import Run, lock_entries
+from pneumo.workflow.lines import ENDED
 
 
 def bring_up_to_date(place: Path, stage: str) -> dict[str, Any]:
@@ -70,39 +70,31 @@ def _direct_needs(stage: str) -> list[str]:
     from dvc.repo import Repo
 
     with Repo() as repo:
-        (found,) = repo.stage.collect(stage)
-        return sorted(before.addressing for before in repo.index.graph.successors(found))
+        (node,) = repo.stage.collect(stage)
+        return sorted(before.addressing for before in repo.index.graph.successors(node))
 
 
 def _dvc(*words: str) -> None:
     from dvc.cli import main
 
-    with contextlib.redirect_stdout(sys.stderr), _ends_of_stages() as ends:
+    with contextlib.redirect_stdout(sys.stderr), _stage_ends_in() as end:
         code = main(list(words))
-    if PneumoError.exit_code in ends:
+        mistaken = end.exists() and end.read_text() == str(PneumoError.exit_code)
+    if mistaken:
         raise PneumoError(f"dvc {words[0]}: the stage cannot be done; its message is above")
     if code:
         raise ServiceError(f"dvc {words[0]} failed with exit code {code}")
 
 
 @contextmanager
-def _ends_of_stages() -> Iterator[list[int]]:
-    """The exit codes with which stages fail in the block; DVC tells them to its log alone."""
-    ends: list[int] = []
-
-    class Listener(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            error = record.exc_info[1] if record.exc_info else None
-            while error:
-                ends.extend(map(int, re.findall(r", exited with (\d+)$", str(error))))
-                error = error.__cause__
-
-    listener, logger = Listener(), logging.getLogger("dvc")
-    logger.addHandler(listener)
-    try:
-        yield ends
-    finally:
-        logger.removeHandler(listener)
+def _stage_ends_in() -> Iterator[Path]:
+    """A file for the exit code of the stage that is run in the block; DVC has only its own."""
+    with TemporaryDirectory() as folder:
+        os.environ[ENDED] = str(Path(folder) / "code")
+        try:
+            yield Path(os.environ[ENDED])
+        finally:
+            del os.environ[ENDED]
 
 
 def _end_children(number: int, _frame: Any) -> None:

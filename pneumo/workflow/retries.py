@@ -1,6 +1,6 @@
 """Which failures of a task Airflow tries again; imported by DAG files alone.
 
-DVC ends with a code of its own, whatever that of a stage was: `pneumo task` passes the stage's on,
+DVC ends with a code of its own, whatever that of a stage was: `pneumo task` reads the stage's,
 `dvc repro` in one workspace does not.
 """
 

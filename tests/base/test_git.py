@@ -9,7 +9,6 @@ import pytest
 from pneumo.base import git
 from pneumo.base.errors import PneumoError
 from pneumo.cli import app
-from pneumo.registry.lineage import git_commit
 from pneumo.servers import config, environment
 from pneumo.workflow.clones import begin
 
@@ -41,7 +40,7 @@ def two(tmp_path, monkeypatch):
 def test_a_hook_of_another_repository_leads_no_call_of_git_there(two):
     ours, commit, other = two
     assert commit != other
-    assert git_commit(ours) == commit
+    assert git.commit_of(ours) == commit
     assert begin(ours, "params.yaml").commit == commit
 
 
@@ -57,7 +56,7 @@ def test_the_command_line_and_the_servers_forget_the_hook(two, monkeypatch):
 
 
 def test_a_source_without_a_repository_has_no_commit_and_says_what_needs_one(tmp_path):
-    assert git_commit(tmp_path) == "unknown"
+    assert git.commit_of(tmp_path) == "unknown"
     with pytest.raises(PneumoError, match="is in no git repository, which this needs") as caught:
         begin(tmp_path, "params.yaml")
     assert caught.value.exit_code == 2
@@ -69,12 +68,12 @@ def test_a_source_unpacked_in_another_repository_does_not_take_its_commit(tmp_pa
     inside = tmp_path / "theirs" / "pneumo-main"
     inside.mkdir()
     (inside / "dvc.yaml").write_text("ours")
-    assert git_commit(inside) == "unknown"
+    assert git.commit_of(inside) == "unknown"
 
 
 def test_a_machine_without_git_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert shutil.which("git") is None
-    assert git_commit(tmp_path) == "unknown"
+    assert git.commit_of(tmp_path) == "unknown"
     with pytest.raises(PneumoError, match="git: not installed"):
         git.ask(tmp_path, "status")

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from pneumo.base.errors import SettingsError
 from pneumo.base.settings import load_settings
+from pneumo.training.batches import VALIDATION_BATCH_SIZE
 
 ROOT = Path(__file__).parents[2]
 PARAMS = ROOT / "params.yaml"
@@ -25,7 +26,7 @@ def test_the_seed_recipe_is_the_published_one():
     assert (seed.data.train_images, seed.data.validation_images, seed.data.size_px) == (
         4800, 1200, 128
     )  # fmt: skip
-    assert (seed.train.batch_size, seed.train.validation_batch_size) == (16, 32)
+    assert (seed.train.batch_size, VALIDATION_BATCH_SIZE) == (16, 32)
     assert (seed.train.learning_rate, seed.train.overlap_weight) == (1e-4, 0.5)
     assert (seed.train.overlap, seed.train.overlap_channels) == ("iou", "both")
     assert not any(seed.augment.model_dump().values())

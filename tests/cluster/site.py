@@ -26,10 +26,9 @@ TINY = {
     "data": {"size_px": 32, "validation_images": 10, "test_images": 10},
     "demo": {"images": 40},
     "train": {"epochs": 12, "patience": 12},
-    "ensemble": {"candidates": 4, "resamples": 2},
-    "evaluate": {"pictures": 2, "resamples": 100},
-    "promotion": {"minimum_map": 0.0, "minimum_sensitivity": 0.0, "resamples": 100},
-    "score": {"part_images": 5, "task_images": 20},
+    "ensemble": {"candidates": 4},
+    "promotion": {"minimum_map": 0.0, "minimum_sensitivity": 0.0},
+    "score": {"task_images": 12},
 }
 
 

@@ -8,6 +8,8 @@ from shutil import copyfile
 import pytest
 import yaml
 
+from pneumo import workflow
+from pneumo.pacs.peers import Site
 from tests.containers.files import COMPOSE, DOCKERFILE, ROOT, services, stages, tool
 
 TARGETS = {"orchestrator", "worker", "worker-gpu", "mlflow"}
@@ -51,20 +53,35 @@ def test_hadolint_finds_nothing():
 def test_every_port_is_on_loopback(resolved):
     ports = [port for service in resolved.values() for port in service.get("ports", [])]
     assert {port["host_ip"] for port in ports} == {"127.0.0.1"}
-    assert len(ports) == 2
+    assert len(ports) == 3
 
 
 def test_ports_can_be_chosen(tmp_path):
-    found = services(tmp_path, PNEUMO_AIRFLOW_PORT="8090", PNEUMO_MLFLOW_PORT="5050")
+    found = services(
+        tmp_path, PNEUMO_AIRFLOW_PORT="8090", PNEUMO_MLFLOW_PORT="5050", PNEUMO_ORTHANC_PORT="8050"
+    )
     assert found["api-server"]["ports"][0]["published"] == "8090"
     assert found["mlflow"]["ports"][0]["published"] == "5050"
+    assert found["orthanc"]["ports"][0]["published"] == "8050"
+    assert (
+        services(tmp_path, PNEUMO_ORTHANC_PORT="8050")["orthanc"]["ports"][0]["published"] == "8050"
+    )
     assert "127.0.0.1:5050" in found["mlflow"]["environment"]["MLFLOW_SERVER_ALLOWED_HOSTS"]
 
 
 def test_stores_and_brokers_are_in_networks_that_lead_nowhere(resolved):
     networks = yaml.safe_load(COMPOSE.read_text())["networks"]
     inner = {name for name, about in networks.items() if about.get("internal")}
-    for name in ("postgres", "redis", "s3", "worker", "worker-gpu", "scheduler", "dag-processor"):
+    for name in (
+        "postgres",
+        "redis",
+        "s3",
+        "worker",
+        "worker-gpu",
+        "worker-pacs",
+        "scheduler",
+        "dag-processor",
+    ):
         assert set(resolved[name]["networks"]) <= inner, name
 
 
@@ -102,8 +119,20 @@ def test_trainings_have_the_queue_of_the_gpu(resolved):
     )
 
 
+def test_the_round_trip_has_one_worker_whose_peers_can_be_read(resolved):
+    about = resolved["worker-pacs"]
+    assert about["command"][about["command"].index("--queues") + 1] == workflow.PACS_QUEUE
+    assert about["command"][about["command"].index("--concurrency") + 1] == "1"
+    assert about["environment"]["PNEUMO_PACS"] == "/srv/pacs.yaml"
+    raw = yaml.safe_load((ROOT / "docker/pacs.yaml").read_text())
+    (peer,) = raw["peers"].values()
+    assert peer.pop("credentials") == "/run/secrets/pacs_credentials"
+    site = Site.model_validate(raw)
+    assert site.folder.startswith("/srv/shared/")
+
+
 def test_a_worker_knows_no_password_of_other_databases_than_celerys(resolved):
-    for name in ("worker", "worker-gpu"):
+    for name in ("worker", "worker-gpu", "worker-pacs"):
         assert "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" not in resolved[name]["environment"]
         sources = {secret["source"] for secret in resolved[name]["secrets"]}
         assert not sources & {"airflow_pgpass", "mlflow_pgpass", "setup_pgpass", "roles.json"}

@@ -20,7 +20,7 @@ import pytest
 
 from tests.containers.files import ROOT, stages
 
-EXTRAS = ("workflow", "cluster", "kubernetes", "tensorflow", "cuda")
+EXTRAS = ("workflow", "cluster", "kubernetes", "pacs", "tensorflow", "cuda")
 
 SOURCES = ("pyproject.toml", "uv.lock", "README.md", "LICENSE", "pneumo")
 
@@ -144,7 +144,7 @@ def test_the_orchestrator_schedules_without_tensorflow(folder):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     said = done.stdout.splitlines()[-1]
-    assert said == "{} pneumonia_score pneumonia_train pneumonia_validate"
+    assert said == "{} pneumonia_monitor pneumonia_score pneumonia_train pneumonia_validate"
 
 
 @pytest.mark.slow

@@ -35,7 +35,7 @@ def _migrated(home: Path, **sizes: str) -> dict[str, tuple[int, str]]:
 @pytest.mark.slow
 def test_the_pools_of_the_dags_are_there_with_the_sizes_that_are_asked_for(tmp_path):
     pools = _migrated(tmp_path)
-    assert set(pools) == {"default_pool", workflow.GPU_POOL, workflow.SCORING_POOL}
+    assert set(pools) == {"default_pool", *POOLS}
     assert {name: pools[name] for name in POOLS} == {n: (1, about) for n, about in POOLS.items()}
     again = _migrated(tmp_path, PNEUMO_GPU_SLOTS="3", PNEUMO_SCORING_SLOTS="2")
     assert (again[workflow.GPU_POOL][0], again[workflow.SCORING_POOL][0]) == (3, 2)

@@ -12,7 +12,7 @@ import pytest
 
 from tests.containers.files import as_nobody, checkout, git, prepare, services
 
-WORKERS = ("worker", "worker-gpu")
+WORKERS = ("worker", "worker-gpu", "worker-pacs")
 
 NEEDS = {
     "api-server": {"airflow", "fernet", "api", "jwt", "admin"},
@@ -21,6 +21,8 @@ NEEDS = {
     "migrate": {"airflow"},
     "worker": {"celery", "redis", "s3", "mlflow_admin"},
     "worker-gpu": {"celery", "redis", "s3", "mlflow_admin"},
+    "worker-pacs": {"celery", "redis", "s3", "mlflow_admin", "pacs"},
+    "orthanc": {"pacs"},
     "mlflow": {"mlflow", "mlflow_admin", "flask", "s3"},
     "postgres": {"postgres"},
     "redis": {"redis"},
@@ -98,7 +100,7 @@ def test_a_worker_writes_no_hook_no_setting_and_nothing_that_is_deployed(resolve
             assert not (path / name).exists()
 
 
-@pytest.mark.parametrize("name", sorted(set(NEEDS) - {*WORKERS, "s3"}))
+@pytest.mark.parametrize("name", sorted(set(NEEDS) - {*WORKERS, "s3", "orthanc"}))
 def test_no_other_service_writes_to_a_folder_of_the_machine(resolved, name):
     for mount in resolved[name].get("volumes", []):
         assert mount["type"] == "volume" or mount["read_only"], mount

@@ -270,7 +270,7 @@ def test_an_inbox_is_scored_in_mapped_tasks_and_never_twice(checkout):
     shutil.copytree(checkout.folder / "data/demo/stage_2_train_images", inbox)
     (inbox / "torn.dcm").write_bytes(b"torn")
     before = (checkout.folder / "params.yaml").read_text()
-    checkout.change({"score": {"part_images": 5, "task_images": 10}})
+    checkout.change({"score": {"task_images": 10}})
     state, tasks, logs = checkout.run_dag("pneumonia_score")
     assert (state, set(tasks.values())) == ("success", {"success"}), tasks
     assert len(list((logs / "task_id=score").glob("map_index=*"))) == 5

@@ -1,11 +1,9 @@
 import numpy as np
 import pytest
 
-from pneumo.base.settings import EnsembleSettings
 from pneumo.detection.boxes import Box, Frame
 from pneumo.detection.ensemble import Ensemble, blend, image_level, weightings
 
-SEARCH = EnsembleSettings(candidates=8, resamples=5, seed=1)
 FRAME = Frame(1024, 1024, 64)
 
 
@@ -23,24 +21,22 @@ def test_blending_is_the_weighted_mean():
 
 
 def test_without_candidates_only_equal_weights_are_tried():
-    rows = list(weightings(["a", "b"], EnsembleSettings(candidates=0, resamples=5, seed=1)))
+    rows = list(weightings(["a", "b"], 0))
     assert rows == [{"a": 0.5, "b": 0.5}]
 
 
 def test_candidates_sum_to_one_and_follow_the_seed():
-    rows = list(weightings(["a", "b", "c"], SEARCH))
+    rows = list(weightings(["a", "b", "c"], 8))
     assert all(sum(row.values()) == pytest.approx(1) for row in rows)
-    assert rows == list(weightings(["a", "b", "c"], SEARCH))
-    assert rows != list(
-        weightings(["a", "b", "c"], EnsembleSettings(candidates=8, resamples=5, seed=2))
-    )
+    assert rows == list(weightings(["a", "b", "c"], 8))
+    assert rows != list(weightings(["a", "b", "c"], 8, seed=2))
 
 
-def test_an_image_below_the_gate_is_not_called():
+def test_an_image_below_the_image_threshold_is_not_called():
     probability = maps_where(Box(256, 256, 256, 256), 0.9)[0]
     assert image_level(probability) == pytest.approx(0.9)
-    for gate, calls in [(0.89, 1), (0.91, 0)]:
-        choice = Ensemble({"a": 1.0}, 0.5, gate, 0.0, 0.0, 0.0)
+    for level, calls in [(0.89, 1), (0.91, 0)]:
+        choice = Ensemble({"a": 1.0}, 0.5, level, 0.0, 0.0, 0.0)
         assert len(choice.boxes(probability, FRAME)) == calls
 
 
@@ -52,4 +48,13 @@ def test_one_bright_pixel_is_no_finding():
 
 def test_an_ensemble_survives_json():
     ensemble = Ensemble({"a": 1.0}, 0.5, 0.2, 1000.0, 0.05, 0.1)
-    assert Ensemble(**ensemble.to_json()) == ensemble
+    saved = ensemble.to_json()
+    assert Ensemble.from_json(saved) == ensemble
+    assert saved == {  # as 0.1 wrote it
+        "weights": {"a": 1.0},
+        "threshold": 0.5,
+        "gate": 0.2,
+        "minimum_area_px": 1000.0,
+        "shrink_x": 0.05,
+        "shrink_y": 0.1,
+    }

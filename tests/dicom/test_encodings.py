@@ -83,6 +83,17 @@ def test_fragments_that_are_cut_off_stay_truncated(tmp_path, syntax, cut, sequen
         assert refusal(path).reason in ("truncated", "bad_codestream", "cannot_decode")
 
 
+@pytest.mark.parametrize("syntax", ENCAPSULATED, ids=lambda s: s.name)
+def test_a_fragment_that_says_more_than_its_element_holds_is_truncated(tmp_path, syntax):
+    path = file_of(tmp_path, syntax)
+    head, mark, items = path.read_bytes().partition(b"\xe0\x7f\x10\0OB\0\0")
+    items = items[4 : -len(END) - 10]  # in an element with a length of its own, 10 bytes too few
+    path.write_bytes(head + mark + struct.pack("<L", len(items)) + items)
+    error = refusal(path)
+    assert error.reason == "truncated"
+    assert "a fragment says" in str(error)
+
+
 @pytest.mark.parametrize("syntax", CODESTREAMS, ids=lambda s: s.name)
 def test_a_codestream_without_its_end_is_truncated_though_its_fragment_is_whole(tmp_path, syntax):
     stream = stream_of(syntax)

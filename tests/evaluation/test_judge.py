@@ -28,10 +28,10 @@ def test_perfect_maps_are_judged_nearly_perfect_and_in_the_order_of_the_data(dat
     )
 
 
-def test_the_gate_silences_an_image(data):
+def test_the_image_threshold_silences_an_image(data):
     maps = true_maps(data, "validation") * 0.6
-    gated = Ensemble({"one": 1.0}, 0.5, 0.99, 0.0, 0.0, 0.0)
-    found, cases = judge(data, "validation", maps, gated)
+    strict = Ensemble({"one": 1.0}, 0.5, 0.99, 0.0, 0.0, 0.0)
+    found, cases = judge(data, "validation", maps, strict)
     assert cases["found_boxes"].sum() == 0 == sum(map(len, found.values()))
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from pneumo.base.errors import DataError, PneumoError
 from pneumo.base.files import sha256
+from pneumo.base.settings import PretrainSettings
 from pneumo.dataset.dataset import IMAGES
 from pneumo.dataset.labelled import Columns, read_labelled
 from pneumo.dataset.rsna import CLASSES
@@ -59,11 +60,11 @@ def read(chests, columns=None, **where):
     return read_labelled(chests, None, columns or Columns(), where)
 
 
-def run(rows, out, encoders=("vgg19",), train=TRAIN, **more):
-    pretrain(
-        rows, out, encoders,
-        size_px=32, held_out=0.25, balance=True, train=train, augment=AUGMENT, **more,
-    )  # fmt: skip
+def run(rows, out, train=TRAIN):
+    settings = PretrainSettings(
+        size_px=32, held_out=0.25, balance=True, frontal_only=True, train=train, augment=AUGMENT
+    )
+    pretrain(rows, out, ["vgg19"], settings)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 
-from pneumo.nets._blocks import gated, head, spatial_attention
+from pneumo.nets._blocks import head, spatial_attention, times_presence
 
 
 def attending(shape):
@@ -35,9 +35,9 @@ def test_attention_is_undecided_at_first_however_large_the_maps():
 
 def test_the_image_head_is_undecided_at_first_however_large_the_maps():
     x, bridge = keras.Input((32, 32, 2)), keras.Input((2, 2, 6))
-    gated_map = gated(x, bridge, momentum=0.9, name="gate")
+    product = times_presence(x, bridge, momentum=0.9, name="gate")
     maps = np.random.default_rng(0).uniform(0, 500, (8, 2, 2, 6)).astype("float32")
-    found = keras.Model([x, bridge], gated_map)([np.ones((8, 32, 32, 2)), maps], training=True)
+    found = keras.Model([x, bridge], product)([np.ones((8, 32, 32, 2)), maps], training=True)
     assert 0.01 < np.min(found[..., 1]) < np.max(found[..., 1]) < 0.99
 
 

@@ -17,9 +17,6 @@ SETTINGS = PromotionSettings(
     margin=0.02,
     confidence=0.95,
     subgroup_margin=0.05,
-    small_group_people=20,
-    resamples=500,
-    seed=1,
     approval="none",
 )
 PEOPLE = 120

@@ -21,7 +21,7 @@ def tuned(folder, prepared, networks, settings):
         folder / "ensemble.json",
         folder / "tuning.json",
         models=settings.models,
-        ensemble=settings.ensemble.model_copy(update={"candidates": 5, "resamples": 3}),
+        ensemble=settings.ensemble.model_copy(update={"candidates": 5}),
         boxes=settings.boxes,
     )
     return folder / "ensemble.json"
@@ -35,7 +35,7 @@ def choice(tmp_path_factory, prepared_folder, networks_folder, settings):
 @pytest.fixture(scope="module")
 def report(tmp_path_factory, choice, prepared_folder, networks_folder, settings):
     out = tmp_path_factory.mktemp("reports") / "evaluation"
-    options = {"models": settings.models, "evaluate": settings.evaluate}
+    options = {"models": settings.models}
     told = choice.with_name("tuning.json")
     evaluate(prepared_folder, networks_folder, choice, out, told, **options)
     return out
@@ -128,7 +128,7 @@ def test_curves_are_tables_for_dvc(report, settings):
 def test_the_same_results_give_the_same_files(
     report, choice, prepared_folder, networks_folder, settings, tmp_path
 ):
-    options = {"models": settings.models, "evaluate": settings.evaluate}
+    options = {"models": settings.models}
     told = choice.with_name("tuning.json")
     evaluate(prepared_folder, networks_folder, choice, tmp_path / "again", told, **options)
     files = [path for path in report.rglob("*") if path.is_file()]
@@ -138,7 +138,7 @@ def test_the_same_results_give_the_same_files(
 
 
 def test_a_network_that_was_not_trained_is_named(choice, prepared_folder, settings, tmp_path):
-    options = {"models": settings.models, "evaluate": settings.evaluate}
+    options = {"models": settings.models}
     with pytest.raises(DataError, match="pneumo train unet_resnet152"):
         evaluate(prepared_folder, tmp_path, choice, tmp_path / "out", **options)
 
@@ -148,7 +148,7 @@ def test_maps_of_another_size_are_refused(choice, prepared_folder, settings, tmp
         (tmp_path / name).mkdir()
         np.save(tmp_path / name / "probabilities.npy", np.zeros((20, 64, 64), np.float16))
         pd.DataFrame({"epoch": [1]}).to_csv(tmp_path / name / "history.csv")
-    options = {"models": settings.models, "evaluate": settings.evaluate}
+    options = {"models": settings.models}
     with pytest.raises(DataError, match=r"\(20, 64, 64\), but the prepared data need \(20, 32, 32"):
         evaluate(prepared_folder, tmp_path, choice, tmp_path / "out", **options)
 
@@ -171,7 +171,7 @@ def test_an_ensemble_that_calls_nothing_and_a_test_set_of_healthy_people_are_rep
         index.to_parquet(prepared / "index.parquet")
         kept = ~boxes["patientId"].isin(index.loc[test, "patientId"])
         boxes[kept].to_parquet(prepared / "boxes.parquet")
-    options = {"models": settings.models, "evaluate": settings.evaluate}
+    options = {"models": settings.models}
     evaluate(prepared, networks_folder, tmp_path / "silent.json", tmp_path / "out", **options)
     metrics = json.loads((tmp_path / "out/metrics.json").read_text())
     assert metrics["ensemble"]["map"] == 0
@@ -181,7 +181,7 @@ def test_an_ensemble_that_calls_nothing_and_a_test_set_of_healthy_people_are_rep
 
 
 def test_a_choice_that_is_none_is_refused(prepared_folder, networks_folder, settings, tmp_path):
-    options = {"models": settings.models, "evaluate": settings.evaluate}
+    options = {"models": settings.models}
     for text, words in (("[]", "no choice of `pneumo tune`"), ("{", "run `pneumo tune`")):
         (tmp_path / "ensemble.json").write_text(text)
         with pytest.raises(DataError, match=words):

@@ -92,8 +92,9 @@ def test_the_first_ensemble_becomes_champion_with_all_that_it_needs(results):
     assert version.description.endswith("`evaluation/model_card.md`\n")
     names = {path.name for path in package_of(version).iterdir()}
     networks = {f"{name}.keras" for name in results.settings.models}
-    assert names == {*networks, "ensemble.json", "golden.npz", "manifest.json"}
+    assert names == {*networks, "ensemble.json", "golden.npz", "manifest.json", "profile.json"}
     tags = version.tags
+    assert tags["pneumo.profile"] == sha256(package_of(version) / "profile.json")
     assert tags["pneumo.verdict"] == "promoted"
     assert (tags["pneumo.by"], tags["pneumo.because"]) == ("Ada", "the gate's rules hold")
     assert float(tags["pneumo.map_low"]) < float(tags["pneumo.map"])

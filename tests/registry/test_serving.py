@@ -19,7 +19,7 @@ from pneumo.dicom import read_square
 from pneumo.engines.choose import open_engine
 from pneumo.engines.package import Package
 from pneumo.registry import store
-from pneumo.registry.upload import register_ensemble
+from pneumo.registry.register import register_ensemble
 from pneumo.tracking.runs import client, start_run
 
 ROOT = Path(__file__).parents[2]

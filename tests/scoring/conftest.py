@@ -25,7 +25,7 @@ class Inbox:
 
 @pytest.fixture(scope="session")
 def score_settings(settings) -> ScoreSettings:
-    return settings.score.model_copy(update={"part_images": 8, "engine": "openvino"})
+    return settings.score.model_copy(update={"task_images": 8, "engine": "openvino"})
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +56,7 @@ def inbox(tmp_path_factory, demo_root) -> Inbox:
 
 @pytest.fixture(scope="session")
 def balanced_package(tmp_path_factory, package_folder, inbox, cache_home) -> Path:
-    """The tests' ensemble with a threshold and a gate that part the inbox."""
+    """The tests' ensemble with thresholds that part the inbox."""
     from tests.packages import balance
 
     paths = sorted(inbox.folder.glob("*.dcm"))

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("cache")
 
 @pytest.fixture
 def auto(score_settings):
-    return score_settings.model_copy(update={"engine": "auto", "part_images": 3})
+    return score_settings.model_copy(update={"engine": "auto", "task_images": 3})
 
 
 @pytest.fixture
@@ -58,6 +58,21 @@ def test_auto_is_resolved_by_the_plan_for_all_machines(
     assert (summary["files"], summary["scored"]) == (5, 5)
     assert summary["precisions"] == {f"{planned} float32": 5}
     assert len(pq.read_table(out / "predictions.parquet")) == 5
+
+
+@pytest.mark.parametrize(("task_images", "tasks"), [(2, 3), (4, 2), (5, 1)])
+def test_a_task_takes_parts_in_turn_until_it_has_its_share(
+    monkeypatch, few, balanced_package, auto, tmp_path, task_images, tasks
+):
+    monkeypatch.setattr(stage, "PART_IMAGES", 2)  # of five radiographs: parts of 2, 2 and 1
+    score = auto.model_copy(update={"task_images": task_images})
+    out = tmp_path / "out"
+    told = stage.plan_score([few], out, str(balanced_package), rescore=False, score=score)
+    assert told["tasks"] == tasks
+    for number in range(tasks):
+        stage.score_part(out, number, score=score)
+    assert stage.publish_scores(out, score=score)["scored"] == 5
+    assert len(list(out.glob("shards/*/*/rows.parquet"))) == 3
 
 
 @pytest.mark.parametrize(("name", "value"), [("flip", True), ("engine", "tensorflow")])

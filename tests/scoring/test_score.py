@@ -187,7 +187,7 @@ def test_the_size_of_batches_and_parts_changes_no_byte_of_the_submission(
     undisturbed, inbox, balanced_package, score_settings, tmp_path
 ):
     other = score_settings.model_copy(
-        update={"part_images": 5, "batch_size": 3, "overlays": "none"}
+        update={"task_images": 5, "batch_size": 3, "overlays": "none"}
     )
     score([inbox.folder], tmp_path / "out", str(balanced_package), score=other)
     submission = (tmp_path / "out/submission.csv").read_bytes()

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("cache")
 def workspace(tmp_path):
     """A folder whose settings finish four radiographs at a time."""
     settings = yaml.safe_load((ROOT / "recipes/demo.yaml").read_text())
-    settings["score"] |= {"part_images": 4, "batch_size": 4, "engine": "openvino"}
+    settings["score"] |= {"task_images": 4, "batch_size": 4, "engine": "openvino"}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings))
     return tmp_path
 

@@ -19,7 +19,6 @@ SETTINGS = TrainSettings(
     encoder="small",
     encoder_weights="none",
     batch_size=4,
-    validation_batch_size=4,
     epochs=2,
     patience=2,
     learning_rate=0.001,

@@ -3,8 +3,8 @@
 import pytest
 from PIL import Image
 
+from pneumo.registry.register import network_run_id
 from pneumo.registry.store import SUM
-from pneumo.registry.upload import network_run_id
 from pneumo.tracking import live, runs
 from pneumo.tracking.live import network_run
 from tests.mlflow_servers import Server, black_hole, until

@@ -1,7 +1,7 @@
 import pytest
 
+from pneumo.registry.register import network_run_id
 from pneumo.registry.store import SUM
-from pneumo.registry.upload import network_run_id
 from pneumo.tracking import runs
 from pneumo.tracking.live import network_run
 

@@ -71,8 +71,8 @@ def test_about_half_of_the_images_are_mirrored():
 
 def test_masks_come_with_their_images():
     shown = epoch(shuffled())
-    assert shown["mask"].dtype == np.uint8
-    assert (shown["pixels"] % 2 == shown["mask"]).all()
+    assert shown["truth"].dtype == np.uint8
+    assert (shown["pixels"] % 2 == shown["truth"]).all()
 
 
 @pytest.mark.parametrize(("share", "positive"), [(0.5, 4), (0.9, 6), (0.01, 0)])
@@ -81,7 +81,7 @@ def test_a_class_is_shown_as_often_as_wanted(share, positive):
     masks[[1, 2]] = 1
     rows = ROWS if share != 0.5 else np.append(ROWS, 4)
     batches = Batches(IMAGES, masks, rows, 8, seed=1, positive_share=share)
-    shown = epoch(batches, 2)["mask"].any(axis=(1, 2, 3))
+    shown = epoch(batches, 2)["truth"].any(axis=(1, 2, 3))
     assert (len(shown), shown.sum()) == (len(rows), positive)
 
 

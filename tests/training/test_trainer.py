@@ -113,8 +113,8 @@ def test_changed_images_can_be_learnt(batches):
 def test_validation_shows_images_as_they_are(batches):
     trainer = trainer_of()
     given = batches[0][0]
-    assert (np.asarray(trainer(given)["truth"])[..., 1:] == given["mask"]).all()
-    assert (np.asarray(trainer(given, training=True)["truth"])[..., 1:] != given["mask"]).any()
+    assert (np.asarray(trainer(given)["truth"])[..., 1:] == given["truth"]).all()
+    assert (np.asarray(trainer(given, training=True)["truth"])[..., 1:] != given["truth"]).any()
 
 
 def test_the_image_head_multiplies_the_map_and_is_part_of_the_saved_network(radiographs, tmp_path):

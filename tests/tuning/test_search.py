@@ -91,13 +91,13 @@ def test_each_axis_is_shrunk_as_much_as_it_needs():
     assert (best.shrink_x, best.shrink_y) == (0.1, 0.0)
 
 
-def test_the_gate_silences_healthy_images_that_are_less_bright():
+def test_the_image_threshold_silences_healthy_images_that_are_less_bright():
     truth, faint = Box(256, 256, 256, 256), drawn(Box(256, 256, 64, 64), 0.9)
     maps = np.stack([drawn(truth), faint])
     cases = Cases({"a": maps}, [FRAME, FRAME], [[truth], []])
     boxes = BOXES.model_copy(update={"minimum_areas_px": [0.0], "gates": [0.0, 0.5]})
     scores = score_all(cases, [EQUAL], boxes, np.ones((1, 2), bool))
-    assert scores.way(scores.best(0)).gate == 0.5
+    assert scores.way(scores.best(0)).image_threshold == 0.5
     assert scores.values[0, 0, 0, 0, 0, :, 0].tolist() == [0.5, 1.0]
 
 

@@ -4,14 +4,17 @@ import time
 from pathlib import Path
 
 import pytest
+from airflow.providers.standard.exceptions import HITLTimeoutError
+from airflow.sdk import RetryAction
 
 from pneumo import servers
 from pneumo.servers import config
+from pneumo.workflow.asking import ASK_AGAIN
 
 DAG = """
 from datetime import timedelta
 from airflow.sdk import Param, chain, dag, task
-from pneumo.workflow.asking import REASON, AskAgain, Question
+from pneumo.workflow.asking import ASK_AGAIN, REASON, Question
 
 @dag(schedule=None)
 def asks():
@@ -22,7 +25,7 @@ def asks():
         params={REASON: Param("", type="string")},
         retries=5,
         retry_delay=timedelta(seconds=1),
-        retry_policy=AskAgain(),
+        retry_policy=ASK_AGAIN,
     )
 
     said = "ti.xcom_pull(task_ids='approval')['params_input']['because']"
@@ -45,6 +48,17 @@ def until(what, seconds: float = 180):
         assert time.monotonic() < deadline, "waited too long"
         time.sleep(0.5)
     return found
+
+
+@pytest.mark.parametrize(
+    ("fault", "action"),
+    [
+        (HITLTimeoutError("nobody"), RetryAction.FAIL),
+        (ValueError("the answer gives no reason"), RetryAction.DEFAULT),
+    ],
+)
+def test_who_is_away_is_not_asked_again_and_who_gave_no_reason_is(fault, action):
+    assert ASK_AGAIN.evaluate(fault, try_number=1, max_tries=5).action == action
 
 
 @pytest.mark.slow

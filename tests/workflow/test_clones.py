@@ -30,7 +30,8 @@ stages:
       ls results/.kept-* | wc -l >> $LOG; [ ! -e $LOG.slow ] || sleep 987;
       [ ! -e $LOG.meet ] || { touch $LOG.${item.name}; timeout 60 bash -c
       'until [ -e $LOG.a -a -e $LOG.b ]; do sleep 0.1; done'; };
-      [ ! -e $LOG.wrong ] || exit 2; [ ! -e $LOG.broken ] && cp first.txt results/${item.name}
+      [ ! -e $LOG.wrong ] || pneumo settings wrong || exit 7;
+      [ ! -e $LOG.broken ] && cp first.txt results/${item.name}
     deps: [first.txt]
     outs: ["results/${item.name}"]
   third:
@@ -151,6 +152,14 @@ def test_a_stage_that_was_told_wrong_ends_the_task_as_a_mistake(site, one):
     (site.folder / "log.wrong").touch()
     said = site.task(one, "stage second@a", code=2)
     assert said.splitlines()[-1] == "dvc repro: the stage cannot be done; its message is above"
+    assert "exited with 7" in said  # what DVC says is not what counts
+
+
+def test_an_exit_code_is_left_in_the_file_that_the_environment_names(tmp_path):
+    for words, code in (("settings wrong", 2), ("models --help", 0)):
+        env = os.environ | {"PNEUMO_ENDED": str(tmp_path / "code")}
+        subprocess.run([BIN / "pneumo", *words.split()], env=env, cwd=tmp_path, capture_output=True)
+        assert (tmp_path / "code").read_text() == str(code)
 
 
 def test_a_run_is_pushed_where_its_checkout_is_pushed_to_and_nowhere_else(site, one):

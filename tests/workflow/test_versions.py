@@ -18,7 +18,6 @@ TINY = {
     "data": {"root": "data/rsna", "size_px": 32, "validation_images": 10, "test_images": 10},
     "train": {"epochs": 1},
     "ensemble": {"candidates": 0},
-    "evaluate": {"pictures": 1},
 }
 TRACKED = "data/rsna.dvc dvc.yaml"  # all but the demo's data, which are not made here
 METRICS = Path("reports/evaluation/metrics.json")

@@ -21,11 +21,11 @@ def splits(as_json: AsJson = False) -> None:
     from pneumo.cli.results import print_splits
     from pneumo.explore.overview import overview
 
-    found = overview(load_settings().data)
+    splits = overview(load_settings().data)
     if as_json:
-        print(json.dumps(found))
+        print(json.dumps(splits))
     else:
-        print_splits(found, Console())
+        print_splits(splits, Console())
 
 
 def fetch(

@@ -1,50 +1,58 @@
 """Commands that try something out: encoders taught beforehand, recipes side by side."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
 from pneumo.base.errors import PneumoError
 from pneumo.base.words import Network
-from pneumo.cli.commands.options import load_settings
+from pneumo.cli.commands.options import gathered, load_settings
+
+if TYPE_CHECKING:
+    from pneumo.base.settings import PretrainSettings, Settings
 
 
-def pretrain(
-    source: Path,
-    out: Path,
+@dataclass(frozen=True)
+class Pretraining:
+    """The options of ``pneumo pretrain``."""
+
     labels: Annotated[
         Path | None, typer.Option(help="Table; else labels.csv in SOURCE, or RSNA's classes.")
-    ] = None,
-    file_column: Annotated[str, typer.Option(help="Its column of files.")] = "file",
-    label_column: Annotated[str, typer.Option(help="Its column of labels.")] = "label",
+    ] = None
+    file_column: Annotated[str, typer.Option(help="Its column of files.")] = "file"
+    label_column: Annotated[str, typer.Option(help="Its column of labels.")] = "label"
     person_column: Annotated[
         str | None, typer.Option(help="Its column of people; else person, if there.")
-    ] = None,
+    ] = None
     where: Annotated[
         list[str], typer.Option(help="Only rows with this, as source=nih; several.")
-    ] = [],  # noqa: B006
+    ] = field(default_factory=list)
     network: Annotated[
         list[str], typer.Option(help="Whose encoder; several. Else those of params.yaml.")
-    ] = [],  # noqa: B006
+    ] = field(default_factory=list)
     encoder: Annotated[
         str | None, typer.Option(help="full or small; else train.encoder.", show_default=False)
-    ] = None,
+    ] = None
     size_px: Annotated[
         int | None, typer.Option(min=32, max=1024, help="Side; else data.size_px.")
-    ] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the images.")] = 20,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images per step.")] = 32,
+    ] = None
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the images.")] = 20
+    batch_size: Annotated[int, typer.Option(min=1, help="Images per step.")] = 32
     learning_rate: Annotated[
         float, typer.Option(min=1e-8, max=1, help="Adam's highest step size.")
-    ] = 0.0005,
-    start: Annotated[str, typer.Option(help="First weights: none, imagenet, or a path.")] = "none",
+    ] = 0.0005
+    start: Annotated[str, typer.Option(help="First weights: none, imagenet, or a path.")] = "none"
     held_out: Annotated[
         float, typer.Option(min=0.05, max=0.5, help="Share of the people that is held out.")
-    ] = 0.15,
-    balance: Annotated[bool, typer.Option(help="Let rare labels weigh more.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of all that is drawn.")] = 1,
-) -> None:
+    ] = 0.15
+    balance: Annotated[bool, typer.Option(help="Let rare labels weigh more.")] = False
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all that is drawn.")] = 1
+
+
+@gathered
+def pretrain(source: Path, out: Path, asked: Pretraining) -> None:
     """Teach the encoders on a folder of radiographs with a label each, before they segment.
 
     Then `train.encoder_weights: OUT` begins with what they have learnt. Precision, and how images
@@ -54,49 +62,53 @@ def pretrain(
     from pneumo.dataset.labelled import Columns, read_labelled
 
     settings = load_settings()
-    models = network or list(settings.models)
+    models = asked.network or list(settings.models)
     if unknown := set(models) - set(get_args(Network)):
         raise PneumoError(f"--network {min(unknown)}: there are {', '.join(get_args(Network))}")
-    encoder = encoder or settings.train.encoder
+    learning = _pretrain_settings(asked, settings)
+    columns = Columns(asked.file_column, asked.label_column, asked.person_column)
+    rows = read_labelled(source, asked.labels, columns, _pairs("--where", asked.where))
+    with leased_gpus(1):
+        from pneumo.experiments.pretrain import pretrain as stage
+        from pneumo.training.pretraining import encoders_of  # after the lease: it loads Keras
+
+        stage(rows, out, encoders_of(models), learning)
+
+
+def _pretrain_settings(asked: Pretraining, settings: "Settings") -> "PretrainSettings":
+    """What was asked, completed by ``params.yaml``; PneumoError for what cannot be."""
+    from pneumo.base.settings import PretrainSettings
+
+    encoder = asked.encoder or settings.train.encoder
     if encoder not in ("full", "small"):
         raise PneumoError(f"--encoder {encoder}: must be full or small")
-    size_px = size_px or settings.data.size_px
+    size_px = asked.size_px or settings.data.size_px
     if size_px % 32:
         raise PneumoError(f"--size-px {size_px}: must be a multiple of 32")
     train = settings.train.model_copy(
         update={
             "encoder": encoder,
-            "encoder_weights": start,
-            "batch_size": batch_size,
-            "epochs": epochs,
-            "patience": epochs,
-            "learning_rate": learning_rate,
+            "encoder_weights": asked.start,
+            "batch_size": asked.batch_size,
+            "epochs": asked.epochs,
+            "patience": asked.epochs,
+            "learning_rate": asked.learning_rate,
             "schedule": "cosine",
-            "warmup_epochs": min(1.0, epochs / 4),
+            "warmup_epochs": min(1.0, asked.epochs / 4),
             "average": 0.0,
             "batch_norm_momentum": 0.9,
             "devices": 1,
-            "seed": seed,
+            "seed": asked.seed,
         }
     )
-    rows = read_labelled(
-        source, labels, Columns(file_column, label_column, person_column), _pairs("--where", where)
+    return PretrainSettings(
+        size_px=size_px,
+        held_out=asked.held_out,
+        balance=asked.balance,
+        frontal_only=settings.data.frontal_only,
+        train=train,
+        augment=settings.augment,
     )
-    with leased_gpus(1):
-        from pneumo.experiments.pretrain import pretrain as stage
-        from pneumo.training.pretraining import encoders_of  # after the lease: it loads Keras
-
-        stage(
-            rows,
-            out,
-            encoders_of(models),
-            size_px=size_px,
-            held_out=held_out,
-            balance=balance,
-            train=train,
-            augment=settings.augment,
-            frontal_only=settings.data.frontal_only,
-        )
 
 
 def crossval(

@@ -35,9 +35,9 @@ def explore(
 
     roots = [root or Path(load_settings().data.root), *filter(None, [other_root])]
     page = out or workflow.paths()["reports"] / "data.html"
-    for found in stage(page, roots, frontal_only=not any_view):
-        refused = len(found.images) - len(found.read)
-        print(f"{found.name}: {len(found.images)} radiographs, {refused} refused")
+    for survey in stage(page, roots, frontal_only=not any_view):
+        refused = len(survey.images) - len(survey.read)
+        print(f"{survey.name}: {len(survey.images)} radiographs, {refused} refused")
     print(page)
 
 
@@ -49,9 +49,9 @@ def check(folder: Path, any_view: AnyView = False, as_json: AsJson = False) -> N
     from pneumo.dataset.readable import check as stage
     from pneumo.dataset.readable import lines
 
-    found = stage(folder, frontal_only=not any_view)
-    print(json.dumps(found) if as_json else "\n".join(lines(found)))
-    if found["rejected"]:
+    report = stage(folder, frontal_only=not any_view)
+    print(json.dumps(report) if as_json else "\n".join(lines(report)))
+    if report["rejected"]:
         raise typer.Exit(3)
 
 
@@ -65,17 +65,17 @@ def metric(truth: Path, submission: Path, as_json: AsJson = False) -> None:
     from pneumo.dataset.rsna import mean_average_precision, read_labels, read_submission
 
     known = read_labels(truth)
-    found = same_images(read_submission(submission), known, str(submission))
-    strange, missing = ([n for n in a if n not in b] for a, b in ((found, known), (known, found)))
+    called = same_images(read_submission(submission), known, str(submission))
+    strange, missing = ([n for n in a if n not in b] for a, b in ((called, known), (known, called)))
     if strange:
         says = f"{len(strange)} IDs are not in {truth}, the first {strange[0]!r}"
-        if len(strange) == len(found):
+        if len(strange) == len(called):
             raise PneumoError(f"{submission}: {says}")
         print(f"{submission}: {says}; left out", file=sys.stderr)
     if missing:
         says = f"{len(missing)} of {len(known)} images are missing, the first {missing[0]!r}"
         print(f"{submission}: {says}; they count as not called", file=sys.stderr)
-    value = mean_average_precision(known, found)
+    value = mean_average_precision(known, called)
     print(json.dumps({"map": value, "images": len(known)}) if as_json else f"{value:.6f}")
 
 

@@ -51,15 +51,15 @@ def models(as_json: AsJson = False) -> None:
 
     settings = load_settings()
     size_px, train = settings.data.size_px, settings.train
-    found = [
+    networks = [
         facts_of(name, size_px, train.encoder, image_head=train.image_head)
         for name in settings.models
     ]
     if as_json:
-        print(json.dumps([asdict(facts) for facts in found]))
+        print(json.dumps([asdict(facts) for facts in networks]))
         return
     table = Table("network", "parameters", "GFLOP", "input", "taps", "papers", box=None)
-    for facts in found:
+    for facts in networks:
         size = (f"{facts.parameters:,}", f"{facts.gflop:.2f}", facts.input)
         table.add_row(facts.name, *size, "\n".join(facts.taps), "\n".join(facts.papers))
     Console(width=None if Console().is_terminal else 160).print(table)

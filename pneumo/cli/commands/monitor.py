@@ -74,11 +74,10 @@ def baseline(
 
 
 def _tell(found: dict[str, Any], out: Path, as_json: bool) -> None:
+    from pneumo.monitoring.measure import brief
+
     if as_json:
-        kept = {key: found[key] for key in ("level", "sentence", "version")}
-        print(
-            json.dumps(kept | {"windows": len(found["windows"]), "open": found["open"]["images"]})
-        )
+        print(json.dumps(brief(found)))
     else:
         print(f"{found['level']}: {found['sentence']}")
         print(f"{len(found['windows'])} windows judged; look at {out / 'index.html'}")

@@ -3,8 +3,12 @@
 A module of commands imports what its signatures name; what a command needs, it imports itself.
 """
 
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, Field, fields
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,3 +23,30 @@ def load_settings(path: Path = Path("params.yaml")) -> "Settings":
     from pneumo.base import settings
 
     return settings.load_settings(path)
+
+
+def gathered(command: Callable[..., None]) -> Callable[..., None]:
+    """Let Typer show each field of a command's last parameter, a dataclass, as an option.
+
+    Every field has a default, and ``typer.Option`` in its annotation.
+    """
+    *own, last = inspect.signature(command).parameters.values()
+    kind = last.annotation
+    shown = [*own, *map(_option, fields(kind))]
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        asked = kind(**{field.name: given.pop(field.name) for field in fields(kind)})
+        command(**given, **{last.name: asked})
+
+    run.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
+    return run
+
+
+def _option(field: Field) -> inspect.Parameter:
+    default = field.default
+    if field.default_factory is not MISSING:
+        default = field.default_factory()
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(field.name, kind, default=default, annotation=field.type)

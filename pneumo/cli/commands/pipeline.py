@@ -63,7 +63,7 @@ def train(model: str, prepared: Path, out: Path) -> None:
 
 
 def tune(prepared: Path, networks: Path, out: Path, report: Path) -> None:
-    """Choose the networks' weights, the threshold, the gate, the smallest area and the shrink.
+    """Choose the networks' weights, both thresholds, the smallest area and the shrink of boxes.
 
     REPORT says where the score goes, and how far tuning overfits.
     Example: `pneumo tune data/prepared models reports/ensemble.json reports/tuning.json`

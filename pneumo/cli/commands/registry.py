@@ -91,7 +91,7 @@ def compare(a: Version, b: Version, as_json: AsJson = False) -> None:
     table = Table("", "difference", "95 % interval", "people", title=title, box=None)
     for name, row in differences.items():
         if row.people:
-            few = "  few" if row.people < settings.small_group_people else ""
+            few = "  few" if row.small else ""
             interval = f"{row.low:+.4f} to {row.high:+.4f}"
             table.add_row(name, f"{row.value:+.4f}", interval, f"{row.people}{few}")
     _print(table)

@@ -21,7 +21,7 @@ def up() -> None:
     from pneumo import servers
     from pneumo.cli.results import print_addresses
 
-    here = _checkout()
+    here = checkout()
     with servers.down_on_interrupt(here):
         running = servers.up(here)
     print_addresses(running, _console())
@@ -34,7 +34,7 @@ def down() -> None:
     """
     from pneumo import servers
 
-    print(f"{servers.down(_checkout())} processes ended")
+    print(f"{servers.down(checkout())} processes ended")
 
 
 def status(as_json: AsJson = False) -> None:
@@ -45,7 +45,7 @@ def status(as_json: AsJson = False) -> None:
     from pneumo import servers
     from pneumo.cli.results import print_servers
 
-    rows = servers.status(_checkout())
+    rows = servers.status(checkout())
     if as_json:
         print(json.dumps([list(row) for row in rows]))
     else:
@@ -65,7 +65,7 @@ def launch(
     from pneumo.cli.results import print_addresses, print_result
     from pneumo.servers import follow
 
-    here, console = _checkout(), _console()
+    here, console = checkout(), _console()
     with servers.down_on_interrupt(here):
         running = servers.up(here)
         follow.run_dag(running, "pneumonia_train", {"recipe": recipe}, console=console)
@@ -79,7 +79,7 @@ def _console() -> "Console":
     return Console()
 
 
-def _checkout() -> Path:
+def checkout() -> Path:
     """The folder in which the command was given. PneumoError when that is no checkout."""
     here = Path.cwd()
     if (here / "dvc.yaml").is_file() or (here / ".pneumo" / "instance").is_file():

@@ -8,10 +8,8 @@ whole are taken up, and a version appears last, with all its tags, in one call.
 import os
 import tempfile
 from collections.abc import Callable, Container, Mapping, Sequence
-from importlib.metadata import version as installed
 from pathlib import Path
 from shutil import copyfile
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +19,7 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, Schema, TensorSpec
 
 from pneumo.base.files import sha256, sha256_of, write_json
-from pneumo.registry import store
+from pneumo.registry import _flavour, store
 from pneumo.tracking.runs import (
     experiment_id,
     find_run,
@@ -35,9 +33,6 @@ from pneumo.tracking.runs import (
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.tracking import MlflowClient
-
-REQUIREMENTS = [f"{name}=={installed(name)}" for name in ("keras", "numpy")]
-"""What MLflow's tools may fetch by name; ``pneumo`` on a public index may be a stranger's."""
 
 os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")
 
@@ -111,7 +106,7 @@ def register_network(
         name,
         digest,
         run_id,
-        flavor=SimpleNamespace(save_model=_save_network, __name__="mlflow.keras"),
+        flavor=_flavour,
         file=file,
         signature=ModelSignature(
             inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, size_px, size_px, 1))]),
@@ -119,25 +114,6 @@ def register_network(
         ),
     )
     return _create_version(server, name, model, run_id, {**tags, store.SUM: digest})
-
-
-def _save_network(path: str, mlflow_model: Model, file: Path, signature: ModelSignature) -> None:
-    """Lay out a ``.keras`` file as ``mlflow.keras.load_model`` expects, byte for byte."""
-    folder = Path(path)
-    (folder / "data").mkdir(parents=True)
-    copyfile(file, folder / "data" / "model.keras")
-    (folder / "data" / "keras_module.txt").write_text("keras")
-    (folder / "requirements.txt").write_text("\n".join(REQUIREMENTS))
-    mlflow_model.signature = signature
-    mlflow_model.add_flavor(
-        "keras",
-        data="data",
-        keras_version=installed("keras"),
-        keras_backend="tensorflow",
-        save_exported_model=False,
-    )
-    pyfunc.add_to_model(mlflow_model, loader_module="mlflow.keras")
-    mlflow_model.save(str(folder / "MLmodel"))
 
 
 def register_ensemble(
@@ -166,7 +142,7 @@ def register_ensemble(
             flavor=pyfunc,
             python_model=str(Path(__file__).with_name("serving.py")),
             artifacts={"ensemble": str(package)},
-            pip_requirements=REQUIREMENTS,
+            pip_requirements=_flavour.REQUIREMENTS,
             signature=ModelSignature(
                 inputs=Schema([ColSpec("string", "dicom_base64")]),
                 outputs=Schema(

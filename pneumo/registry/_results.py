@@ -1,6 +1,6 @@
 """What the pipeline left behind becomes a version: its networks, the ensemble, its lineage.
 
-``upload`` puts one thing into MLflow; here is what is put there, and in which order.
+``register`` puts one thing into MLflow; here is what is put there, and in which order.
 """
 
 import json
@@ -21,12 +21,19 @@ from pneumo.evaluation.cases import read_cases
 from pneumo.prepared.format import load_prepared
 from pneumo.registry import store
 from pneumo.registry._paired import mean_precision
+from pneumo.registry._profile import TAG as TAG_OF_PROFILE
+from pneumo.registry._profile import write_profile
 from pneumo.registry.agreement import TAG
 from pneumo.registry.golden import write_golden
 from pneumo.registry.judging import Seat, figures_of, measure_agreement
 from pneumo.registry.lineage import lineage
+from pneumo.registry.register import (
+    finished_run,
+    network_run_id,
+    register_ensemble,
+    register_network,
+)
 from pneumo.registry.store import number
-from pneumo.registry.upload import finished_run, network_run_id, register_ensemble, register_network
 from pneumo.tracking.runs import log_data, metrics_of, training_params
 
 if TYPE_CHECKING:
@@ -73,7 +80,7 @@ def upload(
     """
     server = seat.server
     tags = lineage(Path.cwd(), paths["reports"], results.profile, results.evaluation)
-    tags |= figures_of(results.cases, settings.promotion)
+    tags |= figures_of(results.cases)
     networks: dict[str, Path] = {
         name: paths["models"] / name / "model.keras" for name in settings.models
     }
@@ -149,9 +156,11 @@ def _register_ensemble(
             copyfile(file, package / f"{name}.keras")
         write_json(package / "ensemble.json", results.tuned)
         write_golden(package, int(tags["pneumo.size_px"]))
+        profile = write_profile(package, load_prepared(paths["prepared"]), results.cases)
         files = {path.name: path for path in package.iterdir() if path.name != MANIFEST}
         said = card.read_text(encoding="utf-8") if card.is_file() else ""
         all_tags = {**tags, **_figures(results.evaluation["ensemble"])}
+        all_tags[TAG_OF_PROFILE] = sha256(profile)
         return register_ensemble(server, files, all_tags, run_id, said)
 
 

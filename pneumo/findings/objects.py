@@ -1,0 +1,189 @@
+"""Objects for the rows of a folder of results; run again it writes the same bytes."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import UTC
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pneumo.base.errors import PneumoError, RadiographError
+from pneumo.base.locks import alone
+from pneumo.base.safe import printable
+from pneumo.base.words import OverlayName
+from pneumo.dicom import Square
+from pneumo.dicom.identity import data_set_sum, read_dataset, sum_of
+from pneumo.dicom.refusal import Refused, refuse
+from pneumo.dicom.workers import read_squares
+from pneumo.findings._extra import needs_extra
+from pneumo.findings._files import encoded, file_name, put_file
+from pneumo.findings._headers import taken_over
+from pneumo.findings._index import Entry, Refusal, read_index, write_index, write_refused
+from pneumo.findings._picture import SIDE_PX, picture
+from pneumo.findings._presentation import presentation
+from pneumo.findings._readback import faults_of
+from pneumo.findings._report import predecessors, report
+from pneumo.findings._results import Row, scored_rows
+from pneumo.findings._sources import Sources
+from pneumo.findings._subject import Subject
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+
+def write(
+    results: Path, objects: Path, *, sources: Path | None = None, secondary: OverlayName = "none"
+) -> dict[str, Any]:
+    """Write a report and a presentation state per scored radiograph of ``results``.
+
+    ``secondary`` says which radiographs get a picture too. Sources are the files that were scored,
+    or those below ``sources`` with their sum or UID. ``objects`` gets ``objects.csv`` and
+    ``refused.csv``; objects of earlier scorings stay, and a new report names them as predecessors.
+    Returns counts. Raises DataError for results that cannot be read, PneumoError without the extra.
+    """
+    needs_extra()
+    rows, found = list(scored_rows(results)), Sources(sources)
+    objects.mkdir(parents=True, exist_ok=True)
+    with alone(objects / ".writing"):
+        work = _Work(objects, read_index(objects))
+        shown: list[tuple[Row, Path]] = []
+        for row, path in paths_of(rows, found, work.refused):
+            try:
+                subject = subject_of(row, path)
+                for kind, dataset in _objects(subject, work.before):
+                    work.put(kind, dataset, subject)
+                if secondary == "all" or (secondary == "positive" and row.positive):
+                    shown.append((row, path))
+            except (Refused, RadiographError) as fault:
+                work.refused.append(refusal_of(row, fault))
+        for subject, square in _squares(shown):
+            work.put("sc", picture(subject, square), subject)
+        write_refused(objects, work.refused)
+        write_index(objects, work.entries.values())
+    return work.told()
+
+
+class _Work:
+    """The objects of a run as they are written, and what is said of them."""
+
+    def __init__(self, objects: Path, before: list[Entry]) -> None:
+        self.objects, self.before = objects, before
+        self.entries = {entry["sop_instance_uid"]: entry for entry in before}
+        self.refused: list[Refusal] = []
+        self.counts: Counter[str] = Counter()
+
+    def put(self, kind: str, dataset: "Dataset", subject: Subject) -> None:
+        """Write one object, read back from its bytes first."""
+        data = encoded(dataset)
+        entry = _entry(kind, data, subject)
+        self.entries[entry["sop_instance_uid"]] = entry
+        self.counts[kind] += 1
+        self.counts["written"] += put_file(self.objects / entry["file"], data)
+
+    def told(self) -> dict[str, Any]:
+        """The counts by name."""
+        reasons = Counter(row["reason"] for row in self.refused)
+        return {
+            "radiographs": self.counts["sr"] + len(self.refused),
+            **{name: self.counts[name] for name in ("sr", "gsps", "sc", "written")},
+            "refused": len(self.refused),
+            "reasons": dict(reasons.most_common()),
+        }
+
+
+def subject_of(row: Row, path: Path) -> Subject:
+    """A row with its source, read and summed. Raises RadiographError or Refused."""
+    source = read_dataset(path)
+    source_sum = sum_of(source)
+    taken = taken_over(source)
+    if taken.reference["SOPInstanceUID"] != row.instance_uid:
+        refuse("no_source", "is another radiograph than was scored")
+    size = (int(source.get("Rows", 0) or 0), int(source.get("Columns", 0) or 0))
+    if size != (row.rows, row.columns):
+        refuse("no_source", "has another size than the radiograph that was scored")
+    return Subject(source, taken, row, source_sum)
+
+
+def paths_of(
+    rows: Iterable[Row], sources: Sources, refused: list[Refusal]
+) -> Iterator[tuple[Row, Path]]:
+    """The rows that have a source, each radiograph once; two of one UID are refused."""
+    found: dict[str, list[tuple[Row, Path]]] = {}
+    for row in rows:
+        try:
+            if not row.instance_uid:
+                refuse("no_uid", "has no SOPInstanceUID, by which a report could name it")
+            path = sources.find(row)
+            found.setdefault(row.instance_uid, []).append((row, path))
+        except Refused as fault:
+            refused.append(refusal_of(row, fault))
+    for same in found.values():
+        try:
+            if len(same) > 1 and len({data_set_sum(path) for _, path in same}) > 1:
+                refuse(
+                    "ambiguous_uid", f"shares its SOPInstanceUID with another of {len(same)} files"
+                )
+            yield same[0]
+        except (Refused, RadiographError) as fault:
+            refused += [refusal_of(row, fault) for row, _ in same]
+
+
+def _objects(subject: Subject, before: Iterable[Entry]) -> "Iterator[tuple[str, Dataset]]":
+    earlier = [
+        entry
+        for entry in before
+        if entry["kind"] == "sr"
+        and entry["source_sop_instance_uid"] == subject.row.instance_uid
+        and entry["scored_at"] < _moment(subject.row)
+    ]
+    yield "sr", report(subject, predecessors(earlier))
+    yield "gsps", presentation(subject)
+
+
+def _squares(shown: list[tuple[Row, Path]]) -> "Iterator[tuple[Subject, Square]]":
+    paths = [path for _, path in shown]
+    squares = read_squares(paths, SIDE_PX, 1, frontal_only=False) if paths else iter(())
+    for (row, path), square in zip(shown, squares, strict=True):
+        if not isinstance(square, Square):
+            raise PneumoError(f"{printable(path)}: has changed while it was drawn; run it again")
+        yield subject_of(row, path), square
+
+
+def _entry(kind: str, data: bytes, subject: Subject) -> Entry:
+    """The row of an object, from its bytes. Raises PneumoError where they say another thing."""
+    from pydicom import dcmread
+
+    read = dcmread(BytesIO(data))
+    object_sum = sum_of(read)  # before anything of it is looked at
+    if faults := list(faults_of(read, subject.row, subject.taken, subject.source_sum)):
+        where = printable(subject.row.file)
+        raise PneumoError(f"{where}: its {kind} {faults[0]}; it is not written")
+    return {
+        "source_sop_instance_uid": subject.row.instance_uid,
+        "source_sum": subject.source_sum,
+        "kind": kind,
+        "sop_class_uid": str(read.SOPClassUID),
+        "sop_instance_uid": str(read.SOPInstanceUID),
+        "series_instance_uid": str(read.SeriesInstanceUID),
+        "study_instance_uid": str(read.StudyInstanceUID),
+        "file": file_name(str(read.SOPInstanceUID)),
+        "object_sum": object_sum,
+        "model": subject.row.digest,
+        "scored_at": _moment(subject.row),
+        "repaired": ";".join(subject.taken.repaired),
+    }
+
+
+def refusal_of(row: Row, fault: Refused | RadiographError) -> Refusal:
+    """Why a row has no object, as ``refused.csv`` has it."""
+    message = str(fault).partition(": ")[2] if isinstance(fault, RadiographError) else fault.message
+    return {
+        "file": row.file,
+        "instance_uid": row.instance_uid,
+        "reason": fault.reason,
+        "message": message,
+    }
+
+
+def _moment(row: Row) -> str:
+    return row.scored_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,199 @@
+"""Radiographs brought here: what the ledger has seen, and what others put into the inbox."""
+
+import hashlib
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from pneumo.base.errors import RadiographError
+from pneumo.base.files import NO_ROOM
+from pneumo.dicom.identity import data_set_sum, read_dataset
+from pneumo.dicom.source import files_below
+from pneumo.pacs._audit import Audit
+from pneumo.pacs._link import RADIOGRAPHS, AbsentError, Instance
+from pneumo.pacs._reach import reached
+from pneumo.pacs.ledger import Ledger, Row, insert, now, opened, update
+from pneumo.pacs.peers import Site
+
+UNSETTLED_S = 60
+"""A file of the inbox that cannot be read is being written, if it changed so recently."""
+
+
+def fetch(site: Site, *, again: bool = False) -> dict[str, Any]:
+    """Fetch what was seen and take over the inbox. Returns counts; ``to_score`` is what waits
+    in ``folder``.
+
+    With ``again`` also what was refused on its way here. A full disk ends it with OSError, and
+    nothing is lost.
+    """
+    for name in ("radiographs", "inbox"):
+        site.path(name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    with opened(site.path()) as ledger:
+        if again:
+            line = "UPDATE radiographs SET state = 'seen', reason = '' WHERE state = 'refused' "
+            ledger.change((f"{line} AND data_set_sum = ''", ()))
+        taken = _take_inbox(site, ledger)
+        fetched = _fetch_seen(site, ledger)
+        waiting = "SELECT count(*) AS n FROM radiographs WHERE state IN ('fetched', 'scored')"
+        to_score = ledger.rows(waiting)[0]["n"]
+    told = {"fetched": fetched, "inbox": taken, "to_score": to_score}
+    return told | {"folder": str(site.path())}
+
+
+def _fetch_seen(site: Site, ledger: Ledger) -> int:
+    rows = ledger.rows("SELECT * FROM radiographs WHERE state = 'seen' ORDER BY seen_at, sop")
+    done: list[tuple[str, str, int]] = []
+    if not rows:
+        return 0
+    try:
+        with reached(site, site.source, ledger) as link:
+            for row in rows:
+                one = Instance(row["sop"], row["sop_class"], row["series"], row["study"])
+                try:
+                    data = link.fetch(one)
+                except AbsentError:
+                    ledger.change(_refused(row, "absent"))
+                    continue
+                ledger.change(*_fetched(site, ledger, row, data))
+                done.append((one.study, one.sop_class, 1))
+    finally:
+        if done:
+            Audit(site).transferred(site.source, site.ae_title, done)
+    return len(done)
+
+
+def _fetched(site: Site, ledger: Ledger, row: Row, data: bytes) -> Iterator[tuple[str, Any]]:
+    """Keep a file under its name, and the row that says so."""
+    with TemporaryDirectory(dir=site.path(), prefix=".aside.") as aside:
+        new = Path(aside, "file.dcm")
+        _write(new, data)
+        try:
+            told = str(read_dataset(new, pixels=False).get("SOPInstanceUID", ""))
+            total = data_set_sum(new)
+        except RadiographError as error:
+            yield _refused(row, error.reason)
+            return
+        if told != row["sop"]:
+            yield _refused(row, "other_object")
+            return
+        known = ledger.rows(
+            "SELECT 1 FROM radiographs WHERE sop = ? AND data_set_sum = ?", row["sop"], total
+        )
+        if known:  # it has come by the inbox meanwhile
+            yield "DELETE FROM radiographs WHERE sop = ? AND data_set_sum = ''", (row["sop"],)
+            return
+        kept = _keep(site, new, row["sop"], total)
+    yield update("radiographs", _here(kept, data, total), _key(row))
+
+
+def _here(kept: Path, data: bytes, total: str) -> dict[str, Any]:
+    content = hashlib.sha256(data).hexdigest()
+    return {
+        "state": "fetched", "reason": "", "data_set_sum": total, "file": kept.name,
+        "content": content, "moved_at": now(),
+    }  # fmt: skip
+
+
+def _keep(site: Site, new: Path, sop: str, total: str) -> Path:
+    """Give a whole file its name, on the disk when this returns."""
+    target = site.path("radiographs", f"{re.sub('[^0-9.]', '_', sop)[:64]}.{total[:16]}.dcm")
+    new.replace(target)
+    _flush(target.parent)
+    return target
+
+
+def _take_inbox(site: Site, ledger: Ledger) -> int:
+    """Make rows of the radiographs in the inbox; what else lies there is moved aside, counted."""
+    number = 0
+    for path in files_below(site.path("inbox")):
+        try:
+            header = read_dataset(path, pixels=False)
+            total = data_set_sum(path)
+        except RadiographError:
+            if time.time() - path.stat().st_mtime > UNSETTLED_S:
+                _aside(site, ledger, path, path.name, "unreadable")
+            continue
+        texts = {k: str(header.get(k, "")) for k in ("SOPInstanceUID", "SOPClassUID", "Modality")}
+        sop, sop_class = texts["SOPInstanceUID"], texts["SOPClassUID"]
+        if ledger.rows("SELECT 1 FROM objects WHERE sop = ?", sop) or _is_ours(header):
+            _aside(site, ledger, path, sop, "our own")
+        elif sop_class not in RADIOGRAPHS or not sop:
+            _aside(site, ledger, path, sop, f"modality {texts['Modality'][:16]}")
+        else:
+            number += _adopted(site, ledger, path, header, total)
+    return number
+
+
+def _adopted(site: Site, ledger: Ledger, path: Path, header: Any, total: str) -> int:
+    sop, data = str(header.SOPInstanceUID), path.read_bytes()
+    rows = ledger.rows("SELECT * FROM radiographs WHERE sop = ?", sop)
+    if any(row["data_set_sum"] == total for row in rows):
+        path.unlink()  # known: the file is here, or was
+        return 0
+    with TemporaryDirectory(dir=site.path(), prefix=".aside.") as aside:
+        new = Path(aside, "file.dcm")
+        _write(new, data)
+        kept = _keep(site, new, sop, total)
+    moment = now()
+    row = {
+        "sop": sop, "sop_class": str(header.SOPClassUID), "peer": "inbox", "seen_at": moment,
+        "series": str(header.get("SeriesInstanceUID", "")),
+        "study": str(header.get("StudyInstanceUID", "")),
+    }  # fmt: skip
+    seen = [one for one in rows if not one["data_set_sum"]]
+    here = _here(kept, data, total)
+    ledger.change(
+        update("radiographs", here, _key(seen[0])) if seen else insert("radiographs", row | here)
+    )
+    path.unlink()
+    return 1
+
+
+def _is_ours(header: Any) -> bool:
+    from pneumo.dicom.ours import ours
+
+    return bool(ours(header))
+
+
+def _aside(site: Site, ledger: Ledger, path: Path, series: str, reason: str) -> None:
+    """Move what is no radiograph out of the inbox; the row comes first and may be there already."""
+    key = f"inbox {series}"
+    ledger.change(("INSERT OR REPLACE INTO left_alone VALUES (?, ?, 1)", (key, reason)))
+    target = site.path("left_alone")
+    target.mkdir(mode=0o700, exist_ok=True)
+    shutil.move(path, target / path.name)
+
+
+def _refused(row: Row, reason: str) -> tuple[str, Any]:
+    values = {"state": "refused", "reason": reason, "moved_at": now()}
+    return update("radiographs", values, _key(row))
+
+
+def _key(row: Row) -> dict[str, Any]:
+    return {name: row[name] for name in ("sop", "data_set_sum", "scorer")}
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write and flush; a full disk is said to be full, and leaves nothing."""
+    try:
+        with path.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            error.filename = str(path.parent.parent)
+        raise
+
+
+def _flush(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

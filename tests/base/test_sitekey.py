@@ -1,0 +1,73 @@
+"""Who a radiograph is of, under a name that needs the site's key."""
+
+import hashlib
+import hmac
+import subprocess
+import sys
+
+import pytest
+
+from pneumo.base.errors import PneumoError
+from pneumo.base.sitekey import KEY_FILE, person_of, site_key
+
+PATIENT = hashlib.sha256(b"PLANTEDID77").hexdigest()
+
+
+@pytest.fixture
+def key_file(tmp_path, monkeypatch):
+    path = tmp_path / "deep" / "site.key"
+    monkeypatch.setenv(KEY_FILE, str(path))
+    return path
+
+
+def test_a_key_is_made_once_and_only_its_owner_reads_it(key_file):
+    key = site_key()
+    assert (len(key), site_key()) == (32, key)
+    assert key_file.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in key_file.parent.iterdir()] == ["site.key"]
+
+
+def test_without_an_address_it_lies_in_the_workspace(tmp_path, monkeypatch):
+    monkeypatch.delenv(KEY_FILE, raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert (tmp_path / ".pneumo/site.key").exists() is False
+    assert site_key() == (tmp_path / ".pneumo/site.key").read_bytes()
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
+def test_a_key_that_others_may_read_is_refused(key_file, mode):
+    site_key()
+    key_file.chmod(mode)
+    with pytest.raises(PneumoError, match="chmod 600"):
+        site_key()
+
+
+@pytest.mark.parametrize("content", [b"", b"short", b"x" * 33])
+def test_what_is_no_key_is_refused(key_file, content):
+    site_key()
+    key_file.write_bytes(content)
+    with pytest.raises(PneumoError, match="32"):
+        site_key()
+
+
+def test_where_none_can_be_made_it_is_said(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv(KEY_FILE, str(tmp_path / "file" / "site.key"))
+    with pytest.raises(PneumoError, match=KEY_FILE):
+        site_key()
+
+
+def test_processes_that_begin_at_once_share_one_key(key_file):
+    line = "from pneumo.base.sitekey import site_key; print(site_key().hex())"
+    begun = [
+        subprocess.Popen([sys.executable, "-c", line], stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    assert len({process.communicate()[0] for process in begun}) == 1
+
+
+def test_a_person_is_an_hmac_and_blank_stays_blank():
+    right = hmac.digest(b"k" * 32, PATIENT.encode(), "sha256").hex()[:32]
+    assert person_of(PATIENT, b"k" * 32) == right
+    assert person_of(PATIENT, b"l" * 32) != right
+    assert person_of("", b"k" * 32) == ""
