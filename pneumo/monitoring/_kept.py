@@ -14,8 +14,8 @@ from typing import Any
 from pneumo.base.errors import DataError
 from pneumo.base.files import sha256_of, write_json
 from pneumo.base.locks import alone
-from pneumo.base.trail import record
 from pneumo.monitoring._verdicts import Verdict, rows_of
+from pneumo.site.trail import record
 
 FOLDER, STANDING = "labels", "standing"
 SHORT = 16

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pneumo.base.errors import DataError
-from pneumo.base.sitekey import person_of
 from pneumo.monitoring._verdicts import CLEAR, OPACITY, Verdict
+from pneumo.site.sitekey import person_of
 
 if TYPE_CHECKING:
     from pydicom import Dataset

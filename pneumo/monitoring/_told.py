@@ -3,8 +3,8 @@
 Told from what is on the disk, so that the next run tells of what a killed one could not.
 """
 
-from pneumo.base.trail import record
 from pneumo.monitoring._state import Batch, State
+from pneumo.site.trail import record
 
 OURSELVES = "pneumo"
 

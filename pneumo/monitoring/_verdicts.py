@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pneumo.base.errors import DataError
-from pneumo.base.sitekey import person_of
+from pneumo.site.sitekey import person_of
 
 OPACITY, CLEAR, UNSURE = "opacity", "clear", "unsure"
 WORDS = {

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from pneumo.base.files import sha256, sha256_of, write_json, write_text
-from pneumo.base.trail import record
 from pneumo.evaluation.bootstrap import draw_people, estimate, with_all
 from pneumo.evaluation.counts import Counts, counts_of
 from pneumo.evaluation.proportions import difference_bounds, needed, power, wilson
 from pneumo.evaluation.roc import auroc
 from pneumo.monitoring._local import Local, read_local
 from pneumo.report.pages import render
+from pneumo.site.trail import record
 
 MARGIN, CONFIDENCE, WANTED_POWER = 0.10, 0.95, 0.8
 RESAMPLES, SEED = 1000, 1

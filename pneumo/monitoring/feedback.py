@@ -18,8 +18,6 @@ import pandas as pd
 
 from pneumo.base.errors import DataError
 from pneumo.base.files import sha256, sha256_of, whole
-from pneumo.base.sitekey import person_of, site_key
-from pneumo.base.trail import record
 from pneumo.dataset.dataset import CLASS_INFO, IMAGES, LABELS, PATIENTS, open_dataset
 from pneumo.dataset.sealed import PREFIX, is_sealed
 from pneumo.monitoring._answers import Part, answers_of, newest
@@ -28,6 +26,8 @@ from pneumo.monitoring._dicom_copy import copy_unnamed
 from pneumo.monitoring._kept import imports
 from pneumo.monitoring._verdicts import AS_CALLED, OPACITY
 from pneumo.monitoring.draw import drawn
+from pneumo.site.sitekey import person_of, site_key
+from pneumo.site.trail import record
 
 if TYPE_CHECKING:
     from pneumo.base.settings import MonitorSettings

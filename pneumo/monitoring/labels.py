@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pneumo.base.errors import DataError
-from pneumo.base.sitekey import site_key
 from pneumo.evaluation.counts import Counts
 from pneumo.evaluation.proportions import Share, wilson
 from pneumo.monitoring._answers import Part, answers_of, newest
@@ -22,6 +21,7 @@ from pneumo.monitoring._kept import FOLDER, Import, imports, keep, keep_standing
 from pneumo.monitoring._verdicts import read_table
 from pneumo.monitoring.change import Reading, watch
 from pneumo.monitoring.draw import SHORT, drawn
+from pneumo.site.sitekey import site_key
 
 if TYPE_CHECKING:
     from pneumo.base.settings import MonitorSettings

@@ -12,10 +12,10 @@ from scipy.stats import norm
 from typer.testing import CliRunner
 
 from pneumo.base.errors import DataError
-from pneumo.base.trail import look
 from pneumo.cli.app import app
 from pneumo.evaluation.counts import Counts
 from pneumo.monitoring.accept import read_and_judge, write
+from pneumo.site.trail import look
 
 MODEL = "c" * 64
 REGISTERED = {"all": Counts(200, 160, 200, 180, 0.9), "PA": Counts(100, 80, 100, 90, 0.9)}

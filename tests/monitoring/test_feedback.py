@@ -11,14 +11,14 @@ import pytest
 
 from pneumo.base.errors import DataError
 from pneumo.base.settings import DataSettings
-from pneumo.base.sitekey import person_of, site_key
-from pneumo.base.trail import look
 from pneumo.dataset.dataset import open_dataset
 from pneumo.dataset.sealed import is_sealed
 from pneumo.dicom.read import read_radiograph
 from pneumo.monitoring.feedback import feedback
 from pneumo.monitoring.labels import take_in
 from pneumo.prepared.format import load_prepared
+from pneumo.site.sitekey import person_of, site_key
+from pneumo.site.trail import look
 from pneumo.stages.prepare import prepare
 from tests.monitoring.answers import Scored, write_results
 from tests.monitoring.test_labels import SETTINGS

@@ -7,8 +7,8 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from pneumo.base.errors import DataError
-from pneumo.base.sitekey import person_of
 from pneumo.monitoring._structured import read_report
+from pneumo.site.sitekey import person_of
 
 KEY = b"k" * 32
 UID, OTHER = "1.2.3.4", "1.2.3.5"

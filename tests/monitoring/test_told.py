@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from pneumo.base.trail import look
 from pneumo.monitoring import _told, measure
 from pneumo.monitoring._kept import keep_standing
+from pneumo.site.trail import look
 
 
 def acts(trail, act: str) -> list[dict]:
