@@ -128,10 +128,10 @@ class Images:
         """``(n, f)``, NaN where they were not measured."""
         found = np.full((len(self), len(NAMES)), np.nan)
         if self.table is not None:
-            rows = self.table["features"].to_pylist()
-            for number, row in enumerate(rows):
-                if row is not None and len(row) == len(NAMES):
-                    found[number] = row
+            column = self.table["features"].combine_chunks()
+            whole = pc.fill_null(pc.equal(pc.list_value_length(column), len(NAMES)), False)
+            values = column.filter(whole).flatten().to_numpy(zero_copy_only=False)
+            found[whole.to_numpy(zero_copy_only=False)] = values.reshape(-1, len(NAMES))
         return found
 
     def __len__(self) -> int:

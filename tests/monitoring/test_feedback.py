@@ -40,7 +40,7 @@ def site(tmp_path, monkeypatch, demo_root):
     """Twelve of the demo's radiographs in an inbox, of twelve people, read by one reader."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PNEUMO_TRAIL", str(tmp_path / "trail.jsonl"))
-    (tmp_path / "key").write_bytes(b"k" * 32)  # so that the same people are sealed every time
+    (tmp_path / "key").write_bytes(b"d" * 32)  # so that the same people are sealed every time
     (tmp_path / "key").chmod(0o600)
     monkeypatch.setenv("PNEUMO_SITE_KEY", str(tmp_path / "key"))
     inbox, key = tmp_path / "inbox", site_key()

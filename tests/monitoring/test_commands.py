@@ -1,0 +1,106 @@
+"""The commands around readers, as a person uses them: draw, fill in, take in, ask."""
+
+import csv
+import json
+from pathlib import Path
+from shutil import copyfile
+
+import pytest
+from typer.testing import CliRunner
+
+from pneumo.base.trail import look
+from pneumo.cli.app import app
+from pneumo.monitoring.measure import brief
+from tests.conftest import ROOT
+from tests.monitoring.answers import DIGEST, Scored, write_results
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch) -> Path:
+    """Forty called radiographs, forty that were not, what was registered; without a server."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    copyfile(ROOT / "recipes/demo.yaml", tmp_path / "params.yaml")
+    scored = [Scored(f"r{n}", n < 40, 0.9 if n < 40 else 0.3, person=f"p{n}") for n in range(80)]
+    write_results(tmp_path / "data/scored", scored)
+    kept = {"positive": 200, "called": 190, "negative": 200, "left_alone": 180, "auroc": 0.95}
+    folder = tmp_path / "data/monitor/registered"
+    folder.mkdir(parents=True)
+    (folder / f"{DIGEST[:16]}.json").write_text(json.dumps({"all": kept}))
+    return tmp_path / "data/scored"
+
+
+def run(*words: str, code: int = 0) -> str:
+    done = CliRunner().invoke(app, list(words), catch_exceptions=False)
+    assert done.exit_code == code, done.output
+    return done.stdout
+
+
+def filled(form: Path, verdict) -> list[dict]:
+    rows = list(csv.DictReader(form.open()))
+    for row in rows:
+        row |= {"reader": "A", "verdict": verdict(row), "ai_seen": "no"}
+    with form.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    return rows
+
+
+def test_a_form_is_drawn_filled_in_and_taken_in(results, trail):
+    said = run("monitor", "draw", str(results), "--day", "2026-11-25")
+    assert "2026-W48: 40 called and" in said
+    form = results / "draw.csv"
+    before = form.read_bytes()
+    run("monitor", "draw", str(results), "--day", "2026-11-27")
+    assert form.read_bytes() == before
+    called = {Scored(f"r{n}", True).content for n in range(40)}
+    rows = filled(form, lambda row: "opacity" if row["content"] in called else "clear")
+    assert 40 < len(rows) < 60
+    said = run("monitor", "labels", str(form), "--day", "2026-11-26", "--by", "Ada")
+    assert f"table 1: {len(rows)} verdicts taken in" in said
+    assert "sensitivity 1.00" in said
+    assert "retraining wanted: no" in said
+    again = json.loads(run("monitor", "labels", str(form), "--json"))
+    assert (again["number"], again["new"]) == (1, False)
+    assert look(trail).acts == {"labels": 1}
+    run("monitor", "retrain", code=99)
+
+
+def test_readers_who_find_false_calls_want_a_retraining_and_its_reasons_are_kept(results):
+    for week, day in enumerate(["2026-11-25", "2026-12-02"]):
+        more = [Scored(f"week {week} {n}", True, person=f"q{week}{n}") for n in range(20)]
+        write_results(results, more)
+        run("monitor", "draw", str(results), "--day", day)
+        filled(results / "draw.csv", lambda row: "clear")  # all calls were false
+        run("monitor", "labels", str(results / "draw.csv"), "--day", day)
+    said = run("monitor", "retrain")
+    assert said.startswith("specificity is below 0.8")
+    kept = json.loads((Path("data/monitor/standing") / f"{DIGEST[:16]}.json").read_text())
+    assert kept["reasons"] == [said.strip()]
+    found = {"windows": [], "level": "", "sentence": "", "version": 1, "labels": kept}
+    assert brief(found)["retrain"] == [said.strip()]
+
+
+def test_without_what_was_registered_verdicts_are_kept_and_that_is_said(results):
+    for path in Path("data/monitor/registered").iterdir():
+        path.unlink()
+    Path("t.csv").write_text(f"content,reader,verdict\n{Scored('r0', True).content},A,opacity\n")
+    said = run("monitor", "labels", "t.csv")
+    assert "1 verdicts taken in" in said
+    assert "nothing is compared with what was registered: MLFLOW_TRACKING_URI" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["monitor", "labels", "none.csv"], "none.csv: no such file"),
+        (["monitor", "draw", "none"], "none: nothing was scored there"),
+        (["monitor", "labels", "params.yaml", "--day", "x"], "--day: must be a day"),
+    ],
+)
+def test_a_mistake_is_one_line(results, words, said):
+    from pneumo.base.errors import PneumoError
+
+    with pytest.raises(PneumoError, match=said):
+        CliRunner().invoke(app, words, catch_exceptions=False)
