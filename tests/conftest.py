@@ -21,6 +21,14 @@ hypothesis.settings.load_profile("busy")
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.fixture(autouse=True)
+def trail(tmp_path_factory, monkeypatch) -> Path:
+    """The audit trail of a test: of no other test, and not of this checkout."""
+    path = tmp_path_factory.mktemp("trail") / "trail.jsonl"
+    monkeypatch.setenv("PNEUMO_TRAIL", str(path))
+    return path
+
+
 @pytest.fixture(scope="session")
 def settings() -> Settings:
     return load_settings(ROOT / "recipes/demo.yaml")

@@ -18,13 +18,13 @@ from typing import Any
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as Registry
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as Tracking
 
-from pneumo.base import trail
 from pneumo.base.settings import load_settings
-from pneumo.base.trail import trail_path
 from pneumo.registry import champion, store
 from pneumo.registry import promote as stage
 from pneumo.registry.golden import phantoms
 from pneumo.registry.store import number
+from pneumo.site import trail
+from pneumo.site.trail import trail_path
 from pneumo.tracking.runs import client, experiment_id
 from tests.ensembles import SIZE_PX, Results, write_prepared
 

@@ -15,7 +15,7 @@ FLOORS = {
     "prepared": 4, "tuning": 4, "validation": 4, "intake": 4,
     "dataset": 3, "training": 3, "engines": 3, "servers": 3,
     "nets": 2, "dicom": 2, "tracking": 2, "workflow": 2,
-    "detection": 1, "synthetic": 1,
+    "detection": 1, "synthetic": 1, "site": 1,
     "base": 0,
 }  # fmt: skip
 OLD_NAMES = {"boxes", "ensemble", "errors", "rsna"}

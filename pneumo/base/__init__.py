@@ -2,5 +2,5 @@
 
 Floor 0: imports no other room. Other rooms use ``settings``, ``words``, ``errors``, ``files``,
 ``aside``, ``locks``, ``code``, ``git``, ``gpus``, ``backends``, ``progress``, ``catalogue``,
-``safe``, ``quiet``, ``sitekey``, ``trail``.
+``safe``, ``quiet``.
 """

@@ -8,6 +8,7 @@ import typer
 
 from pneumo.base.git import leave_repository
 from pneumo.cli.commands import (
+    accept,
     data,
     dicom,
     experiments,
@@ -46,7 +47,13 @@ PANELS: dict[str, tuple[Callable, ...]] = {
     ),
     "Raw data": (data.fetch, data.manifest, data.splits, data.publish),
     "Models": (models.models, experiments.pretrain, experiments.crossval, models.promote),
-    "Scoring": (scoring.score, scoring.score_plan, scoring.score_part, scoring.score_publish),
+    "Scoring": (
+        scoring.score,
+        scoring.score_plan,
+        scoring.score_part,
+        scoring.score_publish,
+        accept.accept,
+    ),
     "Files": (
         inspection.explore,
         inspection.check,

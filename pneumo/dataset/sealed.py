@@ -1,6 +1,6 @@
 """People who are kept for test, once and for ever: one in five of those who come back as feedback.
 
-Who is sealed is decided by the person's name here alone (``base.sitekey.person_of``), so it is the
+Who is sealed is decided by the person's name here alone (``site.sitekey.person_of``), so it is the
 same in every data version, on every machine, whatever else is in it.
 """
 

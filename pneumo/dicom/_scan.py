@@ -42,7 +42,7 @@ class Facts:
     ``view`` and ``sex`` are DICOM codes, blank when unknown; ``age`` is in years. ``instance_uid``
     is the SOP Instance UID, ``device`` manufacturer and model, ``taken`` a day such as 2026-11-28,
     ``patient`` the sha256 of the Patient ID, which needs a key before it is kept: see
-    ``base.sitekey``. A pixel is ``pixel_aspect`` times as high as it is wide. ``notes`` say
+    ``site.sitekey``. A pixel is ``pixel_aspect`` times as high as it is wide. ``notes`` say
     what is doubtful: a code and a sentence each.
     """
 

@@ -15,6 +15,9 @@ RESULTS = frozenset(
 )  # fmt: skip
 """What scoring writes into the folder of its results, beside ``MARK``."""
 
+OBJECTS = frozenset({"objects.csv", "refused.csv"})
+"""What is written beside objects of findings, which are known by what is in them."""
+
 
 def passed_over(folders: Collection[str], files: Collection[str]) -> set[str]:
     """Those entries of a folder that are no input, by name.
@@ -24,5 +27,6 @@ def passed_over(folders: Collection[str], files: Collection[str]) -> set[str]:
     """
     ours = MARK in folders or {"summary.json", "predictions.csv"} <= set(files)
     results = RESULTS.intersection([*folders, *files]) if ours else set()
+    results |= OBJECTS if set(files) >= OBJECTS else set()
     hidden = {name for name in (*folders, *files) if name.startswith(".")}
     return hidden | results | {name for name in files if DICOMDIR.fullmatch(name)}

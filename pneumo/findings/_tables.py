@@ -55,10 +55,10 @@ def table_of(source: "Dataset", keyword: str) -> Table | None:
         item = source[keyword].value[0]
         count, first, _ = (int(number) for number in _numbers(source, item, "LUTDescriptor", 3))
         entries = _numbers(source, item, "LUTData", count or 65536)
+        signed = int(source.get("PixelRepresentation", 0) or 0) == 1 and first > 32767
     except Exception:  # pydicom raises many kinds on a broken sequence
         refuse("bad_header", "has a look-up table that cannot be read")
     needed = max(int(entries.max()).bit_length(), FEWEST_BITS)
-    signed = int(source.get("PixelRepresentation", 0) or 0) == 1 and first > 32767
     return Table(first - 65536 if signed else first, needed, entries)
 
 

@@ -94,11 +94,14 @@ class _Work:
 def subject_of(row: Row, path: Path) -> Subject:
     """A row with its source, read and summed. Raises RadiographError or Refused."""
     source = read_dataset(path)
-    source_sum = sum_of(source)
+    try:
+        source_sum = sum_of(source)
+        size = (int(source.Rows), int(source.Columns))
+    except Exception:  # pydicom raises many kinds on a broken element
+        refuse("bad_header", "has an element that cannot be read; export it anew")
     taken = taken_over(source)
     if taken.reference["SOPInstanceUID"] != row.instance_uid:
         refuse("no_source", "is another radiograph than was scored")
-    size = (int(source.get("Rows", 0) or 0), int(source.get("Columns", 0) or 0))
     if size != (row.rows, row.columns):
         refuse("no_source", "has another size than the radiograph that was scored")
     return Subject(source, taken, row, source_sum)

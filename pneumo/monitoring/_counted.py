@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from pneumo.base.sitekey import person_of
 from pneumo.monitoring._answers import Answer
 from pneumo.monitoring._kept import Import
 from pneumo.monitoring._verdicts import OPACITY, UNSURE, Verdict
 from pneumo.monitoring.draw import SHORT, Drawn
+from pneumo.site.sitekey import person_of
 
 LATE_WEEKS = 4
 

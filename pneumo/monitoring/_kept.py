@@ -5,7 +5,7 @@ SUM is of the verdicts, so that the same table again is the same file, and nothi
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -14,10 +14,12 @@ from typing import Any
 from pneumo.base.errors import DataError
 from pneumo.base.files import sha256_of, write_json
 from pneumo.base.locks import alone
-from pneumo.base.trail import record
 from pneumo.monitoring._verdicts import Verdict, rows_of
+from pneumo.site.trail import record
 
-FOLDER = "labels"
+FOLDER, STANDING = "labels", "standing"
+SHORT = 16
+"""Digits of an ensemble's sum that name its file."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,22 @@ def keep(folder: Path, verdicts: Sequence[Verdict], by: str, today: date) -> tup
         what |= {"sha256": digest, "number": new.number}
         record("labels", new.by, "readers' verdicts", what, once=f"labels {digest}")
     return new, not same
+
+
+def keep_standing(folder: Path, model: str, standing: Mapping[str, Any]) -> None:
+    """Keep what all verdicts say of an ensemble, for the monitor's page and the next tasks."""
+    path = folder / STANDING / f"{model[:SHORT]}.json"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_json(path, standing)
+
+
+def known_standing(folder: Path, model: str) -> dict[str, Any]:
+    """What was kept of an ensemble (a sum, or its start); empty where no verdict came in."""
+    path = folder / STANDING / f"{model[:SHORT]}.json"
+    if not model or not path.exists():
+        return {}
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
 
 
 def imports(folder: Path) -> list[Import]:

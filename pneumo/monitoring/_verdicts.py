@@ -10,13 +10,13 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pneumo.base.errors import DataError
-from pneumo.base.sitekey import person_of
+from pneumo.site.sitekey import person_of
 
 OPACITY, CLEAR, UNSURE = "opacity", "clear", "unsure"
 WORDS = {
@@ -31,6 +31,7 @@ CONTENT = re.compile(r"[0-9a-f]{64}")
 UID = re.compile(r"[0-9.]{1,64}")
 LONGEST_PSEUDONYM = 64
 SHOWN = 5
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -57,29 +58,49 @@ class Verdict:
 
 def read_table(path: Path, key: bytes) -> list[Verdict]:
     """The verdicts of a CSV. DataError names the lines that say nothing; then none is taken."""
+    rows = read_rows(path, ("reader", "verdict"), ("content", "instance_uid"))
+    return [verdict for verdict in each(path, rows, lambda row: _verdict(row, key)) if verdict]
+
+
+Cells = Mapping[str, str]
+
+
+def read_rows(
+    path: Path, must: Sequence[str], one_of: Sequence[str]
+) -> Iterator[tuple[int, Cells]]:
+    """The rows of a CSV with their lines: columns in lower case, commas or semicolons between.
+
+    Raises DataError for a table that lacks one of ``must``, or all of ``one_of``.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise DataError(f"{path}: is no text in UTF-8") from None
-    separator = (
-        ";" if text.partition("\n")[0].count(";") > text.partition("\n")[0].count(",") else ","
-    )
+    head = text.partition("\n")[0]
+    separator = ";" if head.count(";") > head.count(",") else ","
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
     names = {(name or "").strip().lower() for name in reader.fieldnames or ()}
-    if missing := [name for name in ("reader", "verdict") if name not in names]:
+    if missing := [name for name in must if name not in names]:
         raise DataError(f"{path}: lacks the column {' and '.join(missing)}")
-    if not names & {"content", "instance_uid"}:
-        raise DataError(f"{path}: lacks a column content (sha256) or instance_uid")
-    verdicts, faults = [], []
-    for number, row in enumerate(reader, 2):
+    if not names & set(one_of):
+        raise DataError(f"{path}: lacks a column {' or '.join(one_of)}")
+    for row in reader:
+        cells = {k.strip().lower(): str(v or "").strip() for k, v in row.items() if k}
+        yield reader.line_num, cells
+
+
+def each(path: Path, rows: Iterable[tuple[int, Cells]], read: Callable[[Cells], T]) -> list[T]:
+    """What ``read`` makes of each row. DataError names the lines for which it raises ValueError."""
+    found, faults = [], []
+    for number, cells in rows:
         try:
-            verdicts.append(_verdict({(k or "").strip().lower(): v for k, v in row.items()}, key))
+            found.append(read(cells))
         except ValueError as error:
             faults.append(f"line {number}: {error}")
     if faults:
         more = f" and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
         raise DataError(f"{path}: {'; '.join(faults[:SHOWN])}{more}; nothing was taken in")
-    return [verdict for verdict in verdicts if verdict]
+    return found
 
 
 def meaning(word: str) -> str:
@@ -98,9 +119,8 @@ def pseudonym(text: str) -> str:
     return found
 
 
-def _verdict(row: Mapping[str, Any], key: bytes) -> Verdict | None:
+def _verdict(cells: Cells, key: bytes) -> Verdict | None:
     """A row's verdict; None for one that was not filled in. ValueError says what is wrong."""
-    cells = {name: str(value or "").strip() for name, value in row.items() if name}
     said = cells.get("verdict", "")
     if not said:
         return None

@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pneumo.base.errors import DataError
-from pneumo.base.sitekey import site_key
 from pneumo.evaluation.counts import Counts
 from pneumo.evaluation.proportions import Share, wilson
 from pneumo.monitoring._answers import Part, answers_of, newest
 from pneumo.monitoring._counted import Counted, Truth, agreement, counted, resolve
 from pneumo.monitoring._figures import Figures, figures, response
-from pneumo.monitoring._kept import Import, imports, keep
+from pneumo.monitoring._kept import FOLDER, Import, imports, keep, keep_standing
 from pneumo.monitoring._verdicts import read_table
 from pneumo.monitoring.change import Reading, watch
 from pneumo.monitoring.draw import SHORT, drawn
+from pneumo.site.sitekey import site_key
 
 if TYPE_CHECKING:
     from pneumo.base.settings import MonitorSettings
@@ -137,6 +137,16 @@ def standing(
         agreement=agreement(found.pairs),
         watched=_watched(found.truths, registered, monitor.audit_share) if registered else (),
     )
+
+
+def stand(
+    parts: Sequence[Part], folder: Path, registered: Counts | None, *, monitor: "MonitorSettings"
+) -> Standing:
+    """The standing of the newest ensemble, kept for the monitor's page and the next tasks."""
+    found = standing(parts, folder, registered, monitor=monitor)
+    if found.model and (folder / FOLDER).is_dir():
+        keep_standing(folder, found.model, found.to_json())
+    return found
 
 
 def sentences(found: Standing) -> Iterator[str]:

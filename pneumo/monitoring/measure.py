@@ -15,6 +15,7 @@ from pneumo.base.files import write_json, write_text
 from pneumo.base.locks import alone
 from pneumo.monitoring._images import Images, Results, take_in
 from pneumo.monitoring._judge import UNKNOWN, judge
+from pneumo.monitoring._kept import known_standing
 from pneumo.monitoring._page import page
 from pneumo.monitoring._reference import (
     freeze,
@@ -24,6 +25,7 @@ from pneumo.monitoring._reference import (
     said_of,
 )
 from pneumo.monitoring._state import Batch, State
+from pneumo.monitoring._told import tell, tell_deletion
 
 if TYPE_CHECKING:
     from pneumo.base.settings import MonitorSettings
@@ -46,11 +48,13 @@ def measure(
     with _held(folder) as state:
         for model in state.models():
             _baseline(state, model)
+            tell(state, model)
         take_in(state, results, today)
         for model in state.models():
             _close(state, model, monitor, today)
             _baseline(state, model)
-            _forget(state, model, today - timedelta(days=monitor.keep_days))
+            tell(state, model)
+            _forget(state, model, today, monitor.keep_days)
         found = _summary(state)
         write_text(folder / "index.html", page(found, monitor))
         write_json(folder / "summary.json", brief(found))
@@ -68,6 +72,7 @@ def baseline(folder: Path, because: str, *, monitor: "MonitorSettings", today: d
         if profile is None:
             raise DataError(f"{folder}: holds nothing that was measured; run `pneumo monitor run`")
         name = freeze(state, model, profile, because, today)
+        tell(state, model)
         found = _summary(state)
         write_text(folder / "index.html", page(found, monitor))
         write_json(folder / "summary.json", brief(found))
@@ -76,7 +81,8 @@ def baseline(folder: Path, because: str, *, monitor: "MonitorSettings", today: d
 
 def show(folder: Path) -> dict[str, Any]:
     """What is known: ``level``, ``sentence``, ``windows`` and ``baselines`` of the newest ensemble,
-    ``open`` (radiographs that wait), ``older`` ensembles with their number of windows."""
+    ``labels`` (the last standing of readers' verdicts), ``open`` (radiographs that wait), ``older``
+    ensembles with their number of windows."""
     if not folder.is_dir():
         raise DataError(f"{folder}: nothing was measured there; run `pneumo monitor run RESULTS`")
     return _summary(State(folder))
@@ -127,11 +133,13 @@ def _is_closed(
     return accepted >= monitor.window_images or (old and accepted >= FEWEST)
 
 
-def _forget(state: State, model: str, before: date) -> None:
+def _forget(state: State, model: str, today: date, keep_days: int) -> None:
     """Delete whole files of radiographs of closed windows; verdicts stay."""
+    before = today - timedelta(days=keep_days)
     waiting = {batch.name for batch in state.pending(model)}
     for batch in state.batches(model):
         if batch.day < before and batch.name not in waiting:
+            tell_deletion(model, batch, keep_days)
             batch.path.unlink()
 
 
@@ -164,6 +172,7 @@ def _summary(state: State) -> dict[str, Any]:
         "windows": windows,
         "open": waiting,
         "baselines": said_of(state, model),
+        "labels": known_standing(state.folder, model),
         "older": [
             {"model": other, "windows": len(state.windows(other))}
             for other in state.models()
@@ -197,5 +206,5 @@ def brief(found: Mapping[str, Any]) -> dict[str, Any]:
         "windows": len(found["windows"]),
         "signals": last.get("signals", {}),
         "drivers": [driver["words"] for driver in last.get("drivers", [])],
-        "retrain": [],
+        "retrain": found["labels"].get("reasons", []),
     }

@@ -4,22 +4,24 @@ import json
 import secrets
 import shutil
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import requests
 import yaml
 from rich.console import Console
 
 from pneumo.base.errors import PneumoError, ServiceError
 from pneumo.base.files import write_text
-from pneumo.pacs.ledger import opened
+from pneumo.pacs.ledger import looked_at
 from pneumo.pacs.peers import Site, load_site
 from pneumo.pacs.status import status
 from pneumo.servers import Services, environment, follow, processes
-from pneumo.servers.config import load
+from pneumo.servers.config import instance, load
 from pneumo.synthetic.export import write_dicom
 from pneumo.synthetic.plan import plan
 from pneumo.synthetic.radiograph import draw
@@ -55,7 +57,7 @@ def program() -> tuple[str, Path]:
 def run(services: Services, console: Console) -> dict[str, Any]:
     """Start the PACS, store ten radiographs, run the DAG on them. Returns what there is then."""
     url, password = start(services.workspace)
-    site = _peers(services.workspace, url, password)
+    site = _peers(services.workspace, url)
     before = _confirmed(site)
     paths = list(_radiographs(services.workspace / FOLDER / "drawn"))
     for path in paths:
@@ -80,14 +82,16 @@ def start(workspace: Path) -> tuple[str, str]:
         write_text(secret, f"{USER}:{secrets.token_urlsafe(18)}\n", mode=0o600)
     password = secret.read_text(encoding="utf-8").strip().partition(":")[2]
     config = home / "orthanc.json"
-    if processes.recorded(record) is None:
+    if not _runs(workspace, record):
         written = _config(home, plugin, password)
         write_text(config, json.dumps(written, indent=2) + "\n", mode=0o600)
         marked = environment.of_servers(load(workspace), "orthanc")
-        processes.start([orthanc, str(config)], marked, home / "orthanc.log", record)
+        relay = [sys.executable, "-m", "pneumo.pacs._relay", str(written["HttpPort"])]
+        line = [*relay, "socket", orthanc, str(config)]  # beside the log: such names are short
+        processes.start(line, marked, home / "orthanc.log", record)
     url = f"http://127.0.0.1:{json.loads(config.read_text(encoding='utf-8'))['HttpPort']}"
     deadline = time.monotonic() + START_LIMIT_S
-    while time.monotonic() < deadline and processes.recorded(record):
+    while time.monotonic() < deadline and _runs(workspace, record):
         try:
             _ask("GET", f"{url}/system", password)
             return url, password
@@ -96,14 +100,23 @@ def start(workspace: Path) -> tuple[str, str]:
     raise ServiceError(f"Orthanc does not start:\n{processes.tail(home / 'orthanc.log')}")
 
 
+def _runs(workspace: Path, record: Path) -> bool:
+    """Whether the PACS of this checkout runs; the record of a copied one names its original's."""
+    process = processes.recorded(record)
+    try:
+        mark = process.environ().get("PNEUMO_INSTANCE") if process else None
+    except (psutil.Error, OSError):
+        return False
+    return mark is not None and mark == instance(workspace)
+
+
 def _config(home: Path, plugin: Path, password: str) -> dict[str, Any]:
-    """Orthanc listens everywhere by itself, so DICOM is off and HTTP is for this machine alone."""
+    """HTTP alone, for this machine alone: see ``_relay``."""
     return {
         "Name": "pneumo demo",
         "StorageDirectory": str(home / "database"),
         "IndexDirectory": str(home / "database"),
         "HttpPort": _free_port(),
-        "HttpBindAddresses": ["127.0.0.1"],
         "RemoteAccessAllowed": False,
         "DicomServerEnabled": False,
         "AuthenticationEnabled": True,
@@ -113,7 +126,7 @@ def _config(home: Path, plugin: Path, password: str) -> dict[str, Any]:
     }
 
 
-def _peers(workspace: Path, url: str, password: str) -> Site:
+def _peers(workspace: Path, url: str) -> Site:
     peer = {"dicomweb": f"{url}/dicom-web", "orthanc": url}
     peer["credentials"] = str(_secret(workspace))
     folder = str(workspace / FOLDER)
@@ -133,13 +146,13 @@ def _radiographs(folder: Path) -> Iterator[Path]:
 
 
 def _confirmed(site: Site) -> int:
-    with opened(site.path()) as ledger:
+    with looked_at(site.path()) as ledger:
         return ledger.counts()["confirmed"]
 
 
 def _find(site: Site) -> dict[str, Any]:
     """Orthanc's question for a study that has a report of ours."""
-    with opened(site.path()) as ledger:
+    with looked_at(site.path()) as ledger:
         rows = ledger.rows("SELECT study FROM objects WHERE kind = 'sr' ORDER BY sop LIMIT 1")
     study = rows[0]["study"] if rows else ""
     return {"Level": "Study", "Query": {"StudyInstanceUID": study}}

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pneumo.base.errors import DataError
 from pneumo.base.locks import alone
 
 STATES = ("seen", "fetched", "scored", "written", "sent", "confirmed", "refused")
@@ -59,8 +60,16 @@ class Ledger:
             folder / "ledger.sqlite", isolation_level=None, timeout=30
         )
         self._connection.row_factory = sqlite3.Row
-        self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
+        try:
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):  # a full disk, a lock: told elsewhere
+                raise
+            raise DataError(
+                f"{folder / 'ledger.sqlite'}: is no ledger; bring it back from a copy, or move it "
+                "away: everything is then seen, scored and sent again, which doubles nothing"
+            ) from None
 
     def close(self) -> None:
         """Let go of the file."""
@@ -103,6 +112,16 @@ def opened(folder: Path) -> Iterator[Ledger]:
             yield ledger
         finally:
             ledger.close()
+
+
+@contextmanager
+def looked_at(folder: Path) -> Iterator[Ledger]:
+    """The ledger of a site to read, whatever command works on it."""
+    ledger = Ledger(folder)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
 
 
 def now() -> str:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pneumo.base.safe import printable
-from pneumo.pacs.ledger import Ledger, opened
+from pneumo.pacs.ledger import Ledger, looked_at
 from pneumo.pacs.peers import Site
 
 LEFT_ALONE = {
@@ -39,7 +39,7 @@ REMEDIES = {
 
 def status(site: Site) -> dict[str, Any]:
     """Counts by state, what is left alone by reason, and what is for a person."""
-    with opened(site.path()) as ledger:
+    with looked_at(site.path()) as ledger:
         return {
             "states": ledger.counts(),
             "objects": {
@@ -81,12 +81,13 @@ def _radiographs(ledger: Ledger) -> list[dict[str, str]]:
         "SELECT * FROM radiographs r WHERE state = 'refused' AND NOT EXISTS (SELECT 1 FROM objects "
         "o WHERE o.source = r.sop AND o.source_sum = r.data_set_sum AND o.scorer = r.scorer)"
     )
-    do = "cannot be read: look at it in the viewer, and have it sent anew"
+    unread = "cannot be read: look at it in the viewer, and have it sent anew"
+    unwritten = "no object can be made of it: `refused.csv` beside the objects says why"
     return [
         {
             "what": f"radiograph {printable(row['sop'])}",
             "reason": row["reason"],
-            "do": REMEDIES.get(row["reason"], do),
+            "do": REMEDIES.get(row["reason"], unwritten if row["scorer"] else unread),
         }
         for row in rows
         if row["reason"] not in LEFT_ALONE

@@ -9,10 +9,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pneumo.base.trail import LONGEST, record, trail_path
 from pneumo.registry import store
 from pneumo.registry.heads import keep_head
 from pneumo.registry.store import number
+from pneumo.site.trail import LONGEST, record, trail_path
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion

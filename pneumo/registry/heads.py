@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from mlflow.exceptions import MlflowException
 
-from pneumo.base.trail import NOTHING, Head, Looked, look
 from pneumo.registry import store
+from pneumo.site.trail import NOTHING, Head, Looked, look
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient

@@ -58,7 +58,7 @@ SCHEMA = pa.schema(
     ]
 )
 """One row per content. ``boxes``, in original pixels, and ``notes``, code -> sentence, are JSON;
-``reason`` is blank when scored. ``person`` is ``base.sitekey.person_of``, ``margin`` the distance
+``reason`` is blank when scored. ``person`` is ``site.sitekey.person_of``, ``margin`` the distance
 of the probability from the operating point, ``review`` codes of ``intake.look.REVIEWS`` with ``;``
 between; what follows is of ``intake.look.Look``. Parts of before lack all from ``sex`` on."""
 

@@ -13,7 +13,6 @@ import numpy as np
 
 from pneumo.base.aside import aside
 from pneumo.base.progress import track
-from pneumo.base.sitekey import person_of
 from pneumo.detection.ensemble import Ensemble, image_level
 from pneumo.dicom import Square
 from pneumo.dicom.workers import Rejected, read_squares
@@ -22,6 +21,7 @@ from pneumo.intake.look import look_at, reviews
 from pneumo.intake.profile import Profile
 from pneumo.scoring._overlays import draw_overlays
 from pneumo.scoring.parts import Scorer, Store, write_part
+from pneumo.site.sitekey import person_of
 
 LONGEST_BATCH = 256
 Read = tuple[str, Square | Rejected]

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from pneumo.base.errors import DataError, PneumoError
 from pneumo.base.locks import share_lock, try_lock
 from pneumo.base.safe import printable
-from pneumo.base.sitekey import site_key
 from pneumo.dicom.read import READING
 from pneumo.engines.choose import choose, is_installed, open_engine
 from pneumo.intake.profile import PROFILE
@@ -26,6 +25,7 @@ from pneumo.scoring._room import is_full
 from pneumo.scoring.parts import Scorer, Store
 from pneumo.scoring.plan import Plan, left_of, load_plan, make_plan
 from pneumo.scoring.run import Work, score_parts
+from pneumo.site.sitekey import site_key
 
 if TYPE_CHECKING:
     from pneumo.base.settings import ScoreSettings

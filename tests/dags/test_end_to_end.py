@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -287,6 +288,30 @@ def test_an_inbox_is_scored_in_mapped_tasks_and_never_twice(checkout):
     assert tasks["score"] == "skipped"
     assert {path: path.stat().st_mtime_ns for path in out.glob("shards/*/*/rows.parquet")} == parts
     assert json.loads((out / "summary.json").read_text()) == summary
+
+
+def test_a_pacs_on_this_machine_gets_a_report_and_an_overlay_of_ten_radiographs(checkout):
+    said = checkout.run("pneumo pacs demo")
+    found = json.loads(checkout.run("pneumo pacs status --json 2>/dev/null"))
+    states = {name: number for name, number in found["states"].items() if number}
+    assert (states, found["decide"]) == ({"confirmed": 10}, [])
+    assert found["objects"] == {"confirmed": 20}
+    home = checkout.folder / ".pneumo/pacs"
+    for name in ("credentials", "orthanc.json"):
+        assert stat.S_IMODE((home / name).stat().st_mode) == 0o600
+    port = json.loads((home / "orthanc.json").read_text())["HttpPort"]
+    page = next(word for word in said.split() if "/app/explorer.html#study?uuid=" in word)
+    login = tuple((home / "credentials").read_text().strip().split(":"))
+    url = page.replace("/app/explorer.html#study?uuid=", "/studies/") + "/series?expand"
+    assert httpx.get(url).status_code == 401
+    series = httpx.get(url, auth=login).raise_for_status().json()
+    assert sorted(one["MainDicomTags"]["Modality"] for one in series) == ["CR", "PR", "SR"]
+    listens = [c.laddr for c in psutil.net_connections() if c.status == psutil.CONN_LISTEN]
+    assert {place.ip for place in listens if place.port == port} == {"127.0.0.1"}
+    assert login[1] not in said
+    again = checkout.run("pneumo pacs demo")
+    assert "radiographs: 10 confirmed; objects of findings in the PACS: 20" in again
+    checkout.run("airflow dags pause pneumonia_pacs")
 
 
 def test_a_champion_whose_file_was_changed_is_refused(checkout):

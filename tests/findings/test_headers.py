@@ -1,5 +1,8 @@
 """What sources may not say: repaired in the copy where the standard says how, else refused."""
 
+import hashlib
+import random
+
 import pytest
 from pydicom import config, uid
 
@@ -170,3 +173,29 @@ def test_a_source_is_known_by_its_sum_or_below_a_folder_by_its_uid(tmp_path, how
     refused = {"gone": 1, "changed": 1, "moved": 0, "fetched": 0}[how]
     assert (found["refused"], found["sr"]) == (refused, 1 - refused)
     assert set(found["reasons"]) <= {"no_source"}
+
+
+def test_a_damaged_header_is_refused_or_written_and_never_stops_the_others(tmp_path):
+    """A few bytes of the header differ; every such file has an answer of its own."""
+    whole = radiograph(tmp_path / "whole.dcm", WindowCenter=[2000, 1], WindowWidth=[3000, 4],
+                       RescaleSlope="1", RescaleIntercept="0", PixelSpacing=[0.1, 0.2])  # fmt: skip
+    good, chance = whole.read_bytes(), random.Random(7)
+    row = results(tmp_path / "results", {whole: BOXES}) / "predictions.csv"
+    head, line = row.read_text().splitlines()
+    before = good.rindex(b"\xe0\x7f\x10\0")
+    lines = []
+    for number in range(80):
+        data = bytearray(good)
+        for _ in range(chance.choice((1, 2, 4))):
+            data[chance.randrange(340, before)] = chance.choice((0, 32, 92, 200, 255))
+        path = tmp_path / f"{number}.dcm"
+        path.write_bytes(data)
+        content = hashlib.sha256(data).hexdigest()
+        lines.append(line.replace(str(whole), str(path)).replace(
+            hashlib.sha256(good).hexdigest(), content))  # fmt: skip
+    answers = []
+    for one in lines:  # one at a time, since all claim the same UID
+        row.write_text(f"{head}\n{one}\n")
+        found = write(tmp_path / "results", tmp_path / "objects")
+        answers.append((found["sr"], found["refused"]))
+    assert set(answers) == {(1, 0), (0, 1)}

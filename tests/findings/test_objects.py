@@ -1,7 +1,11 @@
 """What is written about one radiograph of every kind, read by pydicom, NumPy and dicom3tools."""
 
+import os
 import shutil
+import subprocess
+import sys
 from copy import deepcopy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,6 +30,7 @@ from tests.findings.made import (
     values,
 )
 
+CHECKER = Path(os.environ.get("PNEUMO_SHARED", "")) / "tools/check_objects.py"
 JAPANESE = "Yamada^Tarou=山田^太郎=やまだ^たろう"
 CHINESE = "Wang^XiaoDong=王^小东乗"
 TALL, WIDE = (200, 90), (90, 200)
@@ -57,9 +62,13 @@ FORMS = {
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("world")
+
+
+@pytest.fixture(scope="module")
+def world(folder):
     """(form, whether something was called) -> the objects by kind; all written by one run."""
-    folder = tmp_path_factory.mktemp("world")
     made = {}
     for number, (form, tags) in enumerate(FORMS.items(), start=1):
         for called in (True, False):
@@ -96,6 +105,17 @@ def written(tmp_path, boxes=BOXES, secondary="none", **tags):
 def test_no_object_of_any_form_has_an_error(world, form, called):
     faults = {kind: errors_of(path) for kind, path in world[form, called].items()}
     assert faults == {"sr": [], "gsps": [], "sc": []}
+
+
+@pytest.mark.skipif(not CHECKER.is_file(), reason="PNEUMO_SHARED has no checker of objects")
+@pytest.mark.usefixtures("world")
+def test_a_checker_that_shares_nothing_with_pneumo_finds_nothing(folder):
+    table, inbox = folder / "results/predictions.csv", folder / "inbox"
+    command = [sys.executable, CHECKER, folder / "objects", table, inbox]
+    command += ["--allow-warning", "needed to build DICOMDIR"]  # one source has no Study Time
+    told = subprocess.run(command, capture_output=True, text=True)
+    assert told.returncode == 0, told.stdout[-3000:]
+    assert " 0 failed" in told.stdout
 
 
 @pytest.mark.parametrize("form", FORMS)

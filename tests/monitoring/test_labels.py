@@ -8,10 +8,10 @@ import pytest
 
 from pneumo.base.errors import DataError
 from pneumo.base.settings import MonitorSettings
-from pneumo.base.trail import look
 from pneumo.evaluation.counts import Counts
 from pneumo.monitoring.draw import chance_of, draw, drawn, is_drawn
 from pneumo.monitoring.labels import sentences, standing, take_in
+from pneumo.site.trail import look
 from tests.monitoring.answers import DIGEST, Scored, content_of, write_results
 
 DAY = date(2026, 11, 25)

@@ -2,11 +2,13 @@
 
 import json
 import secrets
+import shutil
 import socket
 import subprocess
 import time
 from pathlib import Path
 
+import pytest
 import requests
 from dicomweb_client.api import DICOMwebClient
 from dicomweb_client.session_utils import create_session_from_user_pass
@@ -33,7 +35,9 @@ class Archive:
 
     def start(self) -> "Archive":
         self.folder.mkdir(parents=True, exist_ok=True)
-        plugin = next(Path("/usr/lib/orthanc").glob("libOrthancDicomWeb.so*"))
+        plugin = next(Path("/usr/lib/orthanc").glob("libOrthancDicomWeb.so*"), None)
+        if shutil.which("Orthanc") is None or plugin is None:
+            pytest.skip("Orthanc is not installed: apt-get install orthanc orthanc-dicomweb")
         config = {
             "StorageDirectory": str(self.folder / "db"),
             "IndexDirectory": str(self.folder / "db"),

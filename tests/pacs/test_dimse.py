@@ -19,6 +19,8 @@ from pneumo.pacs.send import send
 from pneumo.pacs.status import status
 from tests.pacs.archive import free_port
 
+pytestmark = pytest.mark.slow
+
 
 def by_dimse(workspace, port, title="ARCHIVE", **more):
     peer = {"ae_title": title, "host": "127.0.0.1", "port": port, "timeout_s": 10.0, **more}

@@ -21,6 +21,8 @@ from pneumo.pacs.send import send
 from pneumo.pacs.status import status
 from tests.pacs.fault_server import Faults
 
+pytestmark = pytest.mark.slow
+
 PNEUMO = Path(sys.executable).with_name("pneumo")
 
 

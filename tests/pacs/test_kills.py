@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 
 import pydicom
+import pytest
+
+pytestmark = pytest.mark.slow
 
 EVERY = int(os.environ.get("PNEUMO_KILL_EVERY", "1"))
 ROOT = Path(__file__).parents[2]

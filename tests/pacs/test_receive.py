@@ -22,6 +22,8 @@ from pneumo.pacs.fetch import fetch
 from pneumo.pacs.receive import receive
 from tests.pacs.archive import free_port
 
+pytestmark = pytest.mark.slow
+
 PNEUMO = Path(sys.executable).with_name("pneumo")
 SENDERS, FILES = 8, 25
 

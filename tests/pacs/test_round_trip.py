@@ -6,6 +6,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
+from pneumo.base.errors import DataError
 from pneumo.findings import write
 from pneumo.pacs.confirm import confirm
 from pneumo.pacs.fetch import fetch
@@ -14,6 +15,8 @@ from pneumo.pacs.poll import poll
 from pneumo.pacs.record import record
 from pneumo.pacs.send import send
 from pneumo.pacs.status import status
+
+pytestmark = pytest.mark.slow
 
 ORTHANC = {"orthanc changes": {}, "QIDO-RS": {"orthanc": None}}
 
@@ -137,3 +140,24 @@ def test_a_file_that_is_gone_before_it_is_fetched_is_for_a_person(archive, works
     archive.put(radiographs[1])
     assert fetch(workspace.site, again=True)["fetched"] == 1
     assert status(workspace.site)["decide"] == []
+
+
+def test_a_ledger_that_is_none_is_told_in_a_line(archive, workspace):
+    workspace.knows(archive)
+    place = workspace.site.path()
+    place.mkdir()
+    (place / "ledger.sqlite").write_bytes(b"no database" * 400)
+    with pytest.raises(DataError, match="is no ledger; bring it back"):
+        poll(workspace.site)
+
+
+def test_without_its_ledger_everything_is_done_again_and_nothing_is_doubled(
+    archive, workspace, radiographs
+):
+    archive.put(*radiographs[:2])
+    workspace.knows(archive).trip()
+    before = archive.held()
+    workspace.site.path("ledger.sqlite").unlink()
+    found = workspace.trip()
+    assert found["states"]["confirmed"] == 2
+    assert archive.held() == before

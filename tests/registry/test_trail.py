@@ -10,12 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from pneumo.base.errors import DataError
-from pneumo.base.trail import look, trail_path
 from pneumo.cli.app import app
 from pneumo.registry import promote as stage
 from pneumo.registry import store
 from pneumo.registry.champion import crown, rollback, settle
 from pneumo.registry.heads import keep_head, kept_heads
+from pneumo.site.trail import look, trail_path
 from pneumo.tracking.runs import client
 
 

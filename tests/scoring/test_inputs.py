@@ -5,10 +5,13 @@ import zipfile
 import pytest
 
 from pneumo.dataset.folder import list_folder
+from pneumo.findings import write
 from pneumo.scoring._inputs import list_inputs
+from tests.findings.made import radiograph, results
 
 OURS = ["predictions.csv", "predictions.parquet", "rejected.csv", "submission.csv", "summary.json",
-        "index.html", "overlays/a.png", "shards/k/p/a.png", ".scoring/plan.json"]  # fmt: skip
+        "times.csv", "index.html", "overlays/a.png", "shards/k/p/a.png",
+        ".scoring/plan.json"]  # fmt: skip
 TREE = ["a.dcm", "DICOMDIR", "st/dicomdir", "st/DICOMDIR.;1", "st/b.dcm", "dicomdir.dcm",
         "DICOMDIR2", "DICOMDIRS/c.dcm", "overlays/d.png", "index.html", ".hid/e.dcm"]  # fmt: skip
 KEPT = {"a.dcm", "st/b.dcm", "dicomdir.dcm", "DICOMDIR2", "DICOMDIRS/c.dcm", "overlays/d.png",
@@ -64,3 +67,14 @@ def test_an_archive_is_read_as_its_folder_would_be(tmp_path, sign):
         assert name in refused or item.path.read_text() == name
     assert not (tmp_path.parent / "up.dcm").exists()
     assert items["st/b.dcm"].image_id == "b"
+
+
+def test_objects_of_our_own_in_a_folder_or_an_archive_are_no_input(tmp_path):
+    inbox = tmp_path / "inbox"
+    path = radiograph(inbox / "one.dcm")
+    write(results(tmp_path / "results", {path: []}), inbox / "objects")
+    with zipfile.ZipFile(inbox / "study.zip", "w") as archive:
+        for file in sorted([path, *(inbox / "objects").glob("*.dcm")]):
+            archive.write(file, file.name)
+    items = list_inputs([inbox], tmp_path / "unpacked")
+    assert [item.file for item in items] == [str(path), f"{inbox}/study.zip/one.dcm"]

@@ -9,12 +9,12 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from pneumo.base.sitekey import person_of, site_key
 from pneumo.dicom import read_radiograph
 from pneumo.intake.look import REVIEWS
 from pneumo.monitoring._images import SCHEMA
 from pneumo.scoring._order import places
 from pneumo.scoring.parts import Store
+from pneumo.site.sitekey import person_of, site_key
 
 
 def row(content, probability, review="", margin=0.5, unusual=1.0):

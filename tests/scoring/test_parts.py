@@ -1,9 +1,13 @@
 """Finished parts are kept unless they were read and are not what was written."""
 
+import json
+import os
 import resource
 import shutil
 import subprocess
 import sys
+import time
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -149,3 +153,18 @@ def test_a_part_that_is_there_already_stays(tmp_path):
     assert sorted(one.name for one in path.parent.iterdir()) == [path.name]
     shutil.rmtree(path)
     assert Store(tmp_path).done(SCORER, "all") == set()
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_part_knows_when_it_was_finished(tmp_path, named):
+    """One of before there were times has that of its file."""
+    before = int(time.time())
+    about = write(tmp_path) / "part.json"
+    if not named:
+        told = json.loads(about.read_text())
+        del told["scored_at"]
+        about.write_text(json.dumps(told))
+        os.utime(about, (1_700_000_000, 1_700_000_000))
+    (part,) = Store(tmp_path).parts()
+    moment = datetime.strptime(part.scored_at, "%Y-%m-%dT%H:%M:%S%z").timestamp()
+    assert before <= moment <= time.time() if named else moment == 1_700_000_000

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from pneumo import findings
 from pneumo.base.errors import DataError, PneumoError
 from pneumo.dataset.rsna import read_submission
 from pneumo.detection.boxes import Frame
@@ -115,6 +116,25 @@ def test_csv_and_parquet_hold_the_same_rows(undisturbed, predictions):
     assert table["probability"].dropna().to_numpy() == pytest.approx(
         predictions["probability"].dropna().to_numpy()
     )
+
+
+def test_every_scored_content_has_its_objects_with_the_time_of_its_scoring(
+    undisturbed, predictions, inbox, tmp_path
+):
+    """From the inbox to objects that are read back; a picture without a study has none."""
+    times = pd.read_csv(undisturbed / "times.csv")
+    scored = predictions[predictions["status"] == "scored"]
+    assert set(times["content"]) == set(scored["content"])
+    assert len(times) == scored["content"].nunique()
+    found = findings.write(undisturbed, tmp_path / "objects", secondary="none")
+    pictures = scored[scored["instance_uid"].fillna("") == ""]["content"].nunique()
+    assert (found["sr"], found["gsps"]) == (len(times) - pictures, len(times) - pictures)
+    assert found["reasons"] == {"no_uid": pictures}
+    index = pd.read_csv(tmp_path / "objects/objects.csv")
+    assert set(index["scored_at"]) <= set(times["scored_at"])
+    checked = findings.check(tmp_path / "objects", undisturbed, inbox.folder)
+    assert checked.faults == []
+    assert checked.kinds["sr"] == found["sr"]
 
 
 def test_those_with_opacities_have_a_picture_that_shows_their_boxes(undisturbed, predictions):

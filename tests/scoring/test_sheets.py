@@ -53,6 +53,15 @@ def test_rows_that_are_written_in_turns_are_those_written_at_once(tmp_path, monk
     ]
 
 
+def test_times_say_when_each_scored_content_was(tmp_path):
+    with sheets(tmp_path) as tables:
+        for number in range(1, 5):
+            tables.add(row(number) | {"scored_at": f"2026-01-0{number}T00:00:00Z"})
+        tables.add(row(4) | {"duplicate_of": "f4", "scored_at": "2026-01-04T00:00:00Z"})
+    lines = [f"c{number},2026-01-0{number}T00:00:00Z" for number in (2, 3, 4)]
+    assert (tmp_path / "times.csv").read_text().splitlines() == ["content,scored_at", *lines]
+
+
 def test_an_error_on_the_way_leaves_the_tables_of_before(tmp_path):
     (tmp_path / "predictions.csv").write_text("as it was")
     with pytest.raises(TypeError), sheets(tmp_path) as tables:

@@ -131,12 +131,12 @@ def feedback(
 
 
 def _standing(results: Path, out: Path) -> "tuple[Standing, str]":
-    from pneumo.monitoring.labels import model_of, standing
+    from pneumo.monitoring.labels import model_of, stand
     from pneumo.monitoring.registered import if_known
 
     parts = list(_store(results).parts())
     registered, told = if_known(out, model_of(parts))
-    return standing(parts, out, registered, monitor=_settings()), told
+    return stand(parts, out, registered, monitor=_settings()), told
 
 
 def _store(results: Path) -> Any:

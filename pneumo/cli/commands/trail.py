@@ -16,7 +16,7 @@ def verify(as_json: AsJson = False) -> None:
     A line that was changed or removed, and a tail that was cut, is named; exit code 2.
     Example: `pneumo trail verify`
     """
-    from pneumo.base.trail import look, trail_path
+    from pneumo.site.trail import look, trail_path
 
     path = trail_path()
     found = look(path)
@@ -37,9 +37,9 @@ def verify(as_json: AsJson = False) -> None:
 
 def _kept(first: str) -> Any:
     """The head that MLflow keeps of this trail, and what that means in words; keeps the new one."""
-    from pneumo.base.trail import NOTHING
     from pneumo.registry import store
     from pneumo.registry.heads import keep_head, kept_heads
+    from pneumo.site.trail import NOTHING
     from pneumo.tracking.runs import client
 
     if client() is None:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from pneumo.base.errors import PneumoError
-from pneumo.base.sitekey import KEY_FILE, person_of, site_key
+from pneumo.site.sitekey import KEY_FILE, person_of, site_key
 
 PATIENT = hashlib.sha256(b"PLANTEDID77").hexdigest()
 
@@ -58,7 +58,7 @@ def test_where_none_can_be_made_it_is_said(tmp_path, monkeypatch):
 
 
 def test_processes_that_begin_at_once_share_one_key(key_file):
-    line = "from pneumo.base.sitekey import site_key; print(site_key().hex())"
+    line = "from pneumo.site.sitekey import site_key; print(site_key().hex())"
     begun = [
         subprocess.Popen([sys.executable, "-c", line], stdout=subprocess.PIPE, text=True)
         for _ in range(4)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pneumo.base.errors import DataError
-from pneumo.base.trail import Head, look, record, trail_path
+from pneumo.site.trail import Head, look, record, trail_path
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_many_processes_write_whole_lines_and_one_of_each_shared_act(tmp_path):
 def test_killed_at_any_moment_a_trail_holds_and_goes_on(tmp_path):
     path = tmp_path / "trail.jsonl"
     endless = (
-        "import sys; from pathlib import Path; from pneumo.base.trail import record\n"
+        "import sys; from pathlib import Path; from pneumo.site.trail import record\n"
         "while True: record('labels', 'Ada', 'x' * 1000, {}, path=Path(sys.argv[1]))"
     )
     before = 0
