@@ -150,11 +150,12 @@ def test_those_with_opacities_have_a_picture_that_shows_their_boxes(undisturbed,
 
 
 def test_a_second_run_scores_nothing_and_gives_the_same_bytes(
-    undisturbed, inbox, balanced_package, score_settings, monkeypatch
+    undisturbed, inbox, balanced_package, score_settings, settings, monkeypatch
 ):
     before = {p.name: p.read_bytes() for p in undisturbed.iterdir() if p.is_file()}
     monkeypatch.setattr("pneumo.scoring.score.open_engine", lambda *a, **k: pytest.fail("scored"))
-    score([inbox.folder], undisturbed, str(balanced_package), score=score_settings)
+    again = {"score": score_settings, "review_share": settings.monitor.review_share}
+    score([inbox.folder], undisturbed, str(balanced_package), **again)
     assert {p.name: p.read_bytes() for p in undisturbed.iterdir() if p.is_file()} == before
 
 
