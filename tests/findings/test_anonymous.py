@@ -2,6 +2,7 @@
 
 import shutil
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module, util
 
 import numpy as np
@@ -16,6 +17,7 @@ from pneumo.base.errors import PneumoError
 from pneumo.cli.app import app
 from pneumo.dicom import read_radiograph
 from pneumo.findings import _burned_in, deidentify
+from pneumo.findings._pseudonyms import key_of
 from tests.dicom import files
 from tests.findings.made import radiograph
 
@@ -170,6 +172,13 @@ def test_the_key_is_for_its_owner_alone(tmp_path):
     key.write_text("no key")
     with pytest.raises(PneumoError, match="holds no key"):
         deidentify(tmp_path / "in", tmp_path / "out", key)
+
+
+def test_many_who_begin_at_once_share_one_key(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        keys = set(pool.map(lambda _: key_of(tmp_path / "keys/key"), range(32)))
+    assert keys == {bytes.fromhex((tmp_path / "keys/key").read_text().strip())}
+    assert [path.name for path in (tmp_path / "keys").iterdir()] == ["key"]
 
 
 def test_what_is_no_radiograph_is_refused_and_counted(tmp_path):
