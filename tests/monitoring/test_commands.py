@@ -8,9 +8,9 @@ from shutil import copyfile
 import pytest
 from typer.testing import CliRunner
 
-from pneumo.base.trail import look
 from pneumo.cli.app import app
 from pneumo.monitoring.measure import brief
+from pneumo.site.trail import look
 from tests.conftest import ROOT
 from tests.monitoring.answers import DIGEST, Scored, write_results
 
