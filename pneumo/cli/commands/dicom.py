@@ -101,7 +101,8 @@ def deidentify(
         print(f"{found.files} radiographs without names; {len(found.refused)} refused")
     if not found.looked:
         print(
-            "tesseract is not installed: nobody looked for text in the pictures; look yourself",
+            "tesseract is not installed, or failed: nobody looked for text in every picture; "
+            "look yourself",
             file=sys.stderr,
         )
     _list([f"{name}: may show text in the picture; look at it" for name in found.doubtful])
