@@ -53,6 +53,9 @@ FORMS = {
     "window": {"WindowCenter": [2000, 1000], "WindowWidth": [3000, 900]},
     "sigmoid": {"WindowCenter": 2000, "WindowWidth": 3000, "VOILUTFunction": "SIGMOID"},
     "rescaled": {"RescaleSlope": "2", "RescaleIntercept": "-1024", "RescaleType": "US"},
+    "slope alone": {"RescaleSlope": "0.5"},
+    "intercept alone": {"RescaleIntercept": "-10"},
+    "blank rescale": {"RescaleSlope": "", "RescaleIntercept": ""},
     "no body part": {"BodyPartExamined": None},
     "offset": {"TimezoneOffsetFromUTC": "+0930"},
     "implicit": {"syntax": uid.ImplicitVRLittleEndian},
@@ -207,6 +210,46 @@ def test_the_window_and_the_rescale_are_the_sources(world):
     assert "SoftcopyVOILUTSequence" not in rescaled
     sigmoid = shown(world, "sigmoid", "gsps").SoftcopyVOILUTSequence[0]
     assert sigmoid.VOILUTFunction == "SIGMOID"
+
+
+@pytest.mark.parametrize(
+    ("form", "rescale"),
+    [("slope alone", (0.5, 0)), ("intercept alone", (1, -10)), ("blank rescale", (None, None))],
+)
+def test_half_a_rescale_is_carried_as_it_is_read(world, form, rescale):
+    """What is missing changes nothing; a presentation state has both or none."""
+    dataset = shown(world, form, "gsps")
+    assert (dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")) == rescale
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [{"WindowCenter": "", "WindowWidth": ""}, {"WindowCenter": "100", "WindowWidth": ""},
+     {"RescaleSlope": "0", "RescaleIntercept": "5"}],
+)  # fmt: skip
+def test_blank_windows_and_a_slope_of_0_are_not_carried(tmp_path, tags):
+    """A transformation that is not told is the identity (PS3.3 C.11.8)."""
+    dataset = written(tmp_path, **tags)["gsps"]
+    unwanted = {"SoftcopyVOILUTSequence", "RescaleSlope", "RescaleIntercept"}
+    assert unwanted & {element.keyword for element in dataset} == set()
+    if shutil.which("dciodvfy"):
+        assert [errors_of(path) for path in (tmp_path / "objects").glob("*.dcm")] == [[], []]
+
+
+@pytest.mark.parametrize(
+    ("spacing", "ratio"),
+    [([0.0001, 10], [1, 100000]), ([10, 0.0001], [100000, 1]), ([0.0007, 1], [7, 10000]),
+     ([1e-9, 10], [1, 1])],
+)  # fmt: skip
+def test_no_shape_of_a_pixel_has_a_side_of_0(tmp_path, spacing, ratio):
+    """One that whole numbers of VR IS cannot tell is taken for none."""
+    (area,) = written(tmp_path, PixelSpacing=spacing)["gsps"].DisplayedAreaSelectionSequence
+    high, wide = area.PresentationPixelAspectRatio
+    assert high > 0
+    assert wide > 0
+    assert high / wide == pytest.approx(ratio[0] / ratio[1], rel=1e-3)
+    if shutil.which("dciodvfy"):
+        assert [errors_of(path) for path in (tmp_path / "objects").glob("*.dcm")] == [[], []]
 
 
 def lut(entries, bits, first=0):
