@@ -13,7 +13,7 @@ from pydicom import Dataset, Sequence, dcmread, uid
 
 from pneumo.dicom.identity import data_set_sum
 from pneumo.dicom.ours import ours
-from pneumo.findings import write
+from pneumo.findings import check, write
 from tests.dicom import files
 from tests.findings.made import (
     BOXES,
@@ -25,6 +25,7 @@ from tests.findings.made import (
     objects_of,
     radiograph,
     rectangles,
+    refused_in,
     results,
     sides,
     values,
@@ -384,3 +385,20 @@ def test_the_index_names_every_object_with_its_sums(tmp_path):
         assert "Doe" not in row["file"]
     names = {path.name for path in (tmp_path / "objects").glob("*.dcm")}
     assert names == {row["file"] for row in rows}
+
+
+def test_a_picture_that_cannot_be_drawn_costs_itself_alone(tmp_path):
+    """A window of width 0 is none: report and presentation state do without."""
+    bad = {"WindowCenter": "100", "WindowWidth": "0"}
+    paths = [radiograph(tmp_path / f"inbox/{n}.dcm", number=n, **(bad if n == 2 else {}))
+             for n in (1, 2, 3)]  # fmt: skip
+    folder = results(tmp_path / "results", dict.fromkeys(paths, BOXES))
+    for _ in range(2):
+        found = write(folder, tmp_path / "objects", secondary="all")
+        assert (found["radiographs"], found["sr"], found["gsps"], found["sc"]) == (3, 3, 3, 2)
+        assert found["reasons"] == {"bad_window": 1}
+    (row,) = refused_in(tmp_path / "objects")
+    assert (row["file"], row["reason"]) == (str(paths[1]), "bad_window")
+    assert row["message"].startswith("cannot be drawn: ")
+    assert len(index_of(tmp_path / "objects")) == 8
+    assert check(tmp_path / "objects", folder, tmp_path / "inbox").faults == []

@@ -25,6 +25,10 @@ def write(
         Path | None,
         typer.Option(help="The folder of the scored files. Blank: where they were scored."),
     ] = None,
+    predecessors: Annotated[
+        Path | None,
+        typer.Option(help="UIDs of reports that the PACS has, one a line: new ones name them."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a report (SR) and an overlay (GSPS) per scored radiograph, into its own study.
@@ -34,7 +38,7 @@ def write(
     """
     from pneumo.findings import write as stage
 
-    found = stage(results, objects, sources=sources, secondary=secondary)
+    found = stage(results, objects, sources=sources, secondary=secondary, predecessors=predecessors)
     if as_json:
         print(json.dumps(found))
     else:
