@@ -74,6 +74,10 @@ def _scorer(found: dict[str, str]) -> str:
     return f"{found['model_sha256']} {found['engine']} {found['precision']}"
 
 
+def _scorer_of(line: dict[str, str]) -> str:
+    return f"{line['model']} {line['engine']} {line['precision']}"
+
+
 def _written(site: Site, ledger: Ledger, index: list[dict[str, str]]) -> None:
     """Objects get a place of their own, from which they are sent; then come the rows."""
     groups: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
@@ -82,7 +86,7 @@ def _written(site: Site, ledger: Ledger, index: list[dict[str, str]]) -> None:
     asked = "SELECT * FROM radiographs WHERE state = 'scored'"
     for row in ledger.rows(asked):
         lines = groups.get((row["sop"], row["data_set_sum"]), [])
-        mine = [line for line in lines if line["model"] and line["model"] in row["scorer"]]
+        mine = [line for line in lines if line["latest"] and _scorer_of(line) == row["scorer"]]
         if mine:
             for line in mine:
                 _put_out(site, line)
