@@ -4,10 +4,12 @@ from shutil import copyfile
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from pneumo.cli.app import app
 from pneumo.dicom.identity import data_set_sum
 from pneumo.findings import write
-from pneumo.pacs.ledger import insert, now, opened
+from pneumo.pacs.ledger import insert, now, opened, update
 from pneumo.pacs.peers import load_site
 from pneumo.pacs.record import record
 from tests.findings.made import BOXES, MODEL, index_of, radiograph, results
@@ -94,3 +96,20 @@ def test_a_radiograph_that_was_scored_again_keeps_the_objects_it_has(site):
     record(site)
     assert index.read_bytes() == site.path("before.csv").read_bytes()
     assert len(recorded(site)) == 2
+
+
+@pytest.mark.parametrize("state", ["written", "sent", "confirmed", "refused"])
+def test_reports_are_named_as_predecessors_when_they_were_sent(site, state):
+    write(site.path("results"), site.path("objects"))
+    record(site)
+    (first,) = (row for row in index_of(site.path("objects")) if row["kind"] == "sr")
+    with opened(site.path()) as ledger:
+        ledger.change(update("objects", {"state": state}, {"kind": "sr"}))
+    told = CliRunner().invoke(app, ["pacs", "sent", "--peers", str(site.path("../pacs.yaml"))])
+    assert told.exit_code == 0
+    site.path("sent.txt").write_text(told.output)
+    scored(site, {"model_sha256": MODEL[::-1]}, "2026-03-30T00:00:00Z")
+    write(site.path("results"), site.path("objects"), predecessors=site.path("sent.txt"))
+    (new,) = (r for r in index_of(site.path("objects")) if r["kind"] == "sr" and r["latest"])
+    there = state in ("sent", "confirmed")
+    assert new["predecessors"] == (first["sop_instance_uid"] if there else "")
