@@ -75,7 +75,8 @@ def _scorer(found: dict[str, str]) -> str:
 
 
 def _scorer_of(line: dict[str, str]) -> str:
-    return f"{line['model']} {line['engine']} {line['precision']}"
+    """As ``_scorer``; a row of before there were such columns is nobody's."""
+    return " ".join(line.get(name, "") for name in ("model", "engine", "precision"))
 
 
 def _written(site: Site, ledger: Ledger, index: list[dict[str, str]]) -> None:
@@ -86,7 +87,8 @@ def _written(site: Site, ledger: Ledger, index: list[dict[str, str]]) -> None:
     asked = "SELECT * FROM radiographs WHERE state = 'scored'"
     for row in ledger.rows(asked):
         lines = groups.get((row["sop"], row["data_set_sum"]), [])
-        mine = [line for line in lines if line["latest"] and _scorer_of(line) == row["scorer"]]
+        mine = [line for line in lines if _scorer_of(line) == row["scorer"]]
+        mine = [line for line in mine if line.get("latest", "yes")]
         if mine:
             for line in mine:
                 _put_out(site, line)

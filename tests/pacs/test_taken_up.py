@@ -113,3 +113,15 @@ def test_reports_are_named_as_predecessors_when_they_were_sent(site, state):
     (new,) = (r for r in index_of(site.path("objects")) if r["kind"] == "sr" and r["latest"])
     there = state in ("sent", "confirmed")
     assert new["predecessors"] == (first["sop_instance_uid"] if there else "")
+
+
+def test_an_index_without_engines_is_taken_up_by_nobody(site):
+    """Of before there were such columns: which scorer's objects they are is not known."""
+    write(site.path("results"), site.path("objects"))
+    index = site.path("objects", "objects.csv")
+    rows = index_of(site.path("objects"))
+    left = [name for name in rows[0] if name not in ("engine", "precision", "version", "latest")]
+    lines = [",".join(row[name] for name in left) for row in rows]
+    index.write_text("\n".join([",".join(left), *lines, ""]))
+    record(site)
+    assert recorded(site) == []
