@@ -79,7 +79,10 @@ def step(task_id: str, line: str, minutes: float = 30, **options: Any) -> XComAr
 def pneumonia_pacs() -> None:
     """Order, pools and limits; the work itself is in `pneumo`."""
     score = 'pneumo score --model "$MODEL" -- "$FOLDER/radiographs" "$FOLDER/results"'
-    write = 'pneumo dicom write --secondary "$SECONDARY" -- "$FOLDER/results" "$FOLDER/objects"'
+    write = (
+        f'pneumo dicom write --secondary "$SECONDARY" --predecessors <({pacs("sent")}) '
+        '-- "$FOLDER/results" "$FOLDER/objects"'
+    )
     publish = f'{pacs("status")}; [ "$CONFIRMED" != 0 ] || exit 99; {pacs("status --json")}'
     chain(
         step("poll", pacs("poll"), trigger_rule="all_success"),

@@ -21,6 +21,7 @@ SPACINGS = (0x00280030, 0x00181164, 0x00182010, 0x00280034)
 WINDOW_CENTER, WINDOW_WIDTH, RESCALE_INTERCEPT, RESCALE_SLOPE = (
     0x00281050, 0x00281051, 0x00281052, 0x00281053,
 )  # fmt: skip
+LARGEST_IS = 2**31 - 1
 FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 NARROWEST = {"LINEAR": 1.0}
 LINE_COLOUR = (53000, 37000, 45000)  # PCS values of CIELab (PS3.3 C.10.7.1.1): amber
@@ -69,8 +70,11 @@ def _ratio(source: "Dataset") -> list[int]:
         if len(numbers) == 1 and tag != SPACINGS[-1]:
             numbers *= 2
         if len(numbers) == 2 and all(number > 0 for number in numbers):
-            shape = Fraction(numbers[0] / numbers[1]).limit_denominator(1000)
-            return [shape.numerator, shape.denominator]
+            high, wide = map(Fraction, numbers)
+            small = (max(high, wide) / min(high, wide)).limit_denominator(1000)
+            shape = [small.numerator, small.denominator]
+            if shape[0] <= LARGEST_IS:
+                return shape if high >= wide else shape[::-1]
     return [1, 1]
 
 
@@ -102,10 +106,20 @@ def _grey_levels(dataset: "Dataset", subject: Subject) -> None:
 
 
 def _rescale(dataset: "Dataset", source: "Dataset") -> None:
-    slope, intercept = (_numbers(source, tag)[:1] for tag in (RESCALE_SLOPE, RESCALE_INTERCEPT))
-    if slope and intercept:
-        dataset.RescaleSlope, dataset.RescaleIntercept = slope[0], intercept[0]
+    """Slope and intercept, as the radiograph is read: one that is missing changes nothing, and a
+    presentation state has both or none (PS3.3 C.11.1)."""
+    slope, intercept = _one(source, RESCALE_SLOPE, 1.0), _one(source, RESCALE_INTERCEPT, 0.0)
+    told = any((text_of(source, tag) or "").strip() for tag in (RESCALE_SLOPE, RESCALE_INTERCEPT))
+    if told and slope and intercept is not None:
+        dataset.RescaleSlope, dataset.RescaleIntercept = slope, intercept
         dataset.RescaleType = "US"
+
+
+def _one(source: "Dataset", tag: int, missing: float) -> float | None:
+    """A number; ``missing`` where there is none, None where what is there is no number."""
+    if not (text_of(source, tag) or "").strip():
+        return missing
+    return next(iter(_numbers(source, tag)), None)
 
 
 def _function(source: "Dataset") -> str:

@@ -75,10 +75,12 @@ def faults_of(
             yield f"its {keyword} is not its source's"
     if any(keyword not in dataset for keyword in OWN):
         yield "has no UID"
-    elif own_uids(dataset, source_sum) != {keyword: str(dataset[keyword].value) for keyword in OWN}:
+    elif not is_intact(dataset, source_sum):
         yield "its UIDs do not follow from its contents: it was changed, or is about another file"
     if row.digest not in f"{said.texts} {dataset.get('DeviceSerialNumber', '')}":
         yield "names another model"
+    if _software(dataset) != row.software:
+        yield "names another version, engine or precision"
     if "clinical" not in said.texts:
         yield "does not say that it is not for clinical use"
     if said.kind in ("sr", "gsps"):
@@ -87,6 +89,11 @@ def faults_of(
         yield "says with findings where there are none, or the other way round"
     if said.kind == "sr" and not _near(said.probability, row.probability, PROBABILITY):
         yield "tells another probability"
+
+
+def is_intact(dataset: "Dataset", source_sum: str) -> bool:
+    """Whether an object's UIDs follow from its contents."""
+    return own_uids(dataset, source_sum) == {name: str(dataset.get(name, "")) for name in OWN}
 
 
 def _box_faults(said: Said, row: Row) -> Iterator[str]:
@@ -100,6 +107,11 @@ def _box_faults(said: Said, row: Row) -> Iterator[str]:
             yield f"box {number} is more than {PIXEL:g} px from its row's"
         if said.kind == "sr" and not _near(found.confidence, box.confidence, PROBABILITY):
             yield f"box {number} has another certainty"
+
+
+def _software(dataset: "Dataset") -> list[str]:
+    told = dataset.get("SoftwareVersions") or []
+    return [told] if isinstance(told, str) else list(told)
 
 
 def _near(one: float | None, other: float, most: float) -> bool:

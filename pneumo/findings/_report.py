@@ -1,6 +1,6 @@
 """The report: a Comprehensive SR by TID 1500, Imaging Measurement Report (PS3.16)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,8 +67,8 @@ REPORT, LIBRARY, GROUP = "1500", "1600", "1410"
 """Templates of PS3.16."""
 
 
-def report(subject: Subject, earlier: "Sequence[Dataset]" = ()) -> "Dataset":
-    """The report on one radiograph; ``earlier`` are items that name reports of before."""
+def report(subject: Subject) -> "Dataset":
+    """The report on one radiograph; it names those that were sent before."""
     dataset = begun(subject, "sr")
     dataset.ReferencedPerformedProcedureStepSequence = []
     dataset.PerformedProcedureCodeSequence = []
@@ -79,13 +79,13 @@ def report(subject: Subject, earlier: "Sequence[Dataset]" = ()) -> "Dataset":
     dataset.CurrentRequestedProcedureEvidenceSequence = [
         _evidence(own["StudyInstanceUID"], own["SeriesInstanceUID"], reference(subject))
     ]
-    if earlier:
-        dataset.PredecessorDocumentsSequence = list(earlier)
+    if subject.earlier:
+        dataset.PredecessorDocumentsSequence = _predecessors(subject.earlier)
     dataset.update(_root(subject))
     return named(dataset, subject)
 
 
-def predecessors(earlier: Iterable[Mapping[str, str]]) -> "list[Dataset]":
+def _predecessors(earlier: Iterable[Mapping[str, str]]) -> "list[Dataset]":
     """Rows of the index as items that name the reports, each in a series of its own."""
     from pydicom import Dataset
 

@@ -40,6 +40,11 @@ class Row:
         """Whether an opacity was called."""
         return bool(self.boxes)
 
+    @property
+    def software(self) -> list[str]:
+        """What scored it beside the model's sum, as Software Versions tells it."""
+        return [f"model {self.version or '0'}", *filter(None, (self.engine, self.precision))]
+
 
 def scored_rows(results: Path) -> Iterator[Row]:
     """The rows of what was scored, copies of a file aside. Raises DataError."""

@@ -1,5 +1,6 @@
 """What the objects about one radiograph have in common."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
@@ -21,12 +22,16 @@ SERIES = {"sr": (9101, "SR", "AI findings (research)"), "gsps": (9102, "PR", "AI
 
 @dataclass(frozen=True)
 class Subject:
-    """A radiograph, what is taken over from it, what was found on it, and its data set's sum."""
+    """A radiograph, what is taken over from it, what was found on it, and its data set's sum.
+
+    ``earlier`` are the rows of the index of reports on it that were sent before.
+    """
 
     source: "Dataset"
     taken: TakenOver
     row: Row
     source_sum: str
+    earlier: tuple[Mapping[str, str], ...] = ()
 
     @property
     def version(self) -> str:
@@ -57,9 +62,7 @@ class Subject:
         """What a box is tracked by."""
         box = self.row.boxes[number]
         facts = [box.x, box.y, box.width, box.height, box.confidence]
-        return uid_of(
-            "box", self.source_sum, self.row.digest, str(self.row.scored_at), number, facts
-        )
+        return uid_of("box", self.source_sum, self.row.digest, self.row.software, number, facts)
 
     def summary(self) -> str:
         """What was found, in a line."""
@@ -87,7 +90,7 @@ def begun(subject: Subject, kind: str) -> "Dataset":
     dataset.InstanceCreationDate, dataset.InstanceCreationTime = subject.date, subject.time
     dataset.Manufacturer, dataset.ManufacturerModelName = MANUFACTURER, MODEL_NAME
     dataset.DeviceSerialNumber = subject.row.digest or "0"
-    dataset.SoftwareVersions = f"model {subject.version}"
+    dataset.SoftwareVersions = subject.row.software
     return dataset
 
 

@@ -15,6 +15,13 @@ FORMAT = 1
 """Raised when objects about the same findings are to be others than before."""
 
 OWN = ("SOPInstanceUID", "SeriesInstanceUID")
+CIRCUMSTANCES = (
+    "InstanceCreationDate", "InstanceCreationTime", "SeriesDate", "SeriesTime", "ContentDate",
+    "ContentTime", "PresentationCreationDate", "PresentationCreationTime",
+    "DateOfSecondaryCapture", "TimeOfSecondaryCapture", "PredecessorDocumentsSequence",
+)  # fmt: skip
+"""When it was scored, and what was sent before: not what was found. The same finding on the same
+radiograph has the same UID whichever way, and whenever, the radiograph came."""
 LARGE_BYTES = 1024
 LUT_DESCRIPTOR = "00283002"
 
@@ -26,13 +33,14 @@ def uid_of(*facts: Any) -> str:
 
 
 def own_uids(dataset: "Dataset", source_sum: str) -> dict[str, str]:
-    """SOP Instance and Series Instance UID of an object, from all else that it says.
+    """SOP Instance and Series Instance UID of an object, from all else that it says but for
+    ``CIRCUMSTANCES``.
 
     ``source_sum`` is the sum of the radiograph's data set. Every object has a series of its own:
     viewers show the last report of a series alone.
     """
     told = _plain(dataset.to_json_dict(LARGE_BYTES, lambda element: _sum(element.value)))
-    for keyword in OWN:
+    for keyword in (*OWN, *CIRCUMSTANCES):
         told.pop(f"{_tag(keyword):08X}", None)
     return {keyword: uid_of(keyword, source_sum, told) for keyword in OWN}
 
@@ -57,4 +65,8 @@ def _sum(value: Any) -> str:
 
 
 def _tag(keyword: str) -> int:
-    return {"SOPInstanceUID": 0x00080018, "SeriesInstanceUID": 0x0020000E}[keyword]
+    from pydicom.datadict import tag_for_keyword
+
+    tag = tag_for_keyword(keyword)
+    assert tag is not None, keyword
+    return tag

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
+
 from pneumo.base.errors import DataError, RadiographError
 from pneumo.base.safe import printable
 from pneumo.dicom.identity import read_dataset
@@ -13,7 +15,7 @@ from pneumo.dicom.read import refusals_of
 from pneumo.dicom.refusal import refuse
 from pneumo.dicom.source import files_below, leaves
 from pneumo.dicom.stored import read_stored
-from pneumo.findings._burned_in import can_look, may_show_text
+from pneumo.findings._burned_in import NotLookedError, can_look, may_show_text
 from pneumo.findings._files import encoded, file_name, put_file
 from pneumo.findings._profile import deidentified
 from pneumo.findings._pseudonyms import Pseudonyms, key_of
@@ -21,7 +23,10 @@ from pneumo.findings._pseudonyms import Pseudonyms, key_of
 
 @dataclass
 class Deidentified:
-    """How many files were written, what was refused, and new files that may show text."""
+    """How many files were written, what was refused, and new files that may show text.
+
+    ``looked`` is whether every picture was looked at; one that could not be is ``doubtful``.
+    """
 
     files: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
@@ -60,9 +65,17 @@ def deidentify(inbox: Path, out: Path, key: Path) -> Deidentified:
             continue
         put_file(out / name, data)
         found.files += 1
-        if found.looked and may_show_text(pixels.values):
+        if can_look() and _is_doubtful(pixels.values, found):
             found.doubtful.append(name)
     return found
+
+
+def _is_doubtful(values: np.ndarray, found: Deidentified) -> bool:
+    try:
+        return may_show_text(values)
+    except NotLookedError:
+        found.looked = False
+        return True
 
 
 def _inside(folder: Path) -> Iterator[Path]:

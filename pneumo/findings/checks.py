@@ -13,7 +13,7 @@ from pneumo.dicom.ours import ours
 from pneumo.dicom.refusal import Refused, refuse
 from pneumo.dicom.source import files_below
 from pneumo.findings._index import Entry, Refusal, read_index
-from pneumo.findings._readback import faults_of, kind_of, sources_of
+from pneumo.findings._readback import faults_of, is_intact, kind_of, sources_of
 from pneumo.findings._results import Row, scored_rows
 from pneumo.findings._sources import Sources
 from pneumo.findings.objects import paths_of, refusal_of, subject_of
@@ -56,18 +56,19 @@ def check(objects: Path, results: Path, sources: Path) -> Checked:
     had: Counter[tuple[str, str]] = Counter()
     for path in sorted(path for path in files_below(objects) if path.suffix == ".dcm"):
         try:
-            dataset, about = _opened(path, subjects, index)
+            dataset, about, entry = _opened(path, subjects, index)
         except (Refused, RadiographError) as refusal:
             message = refusal.message if isinstance(refusal, Refused) else "is no DICOM file"
             found.faults.append(f"{printable(path)}: {message}")
             continue
-        if _is_earlier(dataset, about):
+        faults = list(faults_of(dataset, about.row, about.taken, about.source_sum))
+        earlier = faults and _is_earlier(dataset, about) and is_intact(dataset, about.source_sum)
+        if earlier or (entry and not entry["latest"]):
             found.earlier += 1
             continue
         kind = kind_of(dataset)
         found.kinds[kind] += 1
         had[about.row.instance_uid, kind] += 1
-        faults = faults_of(dataset, about.row, about.taken, about.source_sum)
         found.faults += [f"{printable(path)}: {fault}" for fault in faults]
     for entry in index.values():  # what was opened is gone from it
         found.faults.append(f"{printable(objects / entry['file'])}: is listed, and not there")
@@ -91,7 +92,7 @@ def _subjects(
 
 def _opened(
     path: Path, subjects: "dict[str, Subject]", index: dict[str, Entry]
-) -> "tuple[Dataset, Subject]":
+) -> "tuple[Dataset, Subject, Entry | None]":
     """An object and the radiograph it is about; its row leaves ``index``. Raises Refused."""
     dataset = read_dataset(path)
     object_sum = sum_of(dataset)
@@ -103,7 +104,7 @@ def _opened(
     about = [subjects[uid] for uid in sources_of(dataset) if uid in subjects]
     if not about:
         refuse("no_row", "is about no radiograph of these results")
-    return dataset, about[0]
+    return dataset, about[0], entry
 
 
 def _is_earlier(dataset: "Dataset", subject: "Subject") -> bool:

@@ -1,28 +1,37 @@
 """Objects for the rows of a folder of results; run again it writes the same bytes."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from datetime import UTC
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pneumo.base.errors import PneumoError, RadiographError
+from pneumo.base.errors import DataError, PneumoError, RadiographError
 from pneumo.base.locks import alone
 from pneumo.base.safe import printable
 from pneumo.base.words import OverlayName
 from pneumo.dicom import Square
 from pneumo.dicom.identity import data_set_sum, read_dataset, sum_of
 from pneumo.dicom.refusal import Refused, refuse
-from pneumo.dicom.workers import read_squares
+from pneumo.dicom.workers import Rejected, read_squares
 from pneumo.findings._extra import needs_extra
 from pneumo.findings._files import encoded, file_name, put_file
 from pneumo.findings._headers import taken_over
-from pneumo.findings._index import Entry, Refusal, read_index, write_index, write_refused
+from pneumo.findings._index import (
+    MOMENT,
+    Entry,
+    Refusal,
+    named,
+    read_index,
+    write_index,
+    write_refused,
+)
 from pneumo.findings._picture import SIDE_PX, picture
 from pneumo.findings._presentation import presentation
 from pneumo.findings._readback import faults_of
-from pneumo.findings._report import predecessors, report
+from pneumo.findings._report import report
 from pneumo.findings._results import Row, scored_rows
 from pneumo.findings._sources import Sources
 from pneumo.findings._subject import Subject
@@ -32,32 +41,40 @@ if TYPE_CHECKING:
 
 
 def write(
-    results: Path, objects: Path, *, sources: Path | None = None, secondary: OverlayName = "none"
+    results: Path,
+    objects: Path,
+    *,
+    sources: Path | None = None,
+    secondary: OverlayName = "none",
+    predecessors: Path | None = None,
 ) -> dict[str, Any]:
     """Write a report and a presentation state per scored radiograph of ``results``.
 
     ``secondary`` says which radiographs get a picture too. Sources are the files that were scored,
     or those below ``sources`` with their sum or UID. ``objects`` gets ``objects.csv`` and
-    ``refused.csv``; objects of earlier scorings stay, and a new report names them as predecessors.
-    Returns counts. Raises DataError for results that cannot be read, PneumoError without the extra.
+    ``refused.csv``. Objects of earlier scorings stay; a new report names as predecessors those
+    whose UIDs the file ``predecessors`` lists, one a line: reports that the PACS has. What is
+    listed already keeps its time and its predecessors, however often it is scored. Returns counts.
+    Raises DataError for results that cannot be read, PneumoError without the extra.
     """
     needs_extra()
+    sent = _uids_in(predecessors)
     rows, found = list(scored_rows(results)), Sources(sources)
     objects.mkdir(parents=True, exist_ok=True)
     with alone(objects / ".writing"):
-        work = _Work(objects, read_index(objects))
+        work = _Work(objects, read_index(objects), sent)
         shown: list[tuple[Row, Path]] = []
         for row, path in paths_of(rows, found, work.refused):
             try:
                 subject = subject_of(row, path)
-                for kind, dataset in _objects(subject, work.before):
-                    work.put(kind, dataset, subject)
+                subject = work.put("sr", replace(subject, earlier=work.earlier(row)), report)
+                work.put("gsps", subject, presentation)
                 if secondary == "all" or (secondary == "positive" and row.positive):
-                    shown.append((row, path))
+                    shown.append((subject.row, path))
             except (Refused, RadiographError) as fault:
                 work.refused.append(refusal_of(row, fault))
-        for subject, square in _squares(shown):
-            work.put("sc", picture(subject, square), subject)
+        for row, path, square in _squares(shown):
+            work.draw(row, path, square)
         write_refused(objects, work.refused)
         write_index(objects, work.entries.values())
     return work.told()
@@ -66,25 +83,67 @@ def write(
 class _Work:
     """The objects of a run as they are written, and what is said of them."""
 
-    def __init__(self, objects: Path, before: list[Entry]) -> None:
-        self.objects, self.before = objects, before
+    def __init__(self, objects: Path, before: list[Entry], sent: frozenset[str]) -> None:
+        self.objects, self.sent = objects, sent
         self.entries = {entry["sop_instance_uid"]: entry for entry in before}
+        self.about: defaultdict[str, list[Entry]] = defaultdict(list)
+        for entry in before:
+            self.about[entry["source_sop_instance_uid"]].append(entry)
         self.refused: list[Refusal] = []
         self.counts: Counter[str] = Counter()
 
-    def put(self, kind: str, dataset: "Dataset", subject: Subject) -> None:
-        """Write one object, read back from its bytes first."""
+    def earlier(self, row: Row) -> tuple[Entry, ...]:
+        """The reports on a radiograph that were sent."""
+        about = self.about[row.instance_uid]
+        return tuple(e for e in about if e["kind"] == "sr" and e["sop_instance_uid"] in self.sent)
+
+    def put(self, kind: str, subject: Subject, made: Callable[[Subject], "Dataset"]) -> Subject:
+        """Write one object, read back from its bytes first; one that is listed as it was."""
+        dataset = made(subject)
+        if known := self.entries.get(str(dataset.SOPInstanceUID)):
+            subject = self._as_known(subject, known)
+            dataset = made(subject)
         data = encoded(dataset)
         entry = _entry(kind, data, subject)
-        self.entries[entry["sop_instance_uid"]] = entry
+        self._list(entry, known)
         self.counts[kind] += 1
         self.counts["written"] += put_file(self.objects / entry["file"], data)
+        return subject
+
+    def draw(self, row: Row, path: Path, square: Square | Rejected) -> None:
+        """Write a picture; what cannot be drawn has none, and is listed with the reason."""
+        try:
+            if isinstance(square, Rejected):
+                refuse(square.reason, f"cannot be drawn: {square.message}")
+            self.put("sc", subject_of(row, path), lambda subject: picture(subject, square))
+        except (Refused, RadiographError) as fault:
+            self.refused.append(refusal_of(row, fault))
+            self.counts["undrawn"] += 1
+
+    def _as_known(self, subject: Subject, known: Entry) -> Subject:
+        """With the time and the predecessors that an object has, so that its bytes stay."""
+        row = replace(subject.row, scored_at=datetime.strptime(known["scored_at"], MOMENT))
+        earlier = tuple(self.entries[uid] for uid in named(known))
+        return replace(subject, row=row, earlier=earlier)
+
+    def _list(self, entry: Entry, known: Entry | None) -> None:
+        """Another report ends what was said before; another object, that of its kind."""
+        another = entry["kind"] == "sr" and not (known and known["latest"])
+        about = self.about[entry["source_sop_instance_uid"]]
+        for other in about:
+            if another or other["kind"] == entry["kind"]:
+                other["latest"] = ""
+        if known:
+            known.update(entry)
+        else:
+            self.entries[entry["sop_instance_uid"]] = entry
+            about.append(entry)
 
     def told(self) -> dict[str, Any]:
         """The counts by name."""
         reasons = Counter(row["reason"] for row in self.refused)
         return {
-            "radiographs": self.counts["sr"] + len(self.refused),
+            "radiographs": self.counts["sr"] + len(self.refused) - self.counts["undrawn"],
             **{name: self.counts[name] for name in ("sr", "gsps", "sc", "written")},
             "refused": len(self.refused),
             "reasons": dict(reasons.most_common()),
@@ -131,25 +190,19 @@ def paths_of(
             refused += [refusal_of(row, fault) for row, _ in same]
 
 
-def _objects(subject: Subject, before: Iterable[Entry]) -> "Iterator[tuple[str, Dataset]]":
-    earlier = [
-        entry
-        for entry in before
-        if entry["kind"] == "sr"
-        and entry["source_sop_instance_uid"] == subject.row.instance_uid
-        and entry["scored_at"] < _moment(subject.row)
-    ]
-    yield "sr", report(subject, predecessors(earlier))
-    yield "gsps", presentation(subject)
+def _uids_in(path: Path | None) -> frozenset[str]:
+    """The lines of a file. Raises DataError."""
+    try:
+        return frozenset(path.read_text(encoding="ascii").split() if path else ())
+    except (OSError, UnicodeError):
+        raise DataError(f"{printable(path or '')}: is no list of UIDs that can be read") from None
 
 
-def _squares(shown: list[tuple[Row, Path]]) -> "Iterator[tuple[Subject, Square]]":
+def _squares(shown: list[tuple[Row, Path]]) -> Iterator[tuple[Row, Path, Square | Rejected]]:
     paths = [path for _, path in shown]
     squares = read_squares(paths, SIDE_PX, 1, frontal_only=False) if paths else iter(())
     for (row, path), square in zip(shown, squares, strict=True):
-        if not isinstance(square, Square):
-            raise PneumoError(f"{printable(path)}: has changed while it was drawn; run it again")
-        yield subject_of(row, path), square
+        yield row, path, square
 
 
 def _entry(kind: str, data: bytes, subject: Subject) -> Entry:
@@ -172,8 +225,13 @@ def _entry(kind: str, data: bytes, subject: Subject) -> Entry:
         "file": file_name(str(read.SOPInstanceUID)),
         "object_sum": object_sum,
         "model": subject.row.digest,
+        "version": subject.row.version,
+        "engine": subject.row.engine,
+        "precision": subject.row.precision,
         "scored_at": _moment(subject.row),
         "repaired": ";".join(subject.taken.repaired),
+        "predecessors": ";".join(row["sop_instance_uid"] for row in subject.earlier),
+        "latest": "yes",
     }
 
 

@@ -74,6 +74,11 @@ def _scorer(found: dict[str, str]) -> str:
     return f"{found['model_sha256']} {found['engine']} {found['precision']}"
 
 
+def _scorer_of(line: dict[str, str]) -> str:
+    """As ``_scorer``; a row of before there were such columns is nobody's."""
+    return " ".join(line.get(name, "") for name in ("model", "engine", "precision"))
+
+
 def _written(site: Site, ledger: Ledger, index: list[dict[str, str]]) -> None:
     """Objects get a place of their own, from which they are sent; then come the rows."""
     groups: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
@@ -82,7 +87,8 @@ def _written(site: Site, ledger: Ledger, index: list[dict[str, str]]) -> None:
     asked = "SELECT * FROM radiographs WHERE state = 'scored'"
     for row in ledger.rows(asked):
         lines = groups.get((row["sop"], row["data_set_sum"]), [])
-        mine = [line for line in lines if line["model"] and line["model"] in row["scorer"]]
+        mine = [line for line in lines if _scorer_of(line) == row["scorer"]]
+        mine = [line for line in mine if line.get("latest", "yes")]
         if mine:
             for line in mine:
                 _put_out(site, line)

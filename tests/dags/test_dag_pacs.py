@@ -130,6 +130,15 @@ def test_some_that_are_rejected_fail_no_run_and_a_fault_does(
     assert ("pacs record" in " ".join(words)) == (name != "send" and code == 0)
 
 
+def test_what_is_written_is_told_which_reports_were_sent(about, tmp_path):
+    (tmp_path / "pacs.yaml").touch()
+    code, words = run(about, "write", tmp_path, {"pacs": 0, "dicom": 0}, TO_SCORE="2")
+    assert code == 0
+    (line,) = (line for line in words if line.startswith("dicom write"))
+    assert "--predecessors /dev/fd/" in line
+    assert "<(pneumo pacs sent " in about["tasks"]["write"]["line"]
+
+
 def test_nothing_is_scored_when_nothing_waits(about, tmp_path):
     (tmp_path / "pacs.yaml").touch()
     for name in ("score", "write"):

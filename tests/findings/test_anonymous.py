@@ -226,3 +226,21 @@ def test_where_nobody_can_look_for_text_it_is_said_once(tmp_path, monkeypatch):
     told = CliRunner().invoke(app, ["dicom", "deidentify", *map(str, words)])
     assert told.exit_code == 0
     assert told.output.count("tesseract is not installed") == 1
+
+
+@pytest.mark.parametrize("script", ["exit 1", "echo NAME; kill -9 $$", "exec sleep 9"])
+def test_a_look_for_text_that_failed_clears_nothing(tmp_path, monkeypatch, script):
+    """No picture is called free of text: each is named, and that not all were looked at is said."""
+    (tmp_path / "bin").mkdir()
+    broken = tmp_path / "bin/tesseract"
+    broken.write_text(f"#!/bin/sh\ncat > /dev/null\n{script}\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    monkeypatch.setattr(_burned_in, "SECONDS", 1)
+    for number in (1, 2):
+        radiograph(tmp_path / f"in/{number}.dcm", number=number)
+    words = [tmp_path / "in", tmp_path / "out", "--key", tmp_path / "key"]
+    told = CliRunner().invoke(app, ["dicom", "deidentify", *map(str, words)])
+    assert told.exit_code == 0
+    assert told.output.count("look at it") == 2
+    assert told.output.count("or failed: nobody looked for text in every picture") == 1

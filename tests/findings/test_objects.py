@@ -13,7 +13,7 @@ from pydicom import Dataset, Sequence, dcmread, uid
 
 from pneumo.dicom.identity import data_set_sum
 from pneumo.dicom.ours import ours
-from pneumo.findings import write
+from pneumo.findings import check, write
 from tests.dicom import files
 from tests.findings.made import (
     BOXES,
@@ -25,6 +25,7 @@ from tests.findings.made import (
     objects_of,
     radiograph,
     rectangles,
+    refused_in,
     results,
     sides,
     values,
@@ -53,6 +54,9 @@ FORMS = {
     "window": {"WindowCenter": [2000, 1000], "WindowWidth": [3000, 900]},
     "sigmoid": {"WindowCenter": 2000, "WindowWidth": 3000, "VOILUTFunction": "SIGMOID"},
     "rescaled": {"RescaleSlope": "2", "RescaleIntercept": "-1024", "RescaleType": "US"},
+    "slope alone": {"RescaleSlope": "0.5"},
+    "intercept alone": {"RescaleIntercept": "-10"},
+    "blank rescale": {"RescaleSlope": "", "RescaleIntercept": ""},
     "no body part": {"BodyPartExamined": None},
     "offset": {"TimezoneOffsetFromUTC": "+0930"},
     "implicit": {"syntax": uid.ImplicitVRLittleEndian},
@@ -209,6 +213,46 @@ def test_the_window_and_the_rescale_are_the_sources(world):
     assert sigmoid.VOILUTFunction == "SIGMOID"
 
 
+@pytest.mark.parametrize(
+    ("form", "rescale"),
+    [("slope alone", (0.5, 0)), ("intercept alone", (1, -10)), ("blank rescale", (None, None))],
+)
+def test_half_a_rescale_is_carried_as_it_is_read(world, form, rescale):
+    """What is missing changes nothing; a presentation state has both or none."""
+    dataset = shown(world, form, "gsps")
+    assert (dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")) == rescale
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [{"WindowCenter": "", "WindowWidth": ""}, {"WindowCenter": "100", "WindowWidth": ""},
+     {"RescaleSlope": "0", "RescaleIntercept": "5"}],
+)  # fmt: skip
+def test_blank_windows_and_a_slope_of_0_are_not_carried(tmp_path, tags):
+    """A transformation that is not told is the identity (PS3.3 C.11.8)."""
+    dataset = written(tmp_path, **tags)["gsps"]
+    unwanted = {"SoftcopyVOILUTSequence", "RescaleSlope", "RescaleIntercept"}
+    assert unwanted & {element.keyword for element in dataset} == set()
+    if shutil.which("dciodvfy"):
+        assert [errors_of(path) for path in (tmp_path / "objects").glob("*.dcm")] == [[], []]
+
+
+@pytest.mark.parametrize(
+    ("spacing", "ratio"),
+    [([0.0001, 10], [1, 100000]), ([10, 0.0001], [100000, 1]), ([0.0007, 1], [7, 10000]),
+     ([1e-9, 10], [1, 1])],
+)  # fmt: skip
+def test_no_shape_of_a_pixel_has_a_side_of_0(tmp_path, spacing, ratio):
+    """One that whole numbers of VR IS cannot tell is taken for none."""
+    (area,) = written(tmp_path, PixelSpacing=spacing)["gsps"].DisplayedAreaSelectionSequence
+    high, wide = area.PresentationPixelAspectRatio
+    assert high > 0
+    assert wide > 0
+    assert high / wide == pytest.approx(ratio[0] / ratio[1], rel=1e-3)
+    if shutil.which("dciodvfy"):
+        assert [errors_of(path) for path in (tmp_path / "objects").glob("*.dcm")] == [[], []]
+
+
 def lut(entries, bits, first=0):
     item = Dataset()
     item.LUTDescriptor, item.LUTData = [len(entries), first, bits], entries
@@ -341,3 +385,20 @@ def test_the_index_names_every_object_with_its_sums(tmp_path):
         assert "Doe" not in row["file"]
     names = {path.name for path in (tmp_path / "objects").glob("*.dcm")}
     assert names == {row["file"] for row in rows}
+
+
+def test_a_picture_that_cannot_be_drawn_costs_itself_alone(tmp_path):
+    """A window of width 0 is none: report and presentation state do without."""
+    bad = {"WindowCenter": "100", "WindowWidth": "0"}
+    paths = [radiograph(tmp_path / f"inbox/{n}.dcm", number=n, **(bad if n == 2 else {}))
+             for n in (1, 2, 3)]  # fmt: skip
+    folder = results(tmp_path / "results", dict.fromkeys(paths, BOXES))
+    for _ in range(2):
+        found = write(folder, tmp_path / "objects", secondary="all")
+        assert (found["radiographs"], found["sr"], found["gsps"], found["sc"]) == (3, 3, 3, 2)
+        assert found["reasons"] == {"bad_window": 1}
+    (row,) = refused_in(tmp_path / "objects")
+    assert (row["file"], row["reason"]) == (str(paths[1]), "bad_window")
+    assert row["message"].startswith("cannot be drawn: ")
+    assert len(index_of(tmp_path / "objects")) == 8
+    assert check(tmp_path / "objects", folder, tmp_path / "inbox").faults == []

@@ -6,15 +6,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from shutil import copytree
+from shutil import copy, copytree
 
 import pytest
 from pydicom import dcmread, uid
 
+from pneumo.base.errors import PneumoError
+from pneumo.findings import check, write
 from pneumo.findings import objects as module
-from pneumo.findings import write
 from tests.dicom import files
-from tests.findings.made import BOXES, MODEL, index_of, radiograph, results
+from tests.findings.made import BOXES, MODEL, SCORED_AT, index_of, radiograph, results
+
+CHECKER = Path(os.environ.get("PNEUMO_SHARED", "")) / "tools/check_objects.py"
 
 WRITE = """
 import sys, pathlib
@@ -76,15 +79,13 @@ def test_the_way_a_radiograph_came_changes_no_uid(tmp_path):
 
 @pytest.mark.parametrize(
     "change",
-    ["pixels", "header", "box", "certainty", "probability", "model", "time", "engine"],
+    ["pixels", "header", "box", "certainty", "probability", "model", "version", "engine",
+     "precision"],
 )  # fmt: skip
-def test_whatever_an_object_says_is_in_its_uid(tmp_path, change):
-    def uids(name, *, tags=(), boxes=BOXES, moment="", **cells):
+def test_whatever_was_found_and_by_whom_is_in_the_uid(tmp_path, change):
+    def uids(name, *, tags=(), boxes=BOXES, **cells):
         path = radiograph(tmp_path / name / "one.dcm", **dict(tags))
         folder = results(tmp_path / name / "results", {path: boxes}, **cells)
-        if moment:
-            times = folder / "times.csv"
-            times.write_text(times.read_text().replace("01:30:05", moment))
         write(folder, tmp_path / name / "objects")
         return {
             row["kind"]: row["sop_instance_uid"] for row in index_of(tmp_path / name / "objects")
@@ -97,28 +98,123 @@ def test_whatever_an_object_says_is_in_its_uid(tmp_path, change):
         "certainty": {"boxes": [BOXES[0] | {"confidence": 0.77}, BOXES[1]]},
         "probability": {"probability": 0.22},
         "model": {"model_sha256": MODEL[::-1]},
-        "time": {"moment": "01:30:06"},
+        "version": {"model_version": 8},
         "engine": {"engine": "tensorflow"},
+        "precision": {"precision": "float16"},
     }[change]
     before, after = uids("before"), uids("after", **changed)
     assert before["sr"] != after["sr"]
-    if change != "engine":  # which a presentation state does not tell
-        assert before["gsps"] != after["gsps"]
+    assert before["gsps"] != after["gsps"]
 
 
-def test_a_later_scoring_adds_a_report_that_names_the_one_before(tmp_path):
+def scored_later(folder, moment="2026-04-01T00:00:00Z"):
+    times = folder / "times.csv"
+    times.write_text(times.read_text().replace(SCORED_AT, moment))
+    return folder
+
+
+@pytest.mark.parametrize("boxes", [BOXES, []])
+def test_the_time_of_scoring_changes_no_uid(tmp_path, boxes):
+    """A copy with other file meta has another sum of its file, and was scored at another time."""
+    uids = []
+    for name in ("sent", "fetched"):
+        path = radiograph(tmp_path / name / "one.dcm")
+        if name == "fetched":
+            data = dcmread(path)
+            data.file_meta.ImplementationVersionName = "A_PACS"
+            data.save_as(path)
+        folder = results(tmp_path / name / "results", {path: boxes})
+        if name == "fetched":
+            scored_later(folder)
+        write(folder, tmp_path / name / "objects", secondary="all")
+        rows = index_of(tmp_path / name / "objects")
+        uids.append([row["sop_instance_uid"] for row in rows])
+    assert len(uids[0]) == 3
+    assert uids[0] == uids[1]
+
+
+def test_scored_again_with_the_same_answer_no_byte_changes(scored, tmp_path):
+    """Nor is an object that the PACS may have another one under its UID."""
+    write(scored, tmp_path / "objects", secondary="all")
+    before = content(tmp_path / "objects")
+    assert write(scored_later(scored), tmp_path / "objects", secondary="all")["written"] == 0
+    assert content(tmp_path / "objects") == before
+    found = check(tmp_path / "objects", scored, tmp_path / "inbox")
+    assert (found.faults, found.earlier, found.kinds["sr"]) == ([], 0, 4)
+
+
+def test_the_index_tells_which_objects_the_results_say_last(tmp_path):
+    """Another version, engine or precision; then the first one again, with the bytes it had."""
+    path = radiograph(tmp_path / "inbox/one.dcm")
+    kinds = [{}, {"model_version": 8}, {"engine": "tensorflow"}, {"precision": "float16"}]
+    first = {}
+    for cells in [*kinds, {}]:
+        folder = results(tmp_path / "results", {path: []}, **cells)
+        write(folder, tmp_path / "objects")
+        latest = [row for row in index_of(tmp_path / "objects") if row["latest"]]
+        assert [row["kind"] for row in latest] == ["gsps", "sr"]
+        want = {"version": "7", "engine": "openvino", "precision": "float32"}
+        want |= {name.removeprefix("model_"): str(value) for name, value in cells.items()}
+        assert all(row.items() >= want.items() for row in latest)
+        first = first or content(tmp_path / "objects")
+        assert (
+            content(tmp_path / "objects").items()
+            >= {name: data for name, data in first.items() if name.endswith(".dcm")}.items()
+        )
+        found = check(tmp_path / "objects", folder, tmp_path / "inbox")
+        assert (found.faults, found.kinds["sr"]) == ([], 1)
+    assert len(index_of(tmp_path / "objects")) == 2 * len(kinds)
+
+
+def test_a_report_that_was_never_sent_is_nobodys_predecessor(tmp_path):
+    path = radiograph(tmp_path / "one.dcm")
+    folder = results(tmp_path / "results", {path: BOXES})
+    write(folder, tmp_path / "objects")
+    results(folder, {path: BOXES[:1]}, model_sha256=MODEL[::-1])
+    write(scored_later(folder), tmp_path / "objects")
+    reports = [row for row in index_of(tmp_path / "objects") if row["kind"] == "sr"]
+    assert len(reports) == 2
+    for row in reports:
+        report = dcmread(tmp_path / "objects" / row["file"])
+        named = {e.value for e in report.iterall() if e.keyword == "ReferencedSOPInstanceUID"}
+        assert named == {"1.2.826.0.1.3680043.9.9999.1.3"}
+
+
+@pytest.mark.skipif(not CHECKER.is_file(), reason="PNEUMO_SHARED has no checker of objects")
+def test_a_checker_finds_nothing_in_a_folder_of_the_new_objects_alone(scored, tmp_path):
+    write(scored, tmp_path / "objects")
+    boxes = dict.fromkeys(sorted((tmp_path / "inbox").iterdir()), BOXES[:1])
+    results(scored, boxes, model_sha256=MODEL[::-1])
+    write(scored_later(scored), tmp_path / "objects")
+    (tmp_path / "new").mkdir()
+    for row in index_of(tmp_path / "objects"):
+        if row["latest"]:
+            copy(tmp_path / "objects" / row["file"], tmp_path / "new")
+    command = [CHECKER, tmp_path / "new", scored / "predictions.csv", tmp_path / "inbox"]
+    told = subprocess.run([sys.executable, *command], capture_output=True, text=True)
+    assert told.returncode == 0, told.stdout[-3000:]
+
+
+def test_a_list_of_predecessors_that_cannot_be_read_is_a_users_mistake(scored, tmp_path):
+    with pytest.raises(PneumoError, match="list of UIDs") as fault:
+        write(scored, tmp_path / "objects", predecessors=tmp_path / "none.txt")
+    assert fault.value.exit_code == 2
+
+
+def test_a_later_scoring_adds_a_report_that_names_the_one_that_was_sent(tmp_path):
     path = radiograph(tmp_path / "one.dcm")
     folder = results(tmp_path / "results", {path: BOXES})
     write(folder, tmp_path / "objects")
     (first,) = (row for row in index_of(tmp_path / "objects") if row["kind"] == "sr")
     results(folder, {path: BOXES[:1]}, model_sha256=MODEL[::-1], model_version=8)
-    times = folder / "times.csv"
-    times.write_text(times.read_text().replace("2026-03-29", "2026-04-01"))
-    for _ in range(2):
-        write(folder, tmp_path / "objects")
+    scored_later(folder)
+    sent = tmp_path / "sent.txt"
+    sent.write_text(f"{first['sop_instance_uid']}\n1.2.3\n")
+    for told in (sent, sent, None):  # what is told later changes no report that is there
+        write(folder, tmp_path / "objects", predecessors=told)
         reports = [row for row in index_of(tmp_path / "objects") if row["kind"] == "sr"]
         assert len(reports) == 2
-    (second,) = (row for row in reports if row != first)
+    (second,) = (row for row in reports if row["latest"])
     report = dcmread(tmp_path / "objects" / second["file"])
     (study,) = report.PredecessorDocumentsSequence
     (series,) = study.ReferencedSeriesSequence
@@ -126,6 +222,7 @@ def test_a_later_scoring_adds_a_report_that_names_the_one_before(tmp_path):
     assert study.StudyInstanceUID == first["study_instance_uid"]
     assert series.SeriesInstanceUID == first["series_instance_uid"]
     assert reference.ReferencedSOPInstanceUID == first["sop_instance_uid"]
+    assert second["predecessors"] == first["sop_instance_uid"]
     assert "PredecessorDocumentsSequence" not in dcmread(tmp_path / "objects" / first["file"])
 
 
@@ -178,8 +275,6 @@ def test_an_object_that_was_changed_on_disk_is_written_anew(scored, tmp_path):
 
 
 def test_a_disk_that_gives_back_other_bytes_is_told(scored, tmp_path, monkeypatch):
-    from pneumo.base.errors import PneumoError
-
     real = Path.read_bytes
     monkeypatch.setattr(Path, "read_bytes", lambda path: real(path)[:-1] + b"?")
     with pytest.raises(PneumoError, match="other bytes"):

@@ -25,6 +25,10 @@ def write(
         Path | None,
         typer.Option(help="The folder of the scored files. Blank: where they were scored."),
     ] = None,
+    predecessors: Annotated[
+        Path | None,
+        typer.Option(help="UIDs of reports that the PACS has, one a line: new ones name them."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a report (SR) and an overlay (GSPS) per scored radiograph, into its own study.
@@ -34,7 +38,7 @@ def write(
     """
     from pneumo.findings import write as stage
 
-    found = stage(results, objects, sources=sources, secondary=secondary)
+    found = stage(results, objects, sources=sources, secondary=secondary, predecessors=predecessors)
     if as_json:
         print(json.dumps(found))
     else:
@@ -101,7 +105,8 @@ def deidentify(
         print(f"{found.files} radiographs without names; {len(found.refused)} refused")
     if not found.looked:
         print(
-            "tesseract is not installed: nobody looked for text in the pictures; look yourself",
+            "tesseract is not installed, or failed: nobody looked for text in every picture; "
+            "look yourself",
             file=sys.stderr,
         )
     _list([f"{name}: may show text in the picture; look at it" for name in found.doubtful])

@@ -62,6 +62,17 @@ def record(file: FileOption = None) -> None:
     print(json.dumps(stage(_site(file))))
 
 
+def sent(file: FileOption = None) -> None:
+    """Print the UIDs of the reports that were sent, one a line, for `pneumo dicom write`.
+
+    Example: `pneumo pacs sent > sent.txt`
+    """
+    from pneumo.pacs.sent import sent as stage
+
+    for uid in stage(_site(file)):
+        print(uid)
+
+
 def send(again: Again = False, file: FileOption = None) -> None:
     """Send the objects that are written; exit code 3 when some were refused.
 
@@ -148,6 +159,6 @@ app = typer.Typer(
     help="The round trip with a PACS: what is new there, scored, and brought back.",
     no_args_is_help=True,
 )
-COMMANDS = (echo, poll, fetch, record, send, confirm, status, receive, demo)
+COMMANDS = (echo, poll, fetch, record, sent, send, confirm, status, receive, demo)
 for command in COMMANDS:
     app.command(name=command.__name__)(command)
