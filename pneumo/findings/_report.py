@@ -191,12 +191,13 @@ def _evaluations(subject: Subject) -> Item:
     """The whole radiograph: with or without findings, and its probability."""
     container = _container("evaluations")
     row = subject.row
+    review = f" Read first: {row.review}." if row.review else ""
     container.ContentSequence = [
         _code("summary", "with" if row.positive else "without", CONTAINS),
         _text(
             "comment",
             f"{subject.summary()}; probability of an opacity on the image {row.probability:.6f}; "
-            f"model {subject.version}, sha256 {row.digest}. {WARNING}.",
+            f"model {subject.version}, sha256 {row.digest}. {WARNING}.{review}",
             CONTAINS,
         ),
     ]

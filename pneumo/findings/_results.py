@@ -11,6 +11,7 @@ from pathlib import Path
 from pneumo.base.errors import DataError
 from pneumo.base.safe import printable
 from pneumo.detection.boxes import Box
+from pneumo.intake.look import REVIEWS
 
 TABLE, TIMES = "predictions.csv", "times.csv"
 NEEDED = ("instance_uid", "status", "rows", "columns", "probability", "boxes", "model_version",
@@ -34,6 +35,8 @@ class Row:
     engine: str
     precision: str
     scored_at: datetime
+    review: str = ""
+    """Why a radiologist should look at it first, in words; blank: no reason."""
 
     @property
     def positive(self) -> bool:
@@ -81,6 +84,12 @@ def _times(results: Path) -> dict[str, datetime]:
         raise DataError(f"{printable(path)}: is damaged; run `pneumo score` again") from None
 
 
+def _review(codes: str) -> str:
+    """What is odd about the radiograph itself; whether it is uncertain depends on its batch."""
+    said = [code for code in codes.split(";") if code in REVIEWS and code != "uncertain"]
+    return "; ".join(REVIEWS[code] for code in said)
+
+
 def _row(cells: Mapping[str, str], scored_at: datetime, where: str) -> Row:
     try:
         row = Row(
@@ -97,6 +106,7 @@ def _row(cells: Mapping[str, str], scored_at: datetime, where: str) -> Row:
             engine=cells.get("engine") or "",
             precision=cells.get("precision") or "",
             scored_at=scored_at,
+            review=_review(cells.get("review") or ""),
         )
     except (ValueError, TypeError):
         raise DataError(f"{where}: is no row of results; run `pneumo score` again") from None

@@ -21,7 +21,7 @@ BOXES = [
 SCORED_AT = "2026-03-29T01:30:05Z"
 COLUMNS = (
     "file", "content", "instance_uid", "status", "duplicate_of", "rows", "columns", "probability",
-    "boxes", "model", "model_version", "model_sha256", "engine", "precision",
+    "boxes", "model", "model_version", "model_sha256", "engine", "precision", "review",
 )  # fmt: skip
 needs_dciodvfy = pytest.mark.skipif(
     not shutil.which("dciodvfy"), reason="dicom3tools is not installed"

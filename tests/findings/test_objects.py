@@ -402,3 +402,22 @@ def test_a_picture_that_cannot_be_drawn_costs_itself_alone(tmp_path):
     assert row["message"].startswith("cannot be drawn: ")
     assert len(index_of(tmp_path / "objects")) == 8
     assert check(tmp_path / "objects", folder, tmp_path / "inbox").faults == []
+
+
+@pytest.mark.parametrize(
+    ("review", "said"),
+    [
+        ("", ""),
+        ("uncertain", ""),  # what its batch decides would make another report of the same answer
+        ("turned", " Read first: it seems to be turned, or its grey levels reversed."),
+    ],
+)
+def test_a_report_says_why_it_should_be_read_first(tmp_path, review, said):
+    path = radiograph(tmp_path / "inbox/one.dcm")
+    write(results(tmp_path / "results", {path: BOXES}, review=review), tmp_path / "objects")
+    (comment,) = [
+        item.TextValue
+        for item in items(objects_of(tmp_path / "objects")["sr"])
+        if "TextValue" in item and "probability of an opacity" in item.TextValue
+    ]
+    assert comment.endswith(f"clinical use.{said}")
