@@ -129,10 +129,11 @@ def now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
-def insert(table: str, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
-    """A statement that adds a row unless its key is there."""
+def insert(table: str, values: Mapping[str, Any], *, over: bool = False) -> tuple[str, list[Any]]:
+    """A statement that adds a row; of one whose key is there, it stays, or goes with ``over``."""
     marks = ", ".join("?" * len(values))
-    line = f"INSERT OR IGNORE INTO {table} ({', '.join(values)}) VALUES ({marks})"  # noqa: S608
+    known = "REPLACE" if over else "IGNORE"
+    line = f"INSERT OR {known} INTO {table} ({', '.join(values)}) VALUES ({marks})"  # noqa: S608
     return line, list(values.values())
 
 

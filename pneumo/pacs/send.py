@@ -96,14 +96,14 @@ def _values(row: Row, answer: Answer) -> dict[str, Any]:
 
 def follow(row: Row) -> Iterator[tuple[str, Any]]:
     """Statements that bring a radiograph's state after those of its objects: the least of them,
-    or refused when one of them is."""
+    or refused when one of them is; what another scorer superseded stays so and counts for none."""
     line = (
         "UPDATE radiographs SET moved_at = ?, (state, reason) = (SELECT CASE "
         "WHEN max(o.state = 'refused') THEN 'refused' WHEN max(o.state = 'written') THEN 'written' "
         "WHEN max(o.state = 'sent') THEN 'sent' ELSE 'confirmed' END, "
         "coalesce(max(CASE WHEN o.state = 'refused' THEN o.reason END), '') FROM objects o "
-        "WHERE o.source = ? AND o.source_sum = ? AND o.scorer = ?) "
-        "WHERE sop = ? AND data_set_sum = ? AND scorer = ?"
+        "WHERE o.source = ? AND o.source_sum = ? AND o.scorer = ? AND o.reason != 'superseded') "
+        "WHERE sop = ? AND data_set_sum = ? AND scorer = ? AND reason != 'superseded'"
     )
     key = (row["source"], row["source_sum"], row["scorer"])
     yield line, (now(), *key, *key)
