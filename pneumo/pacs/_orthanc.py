@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from pneumo.pacs._link import RADIOGRAPHS, DeniedError, Instance, Page
+from pneumo.pacs._link import RADIOGRAPHS, Instance, Page, UnfitError
 from pneumo.pacs._web import Web, _json
 
 PAGE_CHANGES = 1000
@@ -67,5 +67,6 @@ class Orthanc(Web):
         answer = self.ask(method, path, base=str(self.peer.orthanc), json=body)
         self.check(answer)
         if (told := _json(answer)) is None:
-            raise DeniedError(f"{self.name}: `orthanc` is no address of Orthanc's; correct it")
+            said = f"{self.name}: `orthanc` is no address of Orthanc's; correct it"
+            raise UnfitError(said, "no_orthanc")
         return told

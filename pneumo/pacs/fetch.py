@@ -15,7 +15,8 @@ from pneumo.base.files import NO_ROOM
 from pneumo.dicom.identity import data_set_sum, read_dataset
 from pneumo.dicom.source import files_below
 from pneumo.pacs._audit import Audit
-from pneumo.pacs._link import RADIOGRAPHS, AbsentError, Instance
+from pneumo.pacs._link import RADIOGRAPHS, AbsentError, Instance, UnfitError
+from pneumo.pacs._patience import MOST_TRIES, Patience, due
 from pneumo.pacs._reach import reached
 from pneumo.pacs.ledger import Ledger, Row, insert, now, opened, update
 from pneumo.pacs.peers import Site
@@ -35,8 +36,9 @@ def fetch(site: Site, *, again: bool = False) -> dict[str, Any]:
         site.path(name).mkdir(mode=0o700, parents=True, exist_ok=True)
     with opened(site.path()) as ledger:
         if again:
-            line = "UPDATE radiographs SET state = 'seen', reason = '' WHERE state = 'refused' "
-            ledger.change((f"{line} AND data_set_sum = ''", ()))
+            line = "UPDATE radiographs SET state = 'seen', reason = '', tries = 0, due = 0 "
+            where = "WHERE state IN ('seen', 'refused') AND data_set_sum = ''"
+            ledger.change((line + where, ()))
         taken = _take_inbox(site, ledger)
         fetched = _fetch_seen(site, ledger)
         waiting = "SELECT count(*) AS n FROM radiographs WHERE state IN ('fetched', 'scored')"
@@ -46,25 +48,42 @@ def fetch(site: Site, *, again: bool = False) -> dict[str, Any]:
 
 
 def _fetch_seen(site: Site, ledger: Ledger) -> int:
-    rows = ledger.rows("SELECT * FROM radiographs WHERE state = 'seen' ORDER BY seen_at, sop")
+    asked = "SELECT * FROM radiographs WHERE state = 'seen' AND due <= ? ORDER BY seen_at, sop"
+    rows = ledger.rows(asked, time.time())
     done: list[tuple[str, str, int]] = []
     if not rows:
         return 0
     try:
         with reached(site, site.source, ledger) as link:
+            patience = Patience(link)
             for row in rows:
                 one = Instance(row["sop"], row["sop_class"], row["series"], row["study"])
+                data = None
                 try:
-                    data = link.fetch(one)
+                    with patience.one():
+                        data = link.fetch(one)
                 except AbsentError:
                     ledger.change(_refused(row, "absent"))
-                    continue
-                ledger.change(*_fetched(site, ledger, row, data))
-                done.append((one.study, one.sop_class, 1))
+                if patience.fault is not None:
+                    ledger.change(_not_given(row, patience.fault))
+                    patience.check()
+                elif data is not None:
+                    ledger.change(*_fetched(site, ledger, row, data))
+                    done.append((one.study, one.sop_class, 1))
     finally:
         if done:
             Audit(site).transferred(site.source, site.ae_title, done)
     return len(done)
+
+
+def _not_given(row: Row, fault: Exception) -> tuple[str, Any]:
+    """One that the source cannot give now waits, the others do not wait for it."""
+    if isinstance(fault, UnfitError):
+        return _refused(row, fault.code)
+    if row["tries"] + 1 >= MOST_TRIES:
+        return _refused(row, "not_given")
+    values = {"tries": row["tries"] + 1, "due": due(row["tries"]), "reason": "not_given"}
+    return update("radiographs", values, _key(row))
 
 
 def _fetched(site: Site, ledger: Ledger, row: Row, data: bytes) -> Iterator[tuple[str, Any]]:

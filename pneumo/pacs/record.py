@@ -19,7 +19,7 @@ from pneumo.pacs.ledger import Ledger, Row, insert, now, opened, update
 from pneumo.pacs.peers import Site
 
 SUPERSEDED = {"state": "refused", "reason": "superseded"}
-OPEN = {"state": "written", "reason": "", "tries": 0, "due": 0}
+OPEN = {"state": "written", "reason": "", "tries": 0, "due": 0, "absences": 0}
 
 
 def record(site: Site) -> dict[str, Any]:
