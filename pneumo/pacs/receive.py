@@ -27,6 +27,8 @@ from pneumo.pacs.peers import Receiver, Site
 
 STORED, NO_SPACE, OTHER, CANNOT = 0x0000, 0xA700, 0xA900, 0xC000
 LARGEST_PDU_BYTES = 2**18
+LARGEST_MESSAGE_BYTES = LARGEST_FILE_BYTES + 2**20
+"""Of a data set that is on its way; more is cut off, since it is held in memory."""
 
 
 def receive(site: Site) -> None:
@@ -95,7 +97,7 @@ def start(site: Site, receiver: Receiver) -> Any:
     taker = _Taker(site, receiver, inbox)
     handlers: list[Any] = [
         (evt.EVT_C_STORE, taker.take), (evt.EVT_REJECTED, taker.turned_away),
-        (evt.EVT_CONN_CLOSE, taker.closed),
+        (evt.EVT_CONN_CLOSE, taker.closed), (evt.EVT_CONN_OPEN, _limit),
     ]  # fmt: skip
     address = (receiver.host, receiver.port)
     try:
@@ -112,6 +114,28 @@ def start(site: Site, receiver: Receiver) -> Any:
     cast(socket.socket, server.socket).listen(server.request_queue_size)
     threading.Thread(target=server.serve_forever, name="receiver", daemon=True).start()
     return server
+
+
+def _limit(event: Any) -> None:
+    """Cut a connection off that announces a longer PDU than any may be, or sends without end.
+
+    pynetdicom takes what a PDU's header announces, up to 4 GiB, before it knows who calls.
+    """
+    association = event.assoc
+    stream = association.dul.socket
+    take = stream.recv
+
+    def recv(size: int) -> bytearray:
+        message = association.dimse.message
+        held = 0
+        if message is not None:
+            held = message.data_set.tell() + message.encoded_command_set.tell()
+        if size > LARGEST_PDU_BYTES + 2**16 or held > LARGEST_MESSAGE_BYTES:
+            stream.close()
+            raise OSError("longer than any may be")
+        return cast(bytearray, take(size))
+
+    stream.recv = recv
 
 
 class _Taker:
