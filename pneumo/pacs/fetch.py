@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pneumo.base.errors import RadiographError
+from pneumo.base.errors import PneumoError, RadiographError
 from pneumo.base.files import NO_ROOM
 from pneumo.dicom.identity import data_set_sum, read_dataset
 from pneumo.dicom.source import files_below
@@ -29,7 +29,8 @@ def fetch(site: Site, *, again: bool = False) -> dict[str, Any]:
     """Fetch what was seen and take over the inbox. Returns counts; ``to_score`` is what waits
     in ``folder``.
 
-    With ``again`` also what was refused on its way here. A full disk ends it with OSError, and
+    With ``again`` also what was refused on its way here. What is wrong with the source is in
+    ``source``, or raised when nothing waits to be scored. A full disk ends it with OSError, and
     nothing is lost.
     """
     for name in ("radiographs", "inbox"):
@@ -40,10 +41,17 @@ def fetch(site: Site, *, again: bool = False) -> dict[str, Any]:
             where = "WHERE state IN ('seen', 'refused') AND data_set_sum = ''"
             ledger.change((line + where, ()))
         taken = _take_inbox(site, ledger)
-        fetched = _fetch_seen(site, ledger)
+        fetched, fault = 0, None
+        try:
+            fetched = _fetch_seen(site, ledger)
+        except PneumoError as error:  # what waits does not wait for the source
+            fault = error
         waiting = "SELECT count(*) AS n FROM radiographs WHERE state IN ('fetched', 'scored')"
         to_score = ledger.rows(waiting)[0]["n"]
+        if fault is not None and not to_score:
+            raise fault
     told = {"fetched": fetched, "inbox": taken, "to_score": to_score}
+    told |= {"source": str(fault)} if fault else {}
     return told | {"folder": str(site.path())}
 
 
@@ -51,10 +59,11 @@ def _fetch_seen(site: Site, ledger: Ledger) -> int:
     asked = "SELECT * FROM radiographs WHERE state = 'seen' AND due <= ? ORDER BY seen_at, sop"
     rows = ledger.rows(asked, time.time())
     done: list[tuple[str, str, int]] = []
-    if not rows:
+    source = site.source
+    if not rows or source is None:
         return 0
     try:
-        with reached(site, site.source, ledger) as link:
+        with reached(site, source, ledger) as link:
             patience = Patience(link)
             for row in rows:
                 one = Instance(row["sop"], row["sop_class"], row["series"], row["study"])
@@ -72,7 +81,7 @@ def _fetch_seen(site: Site, ledger: Ledger) -> int:
                     done.append((one.study, one.sop_class, 1))
     finally:
         if done:
-            Audit(site).transferred(site.source, site.ae_title, done)
+            Audit(site).transferred(source, site.ae_title, done)
     return len(done)
 
 
@@ -135,14 +144,14 @@ def _take_inbox(site: Site, ledger: Ledger) -> int:
             total = data_set_sum(path)
         except RadiographError:
             if time.time() - path.stat().st_mtime > UNSETTLED_S:
-                _aside(site, ledger, path, path.name, "unreadable")
+                _aside(site, ledger, path, "unreadable")
             continue
         texts = {k: str(header.get(k, "")) for k in ("SOPInstanceUID", "SOPClassUID", "Modality")}
         sop, sop_class = texts["SOPInstanceUID"], texts["SOPClassUID"]
         if ledger.rows("SELECT 1 FROM objects WHERE sop = ?", sop) or _is_ours(header):
-            _aside(site, ledger, path, sop, "our own")
+            _aside(site, ledger, path, "our own")
         elif sop_class not in RADIOGRAPHS or not sop:
-            _aside(site, ledger, path, sop, f"modality {texts['Modality'][:16]}")
+            _aside(site, ledger, path, f"modality {texts['Modality'][:16]}")
         else:
             number += _adopted(site, ledger, path, header, total)
     return number
@@ -179,13 +188,18 @@ def _is_ours(header: Any) -> bool:
     return bool(ours(header))
 
 
-def _aside(site: Site, ledger: Ledger, path: Path, series: str, reason: str) -> None:
-    """Move what is no radiograph out of the inbox; the row comes first and may be there already."""
-    key = f"inbox {series}"
+def _aside(site: Site, ledger: Ledger, path: Path, reason: str) -> None:
+    """Move what is no radiograph out of the inbox; the row comes first and may be there already.
+
+    It is known by its content: senders' names of files repeat, and may name a person.
+    """
+    with path.open("rb") as file:
+        content = hashlib.file_digest(file, "sha256").hexdigest()
+    key = f"inbox {content}"
     ledger.change(("INSERT OR REPLACE INTO left_alone VALUES (?, ?, 1)", (key, reason)))
     target = site.path("left_alone")
     target.mkdir(mode=0o700, exist_ok=True)
-    shutil.move(path, target / path.name)
+    shutil.move(path, target / f"{content}.dcm")
 
 
 def _refused(row: Row, reason: str) -> tuple[str, Any]:

@@ -124,8 +124,8 @@ class Site(Section):
     """Ours, by which peers know us."""
     folder: str = Field(default="data/pacs", min_length=1)
     """Ledger, inbox, radiographs, results, objects and audit trail."""
-    source: str
-    """The peer whose radiographs are scored."""
+    source: str | None
+    """The peer whose radiographs are scored; null: only those that come into the inbox."""
     destination: str
     """The peer that gets the objects; mostly the same."""
     days: int | None = Field(default=3, ge=1)
@@ -140,7 +140,8 @@ class Site(Section):
 
     @model_validator(mode="after")
     def _names_peers(self) -> "Site":
-        unknown = [n for n in ("source", "destination") if getattr(self, n) not in self.peers]
+        named = {"source": self.source, "destination": self.destination}
+        unknown = [n for n, peer in named.items() if peer is not None and peer not in self.peers]
         if unknown:
             raise ValueError(f"{' and '.join(unknown)} must name a peer of `peers`")
         return self

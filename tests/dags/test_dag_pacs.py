@@ -130,6 +130,13 @@ def test_some_that_are_rejected_fail_no_run_and_a_fault_does(
     assert ("pacs record" in " ".join(words)) == (name != "send" and code == 0)
 
 
+def test_a_source_that_is_away_holds_nothing_else_back(about, tmp_path):
+    (tmp_path / "pacs.yaml").touch()
+    assert about["tasks"]["fetch"]["rule"] == "all_done"
+    for code, wanted in ((0, 0), (1, 0), (2, 2)):
+        assert run(about, "fetch", tmp_path, {"pacs": code}) == (wanted, ["pacs fetch"])
+
+
 def test_nothing_is_scored_when_nothing_waits(about, tmp_path):
     (tmp_path / "pacs.yaml").touch()
     for name in ("score", "write"):
