@@ -59,9 +59,11 @@ def _send(site: Site, ledger: Ledger) -> dict[str, int]:
         with reached(site, site.destination, ledger) as link:
             patience = Patience(link)
             for _, group in groupby(rows, key=_radiograph):
-                objects = [row for row in group if _file(site, row).exists()]
-                files = [(row["sop"], row["sop_class"], _file(site, row)) for row in objects]
-                answers = dict.fromkeys((sop for sop, _, _ in files), Answer("later", "broke_off"))
+                objects = list(group)
+                there = [row for row in objects if _file(site, row).exists()]
+                files = [(row["sop"], row["sop_class"], _file(site, row)) for row in there]
+                answers = {row["sop"]: Answer("refused", "gone") for row in objects}
+                answers |= {row["sop"]: Answer("later", "broke_off") for row in there}
                 with patience.one():
                     answers |= link.store(files) if files else {}
                 if isinstance(patience.fault, UnfitError):

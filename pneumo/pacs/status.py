@@ -21,6 +21,8 @@ REMEDIES = {
     "not_read_back": "the destination answers, but has not given it back for a day: look at its "
     "log; then `pneumo pacs send --again`",
     "too_large": "larger than what is read here; it is not scored",
+    "gone": "its file in `outbox` is gone: bring it back from `objects` under the name "
+    "UID.dcm; then `pneumo pacs send --again`",
     "absent_again": "the destination takes it and loses it: look at its rules of routing and "
     "deletion; then `pneumo pacs send --again`",
     "other_content": "ALARM: the destination has other content under this UID: compare there, "
