@@ -15,6 +15,7 @@ from pneumo.base.files import NO_ROOM
 from pneumo.dicom.identity import data_set_sum, read_dataset
 from pneumo.dicom.source import files_below
 from pneumo.pacs._audit import Audit
+from pneumo.pacs._folders import flush_folder
 from pneumo.pacs._link import RADIOGRAPHS, AbsentError, Instance, UnfitError
 from pneumo.pacs._patience import MOST_TRIES, Patience, due
 from pneumo.pacs._reach import reached
@@ -131,7 +132,7 @@ def _keep(site: Site, new: Path, sop: str, total: str) -> Path:
     """Give a whole file its name, on the disk when this returns."""
     target = site.path("radiographs", f"{re.sub('[^0-9.]', '_', sop)[:64]}.{total[:16]}.dcm")
     new.replace(target)
-    _flush(target.parent)
+    flush_folder(target.parent)
     return target
 
 
@@ -222,11 +223,3 @@ def _write(path: Path, data: bytes) -> None:
         if error.errno in NO_ROOM:
             error.filename = str(path.parent.parent)
         raise
-
-
-def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -22,6 +22,7 @@ from pneumo.base.errors import PneumoError
 from pneumo.base.files import NO_ROOM
 from pneumo.dicom.source import LARGEST_FILE_BYTES
 from pneumo.pacs._audit import AUTHENTICATION, Audit
+from pneumo.pacs._folders import flush_folder
 from pneumo.pacs._link import RADIOGRAPHS
 from pneumo.pacs.peers import Receiver, Site
 
@@ -82,8 +83,6 @@ def start(site: Site, receiver: Receiver) -> Any:
 
     inbox = site.path("inbox")
     inbox.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for left in inbox.glob(".*.part"):  # of a process that was killed
-        left.unlink(missing_ok=True)
     ae = AE(ae_title=site.ae_title)
     ae.require_calling_aet = list(receiver.callers)
     ae.require_called_aet = True
@@ -109,6 +108,8 @@ def start(site: Site, receiver: Receiver) -> Any:
             f"{receiver.host}:{receiver.port}: cannot be listened on ({error.strerror}); choose "
             "another port or host"
         ) from None
+    for left in inbox.glob(".*.part"):  # of a process that was killed: the port is ours alone
+        left.unlink(missing_ok=True)
     ae._servers.append(server)
     server.request_queue_size = 128
     cast(socket.socket, server.socket).listen(server.request_queue_size)
@@ -203,6 +204,7 @@ def _put(inbox: Path, sop: str, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(inbox / name)
+        flush_folder(inbox)
     except OSError:
         aside.unlink(missing_ok=True)
         raise

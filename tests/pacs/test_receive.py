@@ -218,6 +218,17 @@ def test_a_caller_that_sends_without_end_is_cut_off(started):
     assert psutil.Process(process.pid).memory_info().rss < before + 150 * 2**20
 
 
+def test_a_second_receiver_takes_nothing_from_the_first(started, workspace):
+    started()
+    coming = workspace.site.path("inbox", ".1.2.3.dcm.1.part")
+    coming.write_bytes(b"half")
+    command = [PNEUMO, "pacs", "receive", "--peers", workspace.folder / "pacs.yaml"]
+    second = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert second.returncode == 2
+    assert "cannot be listened on" in second.stderr
+    assert coming.read_bytes() == b"half"
+
+
 def test_it_is_off_unless_the_file_says_otherwise(workspace, archive):
     with pytest.raises(PneumoError, match="no `receiver`"):
         receive(workspace.knows(archive).site)
