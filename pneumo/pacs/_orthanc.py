@@ -47,7 +47,8 @@ class Orthanc(Web):
         above = sorted({row["ParentStudy"] for row in series.values()})
         studies = {row["ID"]: row["MainDicomTags"] for row in self._bulk(above, "Study")}
         for row in rows:
-            if (parent := series.get(row["ParentSeries"])) is None:
+            parent = series.get(row["ParentSeries"])
+            if parent is None or parent["ParentStudy"] not in studies:
                 continue
             yield Instance(
                 row["MainDicomTags"]["SOPInstanceUID"],
