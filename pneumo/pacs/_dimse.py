@@ -50,6 +50,7 @@ from pneumo.pacs._link import (
     DeniedError,
     Instance,
     Page,
+    UnfitError,
     answer_of,
 )
 from pneumo.pacs.peers import Peer
@@ -151,13 +152,14 @@ class Dimse:
 
     def store(self, files: Sequence[tuple[str, str, Path]]) -> dict[str, Answer]:
         """C-STORE of each file, over one association."""
-        contexts = [build_context(one, ExplicitVRLittleEndian) for one in KINDS.values()]
+        syntaxes = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)  # PS3.5 10.1: the default too
+        contexts = [build_context(one, [s]) for one in KINDS.values() for s in syntaxes]
         answers = {}
         for sop, _, path in files:
-            association = self._association("store", contexts)
             try:
+                association = self._association("store", contexts)
                 status = association.send_c_store(path)
-            except ValueError:  # no context for the class
+            except (ValueError, UnfitError):  # no context for the class
                 answers[sop] = Answer("refused", "0x0122")
                 continue
             if "Status" not in status:
@@ -207,7 +209,7 @@ class Dimse:
         self._open[what] = made
         return made
 
-    def _why_not(self, made: Association) -> AwayError | DeniedError:
+    def _why_not(self, made: Association) -> AwayError | DeniedError | UnfitError:
         told = made.acceptor.primitive
         if made.is_rejected and told is not None and told.result != TRANSIENT:
             return DeniedError(
@@ -216,6 +218,9 @@ class Dimse:
             )
         if made.is_rejected:
             return self._away("has too many associations")
+        if made.rejected_contexts:
+            said = f"{self.name}: takes none of the classes and transfer syntaxes that we offer"
+            return UnfitError(said, "0x0122")
         return self._away("does not answer")
 
     def _away(self, what: str) -> AwayError:

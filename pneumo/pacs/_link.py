@@ -52,6 +52,17 @@ class DeniedError(PneumoError):
     """A peer answers and will not have us: password, certificate, title. A person's work."""
 
 
+class UnfitError(PneumoError):
+    """A peer answers with what cannot be used: for one object, or for all if its address is wrong.
+
+    ``code`` says it in a word.
+    """
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class AbsentError(Exception):
     """The peer has no such object any more."""
 

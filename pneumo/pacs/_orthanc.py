@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from pneumo.pacs._link import RADIOGRAPHS, DeniedError, Instance, Page
+from pneumo.pacs._link import RADIOGRAPHS, Instance, Page, UnfitError
 from pneumo.pacs._web import Web, _json
 
 PAGE_CHANGES = 1000
@@ -47,7 +47,8 @@ class Orthanc(Web):
         above = sorted({row["ParentStudy"] for row in series.values()})
         studies = {row["ID"]: row["MainDicomTags"] for row in self._bulk(above, "Study")}
         for row in rows:
-            if (parent := series.get(row["ParentSeries"])) is None:
+            parent = series.get(row["ParentSeries"])
+            if parent is None or parent["ParentStudy"] not in studies:
                 continue
             yield Instance(
                 row["MainDicomTags"]["SOPInstanceUID"],
@@ -67,5 +68,6 @@ class Orthanc(Web):
         answer = self.ask(method, path, base=str(self.peer.orthanc), json=body)
         self.check(answer)
         if (told := _json(answer)) is None:
-            raise DeniedError(f"{self.name}: `orthanc` is no address of Orthanc's; correct it")
+            said = f"{self.name}: `orthanc` is no address of Orthanc's; correct it"
+            raise UnfitError(said, "no_orthanc")
         return told

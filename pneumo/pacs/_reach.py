@@ -43,6 +43,7 @@ def reached(site: Site, name: str, ledger: Ledger) -> Iterator[Link]:
     try:
         with link_to(site, name) as link:
             yield link
+            open_again(ledger, name)
     except DeniedError as error:
         until = time.time() + PEACE_S
         line = "INSERT OR REPLACE INTO closed VALUES (?, ?, ?, ?)"

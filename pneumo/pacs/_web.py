@@ -25,6 +25,7 @@ from pneumo.pacs._link import (
     DeniedError,
     Instance,
     Page,
+    UnfitError,
     answer_of,
 )
 from pneumo.pacs.peers import Peer, secret_of
@@ -123,7 +124,7 @@ class Web:
             return dict.fromkeys(sops, Answer("later", str(code), _retry_after(answer)))
         if code in (200, 202, 409):
             return _stored(sops, code, _json(answer))
-        if code in (400, 413, 415, 422):
+        if 400 <= code < 500 and code not in (401, 403, 404, 405, 407):
             return dict.fromkeys(sops, Answer("refused", str(code)))
         self.check(answer)
         return dict.fromkeys(sops, Answer("refused", str(code)))
@@ -136,11 +137,12 @@ class Web:
         if answer.status_code == 204 or not answer.content:
             return []
         if not isinstance(told := _json(answer), list):
-            raise DeniedError(f"{self.name}: `dicomweb` is no address of DICOMweb; correct it")
+            said = f"{self.name}: `dicomweb` is no address of DICOMweb; correct it"
+            raise UnfitError(said, "no_dicomweb")
         return told
 
     def ask(self, method: str, path: str, base: str = "", **how: Any) -> requests.Response:
-        """An answer, whatever it says, or AwayError and DeniedError where there is none."""
+        """An answer, whatever it says; AwayError, DeniedError or UnfitError where there is none."""
         url = (base or str(self.peer.dicomweb)) + path
         try:
             with self.session.request(
@@ -154,14 +156,15 @@ class Web:
                 "the right ca (certificate, key) in the file of the peers"
             ) from None
         except requests.exceptions.InvalidURL:
-            raise DeniedError(f"{self.name}: its address cannot be used; correct it") from None
+            said = f"{self.name}: its address cannot be used; correct it"
+            raise UnfitError(said, "no_address") from None
         except (requests.RequestException, OSError) as error:
             raise AwayError(
                 f"{self.name}: does not answer ({_kind(error)}); nothing is lost, it is tried again"
             ) from None
 
     def check(self, answer: requests.Response) -> None:
-        """Raise for an answer that is none: AwayError, or DeniedError for a person."""
+        """Raise for an answer that is none: AwayError, DeniedError or UnfitError."""
         code = answer.status_code
         if code in (401, 403):
             raise DeniedError(
@@ -171,7 +174,8 @@ class Web:
         if code in BUSY:
             raise AwayError(f"{self.name}: cannot now ({code}); nothing is lost, it is tried again")
         if not 200 <= code < 300:
-            raise DeniedError(f"{self.name}: answers with {code}; correct its address")
+            said = f"{self.name}: answers with {code}; correct its address"
+            raise UnfitError(said, f"answer_{code}")
 
     def _search(self, path: str, **query: Any) -> Iterator[list[Any]]:
         """Rows in pages; a peer that knows no offset answers with the same again and is believed
@@ -239,7 +243,7 @@ def _read(answer: requests.Response, name: str) -> None:
         taken.append(piece)
         size += len(piece)
         if size > max(LARGEST_FILE_BYTES, LONGEST_ANSWER_BYTES) + 2**16:
-            raise DeniedError(f"{name}: an answer has more than {size >> 20} MiB")
+            raise UnfitError(f"{name}: an answer has more than {size >> 20} MiB", "too_large")
     answer._content = b"".join(taken)
 
 

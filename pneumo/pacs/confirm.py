@@ -3,6 +3,7 @@
 A PACS may keep the first object of a UID, change elements, or delete what it has acknowledged.
 """
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +13,7 @@ from pneumo.base.errors import RadiographError
 from pneumo.dicom.identity import data_set_sum
 from pneumo.pacs._audit import OTHER_CONTENT, Audit
 from pneumo.pacs._link import AbsentError, Instance, Link
+from pneumo.pacs._patience import MOST_TRIES, Patience, due
 from pneumo.pacs._reach import reached
 from pneumo.pacs.ledger import Ledger, Row, now, opened, update
 from pneumo.pacs.peers import Site
@@ -25,16 +27,25 @@ def confirm(site: Site) -> dict[str, int]:
     """Read back what was sent. Returns counts: ``confirmed``, ``absent``, ``other``.
 
     Absent: written again, and sent the next time. Other content: refused, an alert in the audit
-    trail. Radiographs whose objects are all confirmed leave the disk.
+    trail. What the destination cannot give now is read back later, and in the end is for a person.
+    Radiographs whose objects are all confirmed leave the disk.
     """
     with opened(site.path()) as ledger:
-        rows = ledger.rows("SELECT * FROM objects WHERE state = 'sent' ORDER BY source, kind")
+        asked = "SELECT * FROM objects WHERE state = 'sent' AND due <= ? ORDER BY source, kind"
+        rows = ledger.rows(asked, time.time())
         counts = {"confirmed": 0, "absent": 0, "other": 0}
         kept = _committed(site, rows)
         if rows:
             with reached(site, site.destination, ledger) as link:
+                patience = Patience(link)
                 for row in rows:
-                    word = _look(site, link, row) if row["sop"] in kept else "absent"
+                    word = "absent"
+                    with patience.one():
+                        word = _look(site, link, row) if row["sop"] in kept else "absent"
+                    if patience.fault is not None:
+                        ledger.change(*_unread(row))
+                        patience.check()
+                        continue
                     ledger.change(*_steps(row, word))
                     counts[word] += 1
                     if word == "other":
@@ -70,14 +81,24 @@ def _look(site: Site, link: Link, row: Row) -> str:
             return "other"
 
 
+def _unread(row: Row) -> Iterator[tuple[str, Any]]:
+    values: dict[str, Any] = {"tries": row["tries"] + 1, "due": due(row["tries"])}
+    if values["tries"] >= MOST_TRIES:
+        values |= {"state": "refused", "reason": "not_read_back", "moved_at": now()}
+    yield update("objects", values, {"sop": row["sop"]})
+    yield from follow(row)
+
+
 def _steps(row: Row, word: str) -> Iterator[tuple[str, Any]]:
-    values: dict[str, Any] = {"moved_at": now(), "state": "confirmed", "reason": ""}
+    values: dict[str, Any] = {"moved_at": now(), "state": "confirmed", "reason": "", "due": 0}
     if word == "other":
         values |= {"state": "refused", "reason": "other_content"}
     elif word == "absent":
-        lost = row["tries"] + 1 >= MOST_ABSENT
+        lost = row["absences"] + 1 >= MOST_ABSENT
         values |= {"state": "refused" if lost else "written", "reason": "absent_again"}
-        values["tries"] = row["tries"] + 1
+        values |= {"absences": row["absences"] + 1, "tries": 0}
+        if row["absences"]:  # sent again at once but for one that was lost before
+            values["due"] = due(row["absences"] - 1)
     yield update("objects", values, {"sop": row["sop"]})
     yield from follow(row)
 

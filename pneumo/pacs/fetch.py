@@ -10,12 +10,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pneumo.base.errors import RadiographError
+from pneumo.base.errors import PneumoError, RadiographError
 from pneumo.base.files import NO_ROOM
 from pneumo.dicom.identity import data_set_sum, read_dataset
 from pneumo.dicom.source import files_below
 from pneumo.pacs._audit import Audit
-from pneumo.pacs._link import RADIOGRAPHS, AbsentError, Instance
+from pneumo.pacs._folders import flush_folder
+from pneumo.pacs._link import RADIOGRAPHS, AbsentError, Instance, UnfitError
+from pneumo.pacs._patience import MOST_TRIES, Patience, due
 from pneumo.pacs._reach import reached
 from pneumo.pacs.ledger import Ledger, Row, insert, now, opened, update
 from pneumo.pacs.peers import Site
@@ -28,43 +30,70 @@ def fetch(site: Site, *, again: bool = False) -> dict[str, Any]:
     """Fetch what was seen and take over the inbox. Returns counts; ``to_score`` is what waits
     in ``folder``.
 
-    With ``again`` also what was refused on its way here. A full disk ends it with OSError, and
+    With ``again`` also what was refused on its way here. What is wrong with the source is in
+    ``source``, or raised when nothing waits to be scored. A full disk ends it with OSError, and
     nothing is lost.
     """
     for name in ("radiographs", "inbox"):
         site.path(name).mkdir(mode=0o700, parents=True, exist_ok=True)
     with opened(site.path()) as ledger:
         if again:
-            line = "UPDATE radiographs SET state = 'seen', reason = '' WHERE state = 'refused' "
-            ledger.change((f"{line} AND data_set_sum = ''", ()))
+            line = "UPDATE radiographs SET state = 'seen', reason = '', tries = 0, due = 0 "
+            where = "WHERE state IN ('seen', 'refused') AND data_set_sum = ''"
+            ledger.change((line + where, ()))
         taken = _take_inbox(site, ledger)
-        fetched = _fetch_seen(site, ledger)
+        fetched, fault = 0, None
+        try:
+            fetched = _fetch_seen(site, ledger)
+        except PneumoError as error:  # what waits does not wait for the source
+            fault = error
         waiting = "SELECT count(*) AS n FROM radiographs WHERE state IN ('fetched', 'scored')"
         to_score = ledger.rows(waiting)[0]["n"]
+        if fault is not None and not to_score:
+            raise fault
     told = {"fetched": fetched, "inbox": taken, "to_score": to_score}
+    told |= {"source": str(fault)} if fault else {}
     return told | {"folder": str(site.path())}
 
 
 def _fetch_seen(site: Site, ledger: Ledger) -> int:
-    rows = ledger.rows("SELECT * FROM radiographs WHERE state = 'seen' ORDER BY seen_at, sop")
+    asked = "SELECT * FROM radiographs WHERE state = 'seen' AND due <= ? ORDER BY seen_at, sop"
+    rows = ledger.rows(asked, time.time())
     done: list[tuple[str, str, int]] = []
-    if not rows:
+    source = site.source
+    if not rows or source is None:
         return 0
     try:
-        with reached(site, site.source, ledger) as link:
+        with reached(site, source, ledger) as link:
+            patience = Patience(link)
             for row in rows:
                 one = Instance(row["sop"], row["sop_class"], row["series"], row["study"])
+                data = None
                 try:
-                    data = link.fetch(one)
+                    with patience.one():
+                        data = link.fetch(one)
                 except AbsentError:
                     ledger.change(_refused(row, "absent"))
-                    continue
-                ledger.change(*_fetched(site, ledger, row, data))
-                done.append((one.study, one.sop_class, 1))
+                if patience.fault is not None:
+                    ledger.change(_not_given(row, patience.fault))
+                    patience.check()
+                elif data is not None:
+                    ledger.change(*_fetched(site, ledger, row, data))
+                    done.append((one.study, one.sop_class, 1))
     finally:
         if done:
-            Audit(site).transferred(site.source, site.ae_title, done)
+            Audit(site).transferred(source, site.ae_title, done)
     return len(done)
+
+
+def _not_given(row: Row, fault: Exception) -> tuple[str, Any]:
+    """One that the source cannot give now waits, the others do not wait for it."""
+    if isinstance(fault, UnfitError):
+        return _refused(row, fault.code)
+    if row["tries"] + 1 >= MOST_TRIES:
+        return _refused(row, "not_given")
+    values = {"tries": row["tries"] + 1, "due": due(row["tries"]), "reason": "not_given"}
+    return update("radiographs", values, _key(row))
 
 
 def _fetched(site: Site, ledger: Ledger, row: Row, data: bytes) -> Iterator[tuple[str, Any]]:
@@ -103,7 +132,7 @@ def _keep(site: Site, new: Path, sop: str, total: str) -> Path:
     """Give a whole file its name, on the disk when this returns."""
     target = site.path("radiographs", f"{re.sub('[^0-9.]', '_', sop)[:64]}.{total[:16]}.dcm")
     new.replace(target)
-    _flush(target.parent)
+    flush_folder(target.parent)
     return target
 
 
@@ -116,14 +145,14 @@ def _take_inbox(site: Site, ledger: Ledger) -> int:
             total = data_set_sum(path)
         except RadiographError:
             if time.time() - path.stat().st_mtime > UNSETTLED_S:
-                _aside(site, ledger, path, path.name, "unreadable")
+                _aside(site, ledger, path, "unreadable")
             continue
         texts = {k: str(header.get(k, "")) for k in ("SOPInstanceUID", "SOPClassUID", "Modality")}
         sop, sop_class = texts["SOPInstanceUID"], texts["SOPClassUID"]
         if ledger.rows("SELECT 1 FROM objects WHERE sop = ?", sop) or _is_ours(header):
-            _aside(site, ledger, path, sop, "our own")
+            _aside(site, ledger, path, "our own")
         elif sop_class not in RADIOGRAPHS or not sop:
-            _aside(site, ledger, path, sop, f"modality {texts['Modality'][:16]}")
+            _aside(site, ledger, path, f"modality {texts['Modality'][:16]}")
         else:
             number += _adopted(site, ledger, path, header, total)
     return number
@@ -160,13 +189,18 @@ def _is_ours(header: Any) -> bool:
     return bool(ours(header))
 
 
-def _aside(site: Site, ledger: Ledger, path: Path, series: str, reason: str) -> None:
-    """Move what is no radiograph out of the inbox; the row comes first and may be there already."""
-    key = f"inbox {series}"
+def _aside(site: Site, ledger: Ledger, path: Path, reason: str) -> None:
+    """Move what is no radiograph out of the inbox; the row comes first and may be there already.
+
+    It is known by its content: senders' names of files repeat, and may name a person.
+    """
+    with path.open("rb") as file:
+        content = hashlib.file_digest(file, "sha256").hexdigest()
+    key = f"inbox {content}"
     ledger.change(("INSERT OR REPLACE INTO left_alone VALUES (?, ?, 1)", (key, reason)))
     target = site.path("left_alone")
     target.mkdir(mode=0o700, exist_ok=True)
-    shutil.move(path, target / path.name)
+    shutil.move(path, target / f"{content}.dcm")
 
 
 def _refused(row: Row, reason: str) -> tuple[str, Any]:
@@ -189,11 +223,3 @@ def _write(path: Path, data: bytes) -> None:
         if error.errno in NO_ROOM:
             error.filename = str(path.parent.parent)
         raise
-
-
-def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS objects (
     kind TEXT NOT NULL, sop_class TEXT NOT NULL, series TEXT NOT NULL, study TEXT NOT NULL,
     file TEXT NOT NULL, data_set_sum TEXT NOT NULL, peer TEXT NOT NULL, state TEXT NOT NULL,
     reason TEXT NOT NULL DEFAULT '', tries INTEGER NOT NULL DEFAULT 0,
-    due REAL NOT NULL DEFAULT 0, moved_at TEXT NOT NULL
+    due REAL NOT NULL DEFAULT 0, moved_at TEXT NOT NULL, absences INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS radiographs_by_state ON radiographs (state);
 CREATE INDEX IF NOT EXISTS objects_by_state ON objects (state);
@@ -63,6 +63,9 @@ class Ledger:
         try:
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
+            columns = {row["name"] for row in self.rows("PRAGMA table_info(objects)")}
+            if "absences" not in columns:  # a ledger of before
+                self.change(("ALTER TABLE objects ADD absences INTEGER NOT NULL DEFAULT 0", ()))
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):  # a full disk, a lock: told elsewhere
                 raise
@@ -129,10 +132,11 @@ def now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
-def insert(table: str, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
-    """A statement that adds a row unless its key is there."""
+def insert(table: str, values: Mapping[str, Any], *, over: bool = False) -> tuple[str, list[Any]]:
+    """A statement that adds a row; of one whose key is there, it stays, or goes with ``over``."""
     marks = ", ".join("?" * len(values))
-    line = f"INSERT OR IGNORE INTO {table} ({', '.join(values)}) VALUES ({marks})"  # noqa: S608
+    known = "REPLACE" if over else "IGNORE"
+    line = f"INSERT OR {known} INTO {table} ({', '.join(values)}) VALUES ({marks})"  # noqa: S608
     return line, list(values.values())
 
 

@@ -124,8 +124,8 @@ class Site(Section):
     """Ours, by which peers know us."""
     folder: str = Field(default="data/pacs", min_length=1)
     """Ledger, inbox, radiographs, results, objects and audit trail."""
-    source: str
-    """The peer whose radiographs are scored."""
+    source: str | None
+    """The peer whose radiographs are scored; null: only those that come into the inbox."""
     destination: str
     """The peer that gets the objects; mostly the same."""
     days: int | None = Field(default=3, ge=1)
@@ -140,7 +140,8 @@ class Site(Section):
 
     @model_validator(mode="after")
     def _names_peers(self) -> "Site":
-        unknown = [n for n in ("source", "destination") if getattr(self, n) not in self.peers]
+        named = {"source": self.source, "destination": self.destination}
+        unknown = [n for n, peer in named.items() if peer is not None and peer not in self.peers]
         if unknown:
             raise ValueError(f"{' and '.join(unknown)} must name a peer of `peers`")
         return self
@@ -178,10 +179,21 @@ def load_site(path: Path) -> Site:
         site = Site.model_validate(raw)
     except ValidationError as error:
         faults = [_fault(item) for item in error.errors(include_input=False, include_url=False)]
+        faults += [fault for fault in _unnamed(raw) if fault not in faults]
     faults += _faults_of_files(raw)
     if faults or site is None:
         raise SettingsError(where, faults)
     return site
+
+
+def _unnamed(raw: dict[str, Any]) -> list[str]:
+    """What should name a peer and does not, also where other settings are wrong."""
+    peers = raw.get("peers")
+    if not isinstance(peers, dict):
+        return []
+    named = {n: raw[n] for n in ("source", "destination") if isinstance(raw.get(n), str)}
+    unknown = [n for n, peer in named.items() if peer not in peers]
+    return [f"{' and '.join(unknown)} must name a peer of `peers`"] if unknown else []
 
 
 def _fault(item: Any) -> str:
@@ -197,6 +209,9 @@ def _fault(item: Any) -> str:
 def _faults_of_files(raw: dict[str, Any]) -> list[str]:
     """What is wrong with the files that are named, also where other settings are wrong."""
     faults = []
+    if isinstance(raw.get("syslog_ca"), str):
+        fault = _fault_of_file(Path(raw["syslog_ca"]), "ca")
+        faults += [f"syslog_ca: {fault}"] if fault else []
     peers = raw.get("peers")
     holders: dict[str, Any] = {"receiver": raw.get("receiver")}
     holders |= {f"peers.{n}": p for n, p in peers.items()} if isinstance(peers, dict) else {}

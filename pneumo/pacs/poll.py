@@ -11,13 +11,15 @@ from pneumo.pacs.peers import Site
 
 
 def poll(site: Site) -> dict[str, Any]:
-    """Ask what is new since the last time. Returns how many radiographs were.
+    """Ask what is new since the last time. Returns how many radiographs were (no source: none).
 
     Each page's rows and the cursor that follows it are one transaction: killed before it, the same
     page is asked for again; killed after it, the next one.
     """
     name = site.source
     with opened(site.path()) as ledger:
+        if name is None:
+            return {"new": 0, "left_alone": _left(ledger)}
         before = _rows(ledger)
         with reached(site, name, ledger) as link:
             for page in link.pages(_cursor(ledger, name)):

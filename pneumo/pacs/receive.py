@@ -22,11 +22,14 @@ from pneumo.base.errors import PneumoError
 from pneumo.base.files import NO_ROOM
 from pneumo.dicom.source import LARGEST_FILE_BYTES
 from pneumo.pacs._audit import AUTHENTICATION, Audit
+from pneumo.pacs._folders import flush_folder
 from pneumo.pacs._link import RADIOGRAPHS
 from pneumo.pacs.peers import Receiver, Site
 
 STORED, NO_SPACE, OTHER, CANNOT = 0x0000, 0xA700, 0xA900, 0xC000
 LARGEST_PDU_BYTES = 2**18
+LARGEST_MESSAGE_BYTES = LARGEST_FILE_BYTES + 2**20
+"""Of a data set that is on its way; more is cut off, since it is held in memory."""
 
 
 def receive(site: Site) -> None:
@@ -80,8 +83,6 @@ def start(site: Site, receiver: Receiver) -> Any:
 
     inbox = site.path("inbox")
     inbox.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for left in inbox.glob(".*.part"):  # of a process that was killed
-        left.unlink(missing_ok=True)
     ae = AE(ae_title=site.ae_title)
     ae.require_calling_aet = list(receiver.callers)
     ae.require_called_aet = True
@@ -95,7 +96,7 @@ def start(site: Site, receiver: Receiver) -> Any:
     taker = _Taker(site, receiver, inbox)
     handlers: list[Any] = [
         (evt.EVT_C_STORE, taker.take), (evt.EVT_REJECTED, taker.turned_away),
-        (evt.EVT_CONN_CLOSE, taker.closed),
+        (evt.EVT_CONN_CLOSE, taker.closed), (evt.EVT_CONN_OPEN, _limit),
     ]  # fmt: skip
     address = (receiver.host, receiver.port)
     try:
@@ -107,11 +108,35 @@ def start(site: Site, receiver: Receiver) -> Any:
             f"{receiver.host}:{receiver.port}: cannot be listened on ({error.strerror}); choose "
             "another port or host"
         ) from None
+    for left in inbox.glob(".*.part"):  # of a process that was killed: the port is ours alone
+        left.unlink(missing_ok=True)
     ae._servers.append(server)
     server.request_queue_size = 128
     cast(socket.socket, server.socket).listen(server.request_queue_size)
     threading.Thread(target=server.serve_forever, name="receiver", daemon=True).start()
     return server
+
+
+def _limit(event: Any) -> None:
+    """Cut a connection off that announces a longer PDU than any may be, or sends without end.
+
+    pynetdicom takes what a PDU's header announces, up to 4 GiB, before it knows who calls.
+    """
+    association = event.assoc
+    stream = association.dul.socket
+    take = stream.recv
+
+    def recv(size: int) -> bytearray:
+        message = association.dimse.message
+        held = 0
+        if message is not None:
+            held = message.data_set.tell() + message.encoded_command_set.tell()
+        if size > LARGEST_PDU_BYTES + 2**16 or held > LARGEST_MESSAGE_BYTES:
+            stream.close()
+            raise OSError("longer than any may be")
+        return cast(bytearray, take(size))
+
+    stream.recv = recv
 
 
 class _Taker:
@@ -179,6 +204,7 @@ def _put(inbox: Path, sop: str, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(inbox / name)
+        flush_folder(inbox)
     except OSError:
         aside.unlink(missing_ok=True)
         raise

@@ -18,6 +18,9 @@ from pneumo.dicom.identity import data_set_sum
 from pneumo.pacs.ledger import Ledger, Row, insert, now, opened, update
 from pneumo.pacs.peers import Site
 
+SUPERSEDED = {"state": "refused", "reason": "superseded"}
+OPEN = {"state": "written", "reason": "", "tries": 0, "due": 0, "absences": 0}
+
 
 def record(site: Site) -> dict[str, Any]:
     """Take up what is on the disk. Returns the radiographs by state.
@@ -54,14 +57,17 @@ def _scored(ledger: Ledger, results: list[dict[str, str]], times: dict[str, str]
 
 
 def _scored_by(row: Row, scorer: str, scored_at: str) -> Iterator[tuple[str, Any]]:
-    """The first scorer of a radiograph, or another one, which takes the former's place."""
+    """The first scorer of a radiograph, or another one, which takes the former's place.
+
+    Another one may have been here before, and was superseded then.
+    """
     moment = now()
     new = {"scorer": scorer, "state": "scored", "scored_at": scored_at, "moved_at": moment}
     if not row["scorer"]:
         yield update("radiographs", new, _key(row))
         return
-    yield insert("radiographs", row | new | {"reason": ""})
-    gone = {"state": "refused", "reason": "superseded", "moved_at": moment}
+    yield insert("radiographs", row | new | {"reason": ""}, over=True)
+    gone = SUPERSEDED | {"moved_at": moment}
     yield update("radiographs", gone, _key(row))
     yield update(
         "objects", gone,
@@ -116,6 +122,7 @@ def _steps(site: Site, row: Row, lines: list[dict[str, str]]) -> Iterator[tuple[
             "moved_at": moment,
         }  # fmt: skip
         yield insert("objects", values)
+        yield update("objects", OPEN, {"sop": values["sop"], **SUPERSEDED})
     yield update("radiographs", {"state": "written", "moved_at": moment}, _key(row))
 
 

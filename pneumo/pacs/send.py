@@ -7,21 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from pneumo.pacs._audit import Audit
-from pneumo.pacs._link import Answer
+from pneumo.pacs._link import Answer, UnfitError
+from pneumo.pacs._patience import Patience, due
 from pneumo.pacs._reach import reached
 from pneumo.pacs.ledger import Ledger, Row, now, opened, update
 from pneumo.pacs.peers import Site
 from pneumo.pacs.record import take_up
-
-BACK_OFF_S = 60
-LONGEST_S = 3600
 
 
 def send(site: Site, *, again: bool = False) -> dict[str, int]:
     """Send what is written and due. Returns counts: ``sent``, ``later``, ``refused``.
 
     With ``again`` also what the destination had refused. Raises AwayError when it does not answer:
-    what it acknowledged until then is in the ledger.
+    what it acknowledged until then is in the ledger. What it breaks off at while it answers
+    otherwise is sent later, and the others do not wait for it.
     """
     with opened(site.path()) as ledger:
         take_up(site, ledger)
@@ -33,7 +32,7 @@ def send(site: Site, *, again: bool = False) -> dict[str, int]:
 def _once_more() -> Iterator[tuple[str, Any]]:
     """What was refused of objects is as it was before; what is due later is due now."""
     yield (
-        "UPDATE objects SET state = 'written', reason = '', tries = 0 "
+        "UPDATE objects SET state = 'written', reason = '', tries = 0, absences = 0 "
         "WHERE state = 'refused' AND reason != 'superseded'",
         (),
     )
@@ -58,19 +57,31 @@ def _send(site: Site, ledger: Ledger) -> dict[str, int]:
         return counts
     try:
         with reached(site, site.destination, ledger) as link:
-            for _, group in groupby(rows, key=lambda row: (row["source"], row["scorer"])):
-                objects = [row for row in group if _file(site, row).exists()]
-                files = [(row["sop"], row["sop_class"], _file(site, row)) for row in objects]
-                answers = link.store(files) if files else {}
+            patience = Patience(link)
+            for _, group in groupby(rows, key=_radiograph):
+                objects = list(group)
+                there = [row for row in objects if _file(site, row).exists()]
+                files = [(row["sop"], row["sop_class"], _file(site, row)) for row in there]
+                answers = {row["sop"]: Answer("refused", "gone") for row in objects}
+                answers |= {row["sop"]: Answer("later", "broke_off") for row in there}
+                with patience.one():
+                    answers |= link.store(files) if files else {}
+                if isinstance(patience.fault, UnfitError):
+                    raise patience.fault
                 ledger.change(*_steps(objects, answers))
                 for row in objects:
                     counts[_word(answers[row["sop"]])] += 1
                     if answers[row["sop"]].kind == "stored":
                         sent.append((row["study"], row["sop_class"], 1))
+                patience.check()
     finally:
         if sent:
             Audit(site).transferred(site.ae_title, site.destination, sent)
     return counts
+
+
+def _radiograph(row: Row) -> tuple[str, ...]:
+    return row["source"], row["source_sum"], row["scorer"]
 
 
 def _word(answer: Answer) -> str:
@@ -88,22 +99,26 @@ def _steps(objects: Sequence[Row], answers: dict[str, Answer]) -> Iterator[tuple
 def _values(row: Row, answer: Answer) -> dict[str, Any]:
     values: dict[str, Any] = {"moved_at": now(), "reason": answer.code}
     if answer.kind == "later":
-        wait_s = max(answer.wait_s, BACK_OFF_S * 2 ** min(row["tries"], 10))
-        return values | {"tries": row["tries"] + 1, "due": time.time() + min(wait_s, LONGEST_S)}
+        return values | {"tries": row["tries"] + 1, "due": due(row["tries"], answer.wait_s)}
     state = "sent" if answer.kind == "stored" else "refused"
-    return values | {"state": state, "due": 0, "reason": "" if state == "sent" else answer.code}
+    return values | {
+        "state": state,
+        "tries": 0,
+        "due": 0,
+        "reason": "" if state == "sent" else answer.code,
+    }
 
 
 def follow(row: Row) -> Iterator[tuple[str, Any]]:
     """Statements that bring a radiograph's state after those of its objects: the least of them,
-    or refused when one of them is."""
+    or refused when one of them is; what another scorer superseded stays so and counts for none."""
     line = (
         "UPDATE radiographs SET moved_at = ?, (state, reason) = (SELECT CASE "
         "WHEN max(o.state = 'refused') THEN 'refused' WHEN max(o.state = 'written') THEN 'written' "
         "WHEN max(o.state = 'sent') THEN 'sent' ELSE 'confirmed' END, "
         "coalesce(max(CASE WHEN o.state = 'refused' THEN o.reason END), '') FROM objects o "
-        "WHERE o.source = ? AND o.source_sum = ? AND o.scorer = ?) "
-        "WHERE sop = ? AND data_set_sum = ? AND scorer = ?"
+        "WHERE o.source = ? AND o.source_sum = ? AND o.scorer = ? AND o.reason != 'superseded') "
+        "WHERE sop = ? AND data_set_sum = ? AND scorer = ? AND reason != 'superseded'"
     )
     key = (row["source"], row["source_sum"], row["scorer"])
     yield line, (now(), *key, *key)

@@ -16,6 +16,13 @@ LEFT_ALONE = {
 
 REMEDIES = {
     "absent": "the source had it and has it no more: look there; `pneumo pacs fetch --again`",
+    "not_given": "the source answers, but has not given it for a day: look at its log; then "
+    "`pneumo pacs fetch --again`",
+    "not_read_back": "the destination answers, but has not given it back for a day: look at its "
+    "log; then `pneumo pacs send --again`",
+    "too_large": "larger than what is read here; it is not scored",
+    "gone": "its file in `outbox` is gone: bring it back from `objects` under the name "
+    "UID.dcm; then `pneumo pacs send --again`",
     "absent_again": "the destination takes it and loses it: look at its rules of routing and "
     "deletion; then `pneumo pacs send --again`",
     "other_content": "ALARM: the destination has other content under this UID: compare there, "
@@ -63,8 +70,11 @@ def _left_alone(ledger: Ledger) -> dict[str, int]:
 
 
 def _later(ledger: Ledger) -> list[dict[str, Any]]:
-    """Objects that the destination could not take for now."""
-    line = "SELECT sop, reason, tries FROM objects WHERE state = 'written' AND due > 0"
+    """What a peer could not take, or give, for now."""
+    line = (
+        "SELECT sop, reason, tries FROM objects WHERE state IN ('written', 'sent') AND due > 0 "
+        "UNION ALL SELECT sop, reason, tries FROM radiographs WHERE state = 'seen' AND due > 0"
+    )
     return ledger.rows(line)
 
 
@@ -82,16 +92,25 @@ def _radiographs(ledger: Ledger) -> list[dict[str, str]]:
         "o WHERE o.source = r.sop AND o.source_sum = r.data_set_sum AND o.scorer = r.scorer)"
     )
     unread = "cannot be read: look at it in the viewer, and have it sent anew"
-    unwritten = "no object can be made of it: `refused.csv` beside the objects says why"
     return [
         {
             "what": f"radiograph {printable(row['sop'])}",
             "reason": row["reason"],
-            "do": REMEDIES.get(row["reason"], unwritten if row["scorer"] else unread),
+            "do": REMEDIES.get(row["reason"]) or _unlike(row) or unread,
         }
         for row in rows
         if row["reason"] not in LEFT_ALONE
     ]
+
+
+def _unlike(row: dict[str, Any]) -> str:
+    if row["scorer"]:
+        return "no object can be made of it: `refused.csv` beside the objects says why"
+    if row["reason"].startswith("answer_"):
+        return (
+            "the source answers so, not with a file: look at its log; `pneumo pacs fetch --again`"
+        )
+    return ""
 
 
 def _objects(ledger: Ledger) -> list[dict[str, str]]:

@@ -139,6 +139,13 @@ def test_what_is_written_is_told_which_reports_were_sent(about, tmp_path):
     assert "<(pneumo pacs sent " in about["tasks"]["write"]["line"]
 
 
+def test_a_source_that_is_away_holds_nothing_else_back(about, tmp_path):
+    (tmp_path / "pacs.yaml").touch()
+    assert about["tasks"]["fetch"]["rule"] == "all_done"
+    for code, wanted in ((0, 0), (1, 0), (2, 2)):
+        assert run(about, "fetch", tmp_path, {"pacs": code}) == (wanted, ["pacs fetch"])
+
+
 def test_nothing_is_scored_when_nothing_waits(about, tmp_path):
     (tmp_path / "pacs.yaml").touch()
     for name in ("score", "write"):

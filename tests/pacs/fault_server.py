@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 class Faults:
     """Passes everything on, but for the next requests of a method, each with a fault of its own.
 
-    ``plan``: a list of ``(method, fault)``; a fault is a status, ``("reason", status, code)`` (STOW
-    names every object as failed), ``"cut"`` (breaks off before), ``"drop"`` (passes on, breaks off
-    before the answer), ``"swallow"`` (says that it stored, and stores nothing), or a function of
+    ``plan``: a list of ``(method, fault)``; a fault is a status, a body,
+    ``("reason", status, code)`` (STOW names every object as failed), ``"cut"`` (breaks off before),
+    ``"drop"`` (passes on, breaks off before the answer), ``"swallow"`` (says that it stored, and
+    stores nothing), or a function of
     the body.
     """
 
@@ -43,6 +44,8 @@ class Faults:
                     fault = faults.plan.pop(0)[1]
                 if isinstance(fault, int):
                     return self._answer(fault, b"", "text/plain")
+                if isinstance(fault, bytes):
+                    return self._answer(200, fault, "application/dicom")
                 if fault == "cut":
                     return self._break_off()
                 if fault == "swallow":

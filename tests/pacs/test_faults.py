@@ -127,9 +127,9 @@ def test_an_empty_list_of_failures_is_success(archive, faults, written):
 @pytest.mark.parametrize("fault", ["cut", "drop"])
 def test_a_connection_that_breaks_while_sending_costs_a_try(archive, faults, written, fault):
     faults.plan = [("POST", fault)]
-    with pytest.raises(AwayError, match="archive: does not answer"):
-        send(written.site)
-    assert send(written.site) == {"sent": 4, "later": 0, "refused": 0}
+    assert send(written.site) == {"sent": 2, "later": 2, "refused": 0}  # the other does not wait
+    due_now(written)
+    assert send(written.site) == {"sent": 2, "later": 0, "refused": 0}
     confirm(written.site)
     assert_whole(archive, written)
 
@@ -144,8 +144,58 @@ def test_what_was_acknowledged_and_is_not_there_is_sent_again(archive, faults, w
     assert_whole(archive, written)
 
 
+@pytest.mark.parametrize("fault", [500, 503, "cut", 400, 406, 302, bytes(66 * 2**20)])
+def test_one_that_the_source_cannot_give_stops_no_other(
+    archive, faults, workspace, radiographs, fault
+):
+    archive.put(*radiographs[:3])
+    poll(workspace.knows(archive, faults.url).site)
+    faults.plan = [("GET", fault)]
+    assert fetch(workspace.site)["fetched"] == 2
+    found = status(workspace.site)
+    if fault in (500, 503, "cut"):
+        assert found["decide"] == []
+        assert [row["tries"] for row in found["later"]] == [1]
+    else:
+        (told,) = found["decide"]
+        large = not isinstance(fault, int)
+        assert told["reason"] == ("too_large" if large else f"answer_{fault}")
+    assert workspace.rows("closed") == []
+    assert "110113" not in workspace.site.path("audit/audit.log").read_text()
+    assert fetch(workspace.site)["fetched"] == 0
+    assert fetch(workspace.site, again=True)["fetched"] == 1
+
+
+def test_one_that_cannot_be_read_back_stops_no_other(archive, faults, written):
+    send(written.site)
+    faults.plan = [("GET", 500)]
+    assert confirm(written.site) == {"confirmed": 3, "absent": 0, "other": 0}
+    assert confirm(written.site) == {"confirmed": 0, "absent": 0, "other": 0}
+    due_now(written)
+    assert confirm(written.site) == {"confirmed": 1, "absent": 0, "other": 0}
+    assert_whole(archive, written)
+
+
+def test_tries_of_sending_are_not_counted_as_losses(archive, faults, written):
+    for _ in range(4):
+        faults.plan = [("POST", 503)] * 2
+        due_now(written)
+        send(written.site)
+    due_now(written)
+    faults.plan = [("POST", "swallow")] * 2
+    send(written.site)
+    assert confirm(written.site) == {"confirmed": 0, "absent": 4, "other": 0}
+    assert status(written.site)["decide"] == []
+    assert send(written.site)["sent"] == 4
+    confirm(written.site)
+    assert_whole(archive, written)
+
+
 def test_what_is_lost_again_and_again_is_for_a_person(faults, written):
-    for _ in range(5):
+    for number in range(5):
+        if number > 1:
+            assert send(written.site)["sent"] == 0  # not before it is due
+            due_now(written)
         faults.plan = [("POST", "swallow")] * 2
         send(written.site)
         confirm(written.site)

@@ -63,6 +63,8 @@ def test_a_peer_is_reached_by_dicomweb_by_dimse_or_by_both(place, peer):
         (WEB, {"receiver": {"callers": []}}, "receiver.callers: list should have at least 1"),
         (WEB, {"receiver": {"callers": ["A"], "ca": "gone"}}, "receiver.ca: there is no such file"),
         (WEB, {"sauce": 1}, "sauce: unknown"),
+        (WEB, {"sauce": 1, "source": "two"}, "source must name a peer"),
+        (WEB, {"syslog_ca": "gone"}, "syslog_ca: there is no such file"),
     ],
 )
 def test_each_fault_is_named_where_it_is(place, peer, more, told):

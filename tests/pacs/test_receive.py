@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import psutil
 import pydicom
 import pytest
+from pydicom.encaps import encapsulate
 from pydicom.uid import ComputedRadiographyImageStorage, CTImageStorage, JPEGBaseline8Bit
 from pynetdicom import AE
 
@@ -185,6 +186,47 @@ def test_garbage_neither_kills_nor_fills_it(started, workspace, radiographs):
         time.sleep(0.5)
     assert psutil.Process(process.pid).num_threads() <= threads + 2
     assert len(list(workspace.site.path("inbox").iterdir())) == 1
+
+
+def test_a_stranger_that_announces_gigabytes_is_cut_off(started):
+    port, process = started()
+    before = psutil.Process(process.pid).memory_info().rss
+    sent = 0
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as caller:
+        try:
+            caller.sendall(b"\x01\x00\xff\xff\xff\xf0")
+            while sent < 256 * 2**20:
+                caller.sendall(bytes(2**20))
+                sent += 2**20
+        except OSError:
+            pass
+    assert sent < 64 * 2**20
+    assert psutil.Process(process.pid).memory_info().rss < before + 32 * 2**20
+
+
+def test_a_caller_that_sends_without_end_is_cut_off(started):
+    port, process = started()
+    before = psutil.Process(process.pid).memory_info().rss
+    association = sender(port)
+    endless = pydicom.Dataset()
+    endless.SOPClassUID, endless.SOPInstanceUID = ComputedRadiographyImageStorage, "1.2.3"
+    endless.BitsAllocated = 8
+    endless.file_meta = pydicom.dataset.FileMetaDataset()
+    endless.file_meta.TransferSyntaxUID = association.accepted_contexts[0].transfer_syntax[0]
+    endless.PixelData = encapsulate([bytes(200 * 2**20)])
+    assert "Status" not in association.send_c_store(endless)
+    assert psutil.Process(process.pid).memory_info().rss < before + 150 * 2**20
+
+
+def test_a_second_receiver_takes_nothing_from_the_first(started, workspace):
+    started()
+    coming = workspace.site.path("inbox", ".1.2.3.dcm.1.part")
+    coming.write_bytes(b"half")
+    command = [PNEUMO, "pacs", "receive", "--peers", workspace.folder / "pacs.yaml"]
+    second = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert second.returncode == 2
+    assert "cannot be listened on" in second.stderr
+    assert coming.read_bytes() == b"half"
 
 
 def test_it_is_off_unless_the_file_says_otherwise(workspace, archive):

@@ -119,3 +119,12 @@ def test_the_receiver_asks_callers_for_a_certificate(
     assert storescu("+tls", their_key, theirs, "+cf", cert) == 0
     assert process.poll() is None
     assert len(list(workspace.site.path("inbox").iterdir())) == 1
+
+
+def test_a_study_that_is_deleted_while_it_is_listed_is_left_out(
+    archive, faults, workspace, radiographs
+):
+    archive.put(*radiographs[:2])
+    workspace.knows(archive, faults.url)
+    faults.plan = [("POST", lambda body: body), ("POST", lambda body: body), ("POST", b"[]")]
+    assert poll(workspace.site)["new"] == 0
