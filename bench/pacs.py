@@ -40,6 +40,8 @@ from pneumo.synthetic.plan import plan
 from pneumo.synthetic.radiograph import draw
 
 SENDERS = 8
+STORESCU = "/usr/bin/storescu"
+"""dcmtk's; pynetdicom installs another program of that name beside Python."""
 
 
 def main() -> None:
@@ -204,7 +206,7 @@ def _senders(port: int, folders: Sequence[Path]) -> None:
 
 
 def _storescu(port: int, title: str, files: Sequence[Path]) -> None:
-    command = ["storescu", "-xy", "-aec", title, "+sd", "127.0.0.1", str(port)]
+    command = [STORESCU, "-xy", "-aec", title, "+sd", "127.0.0.1", str(port)]
     subprocess.run([*command, files[0].parent], check=True)
 
 

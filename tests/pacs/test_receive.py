@@ -27,6 +27,8 @@ pytestmark = pytest.mark.slow
 
 PNEUMO = Path(sys.executable).with_name("pneumo")
 SENDERS, FILES = 8, 25
+STORESCU = "/usr/bin/storescu"
+"""dcmtk's; pynetdicom installs another program of that name beside Python."""
 
 
 @pytest.fixture
@@ -78,7 +80,7 @@ def test_eight_senders_at_once_lose_nothing(started, workspace, radiographs, tmp
 
     def send(part: list[Path]) -> int:
         """Exit code of another library's sender, 0 when each file was acknowledged."""
-        command = ["storescu", "-xy", "-aet", "SENDER", "-aec", "PNEUMO", "127.0.0.1", str(port)]
+        command = [STORESCU, "-xy", "-aet", "SENDER", "-aec", "PNEUMO", "127.0.0.1", str(port)]
         return subprocess.run([*command, *part]).returncode
 
     with ThreadPoolExecutor(SENDERS) as pool:

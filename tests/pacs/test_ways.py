@@ -16,7 +16,7 @@ from pneumo.pacs.status import status
 from tests.pacs.archive import Archive
 from tests.pacs.fault_server import Faults
 from tests.pacs.test_faults import certificate
-from tests.pacs.test_receive import started  # noqa: F401
+from tests.pacs.test_receive import STORESCU, started  # noqa: F401
 
 pytestmark = pytest.mark.slow
 
@@ -111,7 +111,7 @@ def test_the_receiver_asks_callers_for_a_certificate(
     port, process = started(certificate=str(cert), key=str(key), ca=str(theirs))
 
     def storescu(*words) -> int:
-        command = ["storescu", "-xy", "-aet", "SENDER", "-aec", "PNEUMO", "-to", "10", *words]
+        command = [STORESCU, "-xy", "-aet", "SENDER", "-aec", "PNEUMO", "-to", "10", *words]
         return subprocess.run([*command, "127.0.0.1", str(port), radiographs[0]]).returncode
 
     assert storescu() != 0
