@@ -24,6 +24,10 @@ class Part(Protocol):
     def scorer(self) -> Any:
         """By which ensemble: ``digest`` and ``version``."""
 
+    @property
+    def scored_at(self) -> str:
+        """When, in UTC; blank where it is not known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -40,6 +44,7 @@ class Answer:
     person: str
     probability: float
     boxes: str
+    scored_at: str = ""
 
     @property
     def called(self) -> bool:
@@ -72,14 +77,22 @@ def answers_of(parts: Iterable[Part]) -> dict[str, dict[str, Answer]]:
                     person=row.get("person") or "",
                     probability=float(row["probability"]),
                     boxes=row["boxes"] or "[]",
+                    scored_at=part.scored_at,
                 )
     return found
 
 
 def newest(answers: Answers) -> str:
-    """The sum of the ensemble with the highest version; blank where nothing was answered."""
-    known = {model: next(iter(mine.values())).version for model, mine in answers.items() if mine}
-    return max(known, key=lambda model: (known[model], model), default="")
+    """The sum of the ensemble that answered last; blank where nothing was answered.
+
+    After a rollback that is not the one with the highest version.
+    """
+    last = {
+        model: max((answer.scored_at, answer.version) for answer in mine.values())
+        for model, mine in answers.items()
+        if mine
+    }
+    return max(last, key=lambda model: (last[model], model), default="")
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:

@@ -168,12 +168,13 @@ def accepted(images: Images, profile: Profile) -> tuple[Sample, np.ndarray]:
 
 
 def _freeze(state: State, model: str, profile: Profile, images: Images, why: dict[str, Any]) -> str:
+    every, _ = measured(images, profile)
     sample, where = accepted(images, profile)
     grid = grid_of(sample.probability)
     rows = vectors(sample, profile.embedding, grid)
     order = np.argsort([sha256_of(row.round(6).tolist()) for row in rows])
     rows = rows[order][:MOST_PEOPLE].astype(np.float32)
-    share = len(rows) / len(order)
+    share = len(rows) / len(np.unique(every.people))  # flags are counted on all, as in a window
     number = sum(1 for _ in state.baselines(model)) + 1
     path = state.baseline_path(model, number)
     name = f"baseline {number}"
@@ -186,8 +187,8 @@ def _freeze(state: State, model: str, profile: Profile, images: Images, why: dic
         "sha256": sha256(path),
         "people": len(rows),
         "images": len(sample.people),
-        "turned": round(flagged_people(sample.people, sample.turned) * share, 6),
-        "unusual": round(flagged_people(sample.people, sample.unusual) * share, 6),
+        "turned": round(flagged_people(every.people, every.turned) * share, 6),
+        "unusual": round(flagged_people(every.people, every.unusual) * share, 6),
         "called": round(float(images.column("called")[where].mean()), 6),
         **why,
     }

@@ -106,9 +106,13 @@ def take_in(file: Path, folder: Path, by: str, today: date) -> tuple[Import, boo
 
 
 def model_of(parts: Iterable[Part]) -> str:
-    """The sum of the newest ensemble that answered; blank where none did."""
-    versions = {part.scorer.digest: int(part.scorer.version) for part in parts}
-    return max(versions, key=lambda digest: (versions[digest], digest), default="")
+    """The sum of the ensemble that answered last; blank where none did."""
+    last = max(
+        parts,
+        key=lambda part: (part.scored_at, int(part.scorer.version), part.scorer.digest),
+        default=None,
+    )
+    return last.scorer.digest if last else ""
 
 
 def standing(

@@ -14,7 +14,7 @@ from pneumo.base.errors import DataError
 from pneumo.base.files import write_json, write_text
 from pneumo.base.locks import alone
 from pneumo.monitoring._images import Images, Results, take_in
-from pneumo.monitoring._judge import UNKNOWN, judge
+from pneumo.monitoring._judge import ALARM, UNKNOWN, judge
 from pneumo.monitoring._kept import known_standing
 from pneumo.monitoring._page import page
 from pneumo.monitoring._reference import (
@@ -144,12 +144,18 @@ def _forget(state: State, model: str, today: date, keep_days: int) -> None:
 
 
 def _newest(state: State) -> str:
-    def version(model: str) -> tuple[int, str, str]:
+    """The ensemble that scored last, which after a rollback has the lower number.
+
+    Of two on one day the one with an alarm.
+    """
+
+    def last(model: str) -> tuple[str, bool, int, str]:
         windows, batches = state.windows(model), state.batches(model)
         number = max([w["version"] for w in windows[-1:]] + [Images(batches[-1:]).version])
-        return number, max([b.day.isoformat() for b in batches[-1:]], default=""), model
+        day = max([b.day.isoformat() for b in batches[-1:]] + [w["to"] for w in windows[-1:]])
+        return day, any(w["level"] == ALARM for w in windows[-1:]), number, model
 
-    return max(state.models(), key=version, default="")
+    return max(state.models(), key=last, default="")
 
 
 def _summary(state: State) -> dict[str, Any]:
