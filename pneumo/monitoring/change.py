@@ -14,6 +14,7 @@ is the likelihood ratio.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import prod
 
 DEEPER = (0.05, 0.1, 0.15, 0.2, 0.3)
 """By how much less than ``floor`` the alternatives are."""
@@ -34,6 +35,10 @@ class Reading:
 
     right: bool
     chance: float
+    person: str = ""
+    """Whose it is; blank: a person of its own."""
+    of: int = 1
+    """Radiographs of that person that were answered, read or not."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +70,7 @@ def watch(
         if alarm is not None or not week:
             continue
         for number, part in enumerate(stakes):
-            factor = 1.0
-            for reading in week:
-                factor *= factor_of(reading, floor, part)
-            bets[number] = (bets[number] + 1) * factor
+            bets[number] = (bets[number] + 1) * _of_week(week, floor, part)
         sums.append(sum(bets) / len(bets) if bets else 0.0)
         if sums[-1] >= limit:
             alarm = len(sums) - 1
@@ -88,6 +90,19 @@ def stake(floor: float, alternative: float, right_chance: float, wrong_chance: f
     spread = alternative / wrong_chance + (1 - alternative) / right_chance
     best = (floor - alternative) / (floor * (1 - floor) * spread)
     return min(best, BOLDEST * min(1.0, right_chance / 2) / (1 - floor))
+
+
+def _of_week(week: Sequence[Reading], floor: float, part: float) -> float:
+    """One factor a person: a person's radiographs are alike, so they share one bet.
+
+    It is divided among all that were answered, not among those read: misses are read less often.
+    """
+    gains: dict[str | int, float] = {}
+    for number, reading in enumerate(week):
+        gain = (factor_of(reading, floor, part) - 1) / reading.of
+        person = reading.person or number
+        gains[person] = gains.get(person, 0.0) + gain
+    return prod(1 + gain for gain in gains.values())
 
 
 def factor_of(reading: Reading, floor: float, part: float) -> float:

@@ -4,6 +4,7 @@ In the order of the work: ``_verdicts`` (a table of a file), ``_kept`` (stored w
 (each radiograph once), ``_figures`` (weighted back), ``change`` (did a share fall?).
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -132,6 +133,7 @@ def standing(
     found = counted(tables, mine, considered, monitor.audit_share)
     part_read = response(found.truths, considered)
     blind = [truth for truth in found.truths if not truth.seen]
+    of = Counter(answer.who for answer in mine.values())
     return Standing(
         model=model,
         version=max((answer.version for answer in mine.values()), default=0),
@@ -139,7 +141,7 @@ def standing(
         blind=figures(blind, response(blind, considered)),
         counted=found,
         agreement=agreement(found.pairs),
-        watched=_watched(found.truths, registered, monitor.audit_share) if registered else (),
+        watched=_watched(found.truths, registered, monitor.audit_share, of) if registered else (),
     )
 
 
@@ -181,20 +183,27 @@ def sentences(found: Standing) -> Iterator[str]:
     yield f"retraining wanted: {'; '.join(found.reasons) or 'no'}"
 
 
-def _watched(truths: Sequence[Truth], registered: Counts, share: float) -> list[Watched]:
+def _watched(
+    truths: Sequence[Truth], registered: Counts, share: float, of_person: Mapping[str, int]
+) -> list[Watched]:
     floors = {
         "sensitivity": (registered.called, registered.positive, True),
         "specificity": (registered.left_alone, registered.negative, False),
     }
     return [
-        _follow(name, truths, kind, wilson(hits, of).low, share)
+        _follow(name, truths, kind, wilson(hits, of).low, share, of_person)
         for name, (hits, of, kind) in floors.items()
         if of
     ]
 
 
 def _follow(
-    name: str, truths: Sequence[Truth], positive: bool, floor: float, share: float
+    name: str,
+    truths: Sequence[Truth],
+    positive: bool,
+    floor: float,
+    share: float,
+    of_person: Mapping[str, int],
 ) -> Watched:
     """Week by week, in the order in which the radiographs first counted.
 
@@ -206,7 +215,15 @@ def _follow(
         key=lambda truth: (truth.week, truth.answer.content),
     )
     weeks = [
-        [Reading(truth.answer.called == positive, truth.chance) for truth in week]
+        [
+            Reading(
+                truth.answer.called == positive,
+                truth.chance,
+                truth.answer.who,
+                of_person[truth.answer.who],
+            )
+            for truth in week
+        ]
         for _, week in groupby(mine, key=lambda truth: truth.week)
     ]
     right, wrong = (1.0, share) if positive else (share, 1.0)

@@ -106,9 +106,15 @@ def record(
             "before": _sum(lines[-1]) if lines else NOTHING,
         }
         line["own"] = _own(line)
-        os.write(file.fileno(), _text(line) + b"\n")
+        _write(file.fileno(), _text(line) + b"\n")
         os.fsync(file.fileno())
     return True
+
+
+def _write(descriptor: int, content: bytes) -> None:
+    """All of it: a write may take a part only, such as on a disk that is nearly full."""
+    while content:
+        content = content[os.write(descriptor, content) :]
 
 
 def look(path: Path | None = None, kept: Head | None = None) -> Looked:

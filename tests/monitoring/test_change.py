@@ -86,3 +86,26 @@ def test_weeks_without_a_reading_change_nothing_and_an_alarm_stays():
     assert found.alarm is not None
     assert found.sums[found.alarm] >= LIMIT
     assert len(found.sums) == found.alarm + 1
+
+
+@pytest.mark.parametrize("share", [1.0, 0.1])
+@pytest.mark.parametrize("alike", [3, 6])
+def test_radiographs_of_one_person_that_are_alike_are_no_alarm(alike, share):
+    """Twelve radiographs a week, all of a person right or all wrong; the share holds."""
+    rng = np.random.default_rng(alike)
+    alarms = 0
+    for _ in range(100):
+        weeks = []
+        for week in range(52):
+            readings = []
+            for person in range(12 // alike):
+                right = bool(rng.random() < 0.8)
+                chance = 1.0 if right else share
+                readings += [
+                    Reading(right, chance, f"{week}-{person}", alike)
+                    for _ in range(alike)
+                    if rng.random() < chance
+                ]
+            weeks.append(readings)
+        alarms += watch(weeks, 0.77, 1.0, share).alarm is not None
+    assert alarms <= 10  # one in ten years or more

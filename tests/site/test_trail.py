@@ -172,3 +172,12 @@ def test_the_trail_lies_beside_the_monitors_files_unless_the_environment_says_ot
     assert trail_path() == Path("data/monitor/trail.jsonl")
     monkeypatch.setenv("PNEUMO_TRAIL", str(tmp_path / "shared.jsonl"))
     assert trail_path() == tmp_path / "shared.jsonl"
+
+
+def test_a_write_that_takes_a_part_only_is_gone_on_with(trail, monkeypatch):
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda to, content: write(to, content[:7]))
+    assert record("labels", "Ada", "read", {"verdicts": 3}, path=trail)
+    monkeypatch.undo()
+    assert trail.read_bytes().endswith(b"\n")
+    assert (look(trail).faults, look(trail).head.lines) == ((), 6)
