@@ -190,6 +190,12 @@ def _summary(state: State) -> dict[str, Any]:
 def _standing(windows: Sequence[Mapping[str, Any]], waiting: Mapping[str, Any]) -> tuple[str, str]:
     """The light: that of the last window that could be judged; before it, that nothing is known."""
     judged = [window for window in windows if window["level"] != UNKNOWN]
+    alarmed = bool(judged) and judged[-1]["level"] == ALARM
+    if windows and not alarmed and waiting["rejected"] >= max(FEWEST, waiting["scored"] + 1):
+        return WAITS, (
+            f"Most files are refused: {waiting['rejected']} of {waiting['images']} since "
+            f"{waiting['since']}; look at the reasons and the source."
+        )
     if judged:
         return judged[-1]["level"], judged[-1]["sentence"]
     if windows:

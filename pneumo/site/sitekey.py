@@ -34,10 +34,15 @@ def site_key() -> bytes:
                 f"{path}: the site's key cannot be made ({error.strerror}); name a file with "
                 f"{KEY_FILE}"
             ) from None
-    status = path.stat()
-    if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise PneumoError(f"{path}: others may read the site's key; run `chmod 600 {path}`")
-    key = path.read_bytes()
+    try:
+        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise PneumoError(f"{path}: others may read the site's key; run `chmod 600 {path}`")
+        key = path.read_bytes()
+    except OSError as error:
+        raise PneumoError(
+            f"{path}: the site's key cannot be read ({error.strerror}); name its file with "
+            f"{KEY_FILE}"
+        ) from None
     if len(key) != LENGTH:
         raise PneumoError(f"{path}: holds {len(key)} bytes, a site's key has {LENGTH}")
     return key
@@ -46,7 +51,7 @@ def site_key() -> bytes:
 def person_of(patient: str, key: bytes) -> str:
     """The name of a person here: 32 hexadecimal digits; blank for a blank ``patient``.
 
-    ``patient`` is ``dicom._scan.Facts``. The same one is the same person, whatever the file.
+    ``patient`` is that of ``dicom._scan.Facts``. The same one is the same person, whatever the file.
     """
     if not patient:
         return ""

@@ -200,6 +200,35 @@ def test_another_champion_never_shares_a_window(site):
     assert [window["images"] for window in site.run()["windows"]] == [120]
 
 
+def test_after_a_rollback_the_ensemble_that_scores_is_the_one_looked_at(site):
+    site.score(100)
+    site.run()
+    first, site.digest = site.digest, "e" * 64
+    site.score(100)
+    assert site.run()["model"] == "e" * 16
+    site.digest = first
+    site.score(100, negative)
+    found = site.run()
+    assert (found["model"], found["level"]) == (first[:16], "alarm")
+
+
+def test_turned_radiographs_of_the_time_of_the_reference_are_in_it(site):
+    """One in a hundred was reversed when it was made, and counts as it does in a window."""
+    for _ in range(3):
+        site.score(100, negative, share=0.01)
+        site.run()
+    (made,) = site.run()["baselines"]
+    assert made["turned"] / made["people"] == pytest.approx(0.01)
+
+
+def test_where_most_files_are_refused_the_light_is_not_green(site):
+    site.settle()
+    site.score(6, rejected=240)
+    found = site.run()
+    assert found["level"] == "waits"
+    assert "240 of 246" in found["sentence"]
+
+
 def test_every_radiograph_is_in_one_window(site):
     for _ in range(4):
         site.score(70)

@@ -71,3 +71,13 @@ def test_a_person_is_an_hmac_and_blank_stays_blank():
     assert person_of(PATIENT, b"k" * 32) == right
     assert person_of(PATIENT, b"l" * 32) != right
     assert person_of("", b"k" * 32) == ""
+
+
+def test_a_key_that_cannot_be_read_is_one_line(key_file):
+    key_file.mkdir(parents=True, mode=0o700)
+    with pytest.raises(PneumoError, match="cannot be read"):
+        site_key()
+    key_file.rmdir()
+    key_file.symlink_to(key_file.with_name("gone"))
+    with pytest.raises(PneumoError, match="cannot be"):
+        site_key()
