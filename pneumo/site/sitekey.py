@@ -51,7 +51,7 @@ def site_key() -> bytes:
 def person_of(patient: str, key: bytes) -> str:
     """The name of a person here: 32 hexadecimal digits; blank for a blank ``patient``.
 
-    ``patient`` is that of ``dicom._scan.Facts``. The same one is the same person, whatever the file.
+    ``patient`` is that of ``dicom._scan.Facts``: the same one is the same person in every file.
     """
     if not patient:
         return ""
