@@ -161,7 +161,7 @@ def test_garbage_neither_kills_nor_fills_it(started, workspace, radiographs):
     port, process = started(associations=4)
     chance = random.Random(1)
     threads = psutil.Process(process.pid).num_threads()
-    for number in range(200):
+    for number in range(1000):
         with socket.socket() as caller:
             caller.settimeout(5)
             try:
