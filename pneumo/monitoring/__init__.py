@@ -1,7 +1,7 @@
 """What was scored since the promotion, window by window: does it still look as it did?
 
 In the order of the work: ``measure`` (a run), ``_images`` (new radiographs, by the day they were
-first seen), ``_windows`` (which are closed), ``_reference`` (the registered one, the site's own),
+first seen), ``_reference`` (the registered one, the site's own),
 ``_judge`` (one window, once), ``_state`` (what is kept on disk), ``_told`` (the audit
 trail), ``_page`` (what people look at).
 
