@@ -81,9 +81,8 @@ def promote(
         from pneumo.engines import int8
 
         int8.require()
-    results = read_results(paths)
     with seat_at(paths, settings.promotion) as seat:
-        champion = settle(seat.server)
+        champion, results = settle(seat.server), read_results(paths)
         version = upload(seat, paths, settings, results)
         verdict = judge(seat, version, champion, because)
         return _crown(seat, version, champion, verdict, paths, Word(because, by))

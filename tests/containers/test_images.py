@@ -144,7 +144,9 @@ def test_the_orchestrator_schedules_without_tensorflow(folder):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     said = done.stdout.splitlines()[-1]
-    assert said == "{} pneumonia_monitor pneumonia_score pneumonia_train pneumonia_validate"
+    assert said == (
+        "{} pneumonia_monitor pneumonia_pacs pneumonia_score pneumonia_train pneumonia_validate"
+    )
 
 
 @pytest.mark.slow

@@ -221,6 +221,7 @@ def test_boxes_of_an_oblong_radiograph_beside_black_come_back_exactly():
 def row_of(folder, spacings):
     row = {
         "content": "c", "reason": "", "message": "", "rows": 256, "columns": 128, "notes": "{}",
+        "probability": 0.5,
         "boxes": json.dumps([{"x": 10.0, "y": 20.0, "width": 30.0, "height": 40.0}]), **spacings,
     }  # fmt: skip
     scorer, aside = Scorer("m", 1, "d", "openvino", "float32", False), folder / "aside"
