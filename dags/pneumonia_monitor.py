@@ -17,7 +17,7 @@ from typing import Any
 from airflow.sdk import Asset, AssetOrTimeSchedule, CronTriggerTimetable, Param, dag, task
 
 from pneumo import workflow
-from pneumo.workflow.retries import AccidentsOnly
+from pneumo.workflow.retries import DEFAULTS
 
 WORKSPACE = Path(__file__).parents[1]
 MONITORED = Asset(workflow.MONITORED)
@@ -69,9 +69,7 @@ def retrain(measured: Any, outlet_events: Any = None) -> str:
         "output": Param("data/monitor", type="string", minLength=1, description="A folder"),
     },
     default_args={
-        "retries": 0,
-        "retry_policy": AccidentsOnly(),
-        "retry_delay": timedelta(seconds=10),
+        **DEFAULTS,
         "execution_timeout": timedelta(hours=1),
     },
     doc_md=__doc__,

@@ -17,7 +17,7 @@ from typing import Any
 from airflow.sdk import Asset, CronTriggerTimetable, Param, XComArg, chain, dag, task
 
 from pneumo import workflow
-from pneumo.workflow.retries import AccidentsOnly
+from pneumo.workflow.retries import DEFAULTS
 
 WORKSPACE = Path(__file__).parents[1]
 PEERS = "File of the peers, relative to the workspace; blank: $PNEUMO_PACS, or pacs.yaml"
@@ -68,11 +68,7 @@ def step(task_id: str, line: str, minutes: float = 30, **options: Any) -> XComAr
         "model": Param(workflow.CHAMPION_MODEL, type="string", pattern=workflow.MODEL_PATTERN),
         "secondary": Param("none", enum=["none", "positive", "all"], description="Pictures too"),
     },
-    default_args={
-        "retries": 0,
-        "retry_policy": AccidentsOnly(),
-        "retry_delay": timedelta(seconds=10),
-    },
+    default_args=DEFAULTS,
     doc_md=__doc__,
     tags=["pneumo"],
 )

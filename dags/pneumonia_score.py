@@ -22,7 +22,7 @@ from airflow.sdk import (
 )
 
 from pneumo import workflow
-from pneumo.workflow.retries import AccidentsOnly
+from pneumo.workflow.retries import DEFAULTS
 
 WORKSPACE = Path(__file__).parents[1]
 SCORED = Asset(workflow.SCORED)
@@ -87,9 +87,7 @@ def announce(published: Any, outlet_events: Any = None) -> None:
         "rescore": Param(False, type="boolean", description="Also what an older model has scored"),
     },
     default_args={
-        "retries": 0,
-        "retry_policy": AccidentsOnly(),
-        "retry_delay": timedelta(seconds=10),
+        **DEFAULTS,
         "execution_timeout": timedelta(hours=1),
     },
     doc_md=__doc__,

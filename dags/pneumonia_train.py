@@ -18,7 +18,7 @@ from typing import Any
 from airflow.sdk import Asset, Param, XComArg, chain, dag, task
 
 from pneumo import workflow
-from pneumo.workflow.retries import AccidentsOnly
+from pneumo.workflow.retries import DEFAULTS
 
 WORKSPACE = Path(__file__).parents[1]
 TRAININGS = [f"train_{model}" for model in workflow.models(WORKSPACE)]
@@ -97,9 +97,7 @@ def asked() -> list[Any]:
     max_active_runs=1,
     params={"recipe": Param("params.yaml", enum=["params.yaml", *workflow.RECIPES])},
     default_args={
-        "retries": 0,
-        "retry_policy": AccidentsOnly(),
-        "retry_delay": timedelta(seconds=10),
+        **DEFAULTS,
         **HANDED,
     },
     doc_md=__doc__,

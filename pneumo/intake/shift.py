@@ -177,11 +177,6 @@ def flagged_people(people: np.ndarray, flags: np.ndarray) -> float:
     return float(person_means(people, flags[:, None].astype(float)).sum()) if len(people) else 0.0
 
 
-def contributions(difference: np.ndarray, precision: np.ndarray) -> np.ndarray:
-    """What each feature adds to T2 of ``difference`` ``(f)``; they add up to it."""
-    return difference * (precision @ difference)
-
-
 def nearest_below(chances: Sequence[Chance], people: int) -> Chance | None:
     """The chances for the largest number of people that is not above ``people``."""
     usable = [chance for chance in chances if chance.people <= people]

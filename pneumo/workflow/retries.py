@@ -4,6 +4,9 @@ DVC ends with a code of its own, whatever that of a stage was: `pneumo task` rea
 `dvc repro` in one workspace does not.
 """
 
+from datetime import timedelta
+from typing import Any
+
 from airflow.sdk import Context, RetryDecision, RetryPolicy
 
 MISTAKE = "exit code 2."
@@ -24,3 +27,11 @@ class AccidentsOnly(RetryPolicy):
         if str(exception).endswith(MISTAKE):
             return RetryDecision.fail("a mistake that another try would repeat; see above")
         return RetryDecision.default()
+
+
+DEFAULTS: dict[str, Any] = {
+    "retries": 0,
+    "retry_policy": AccidentsOnly(),
+    "retry_delay": timedelta(seconds=10),
+}
+"""The ``default_args`` of a DAG, beside its own."""

@@ -2,17 +2,15 @@
 
 import csv
 import json
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pneumo.base.errors import PneumoError
-from pneumo.cli.commands.options import AsJson, load_settings
+from pneumo.cli.commands.options import MONITOR, AsJson, Day, MonitorFolder, day_of, load_settings
 
 if TYPE_CHECKING:
-    from pneumo.base.settings import MonitorSettings
     from pneumo.monitoring.labels import Standing
 
 SKIPPED = 99
@@ -21,16 +19,14 @@ SKIPPED = 99
 FORM = ("content", "instance_uid", "file", "reader", "verdict", "boxes", "ai_seen")
 
 Results = Annotated[Path, typer.Option(help="The folder of results that was read from.")]
-Folder = Annotated[Path, typer.Option("--out", help="The monitor's own folder.")]
-Day = Annotated[str, typer.Option(help="The day of this run, such as 2026-11-28. Blank: today.")]
 By = Annotated[str, typer.Option(help="Who brings them; blank: your login.")]
-SCORED, MONITOR = Path("data/scored"), Path("data/monitor")
+SCORED = Path("data/scored")
 
 
 def labels(
     file: Annotated[Path, typer.Argument(help="A CSV, or a DICOM SR (TID 1500).")],
     results: Results = SCORED,
-    out: Folder = MONITOR,
+    out: MonitorFolder = MONITOR,
     by: By = "",
     day: Day = "",
     as_json: AsJson = False,
@@ -47,7 +43,7 @@ def labels(
 
     if not file.is_file():
         raise PneumoError(f"{file}: no such file")
-    table, new = take_in(file, out, by or getuser(), _day(day))
+    table, new = take_in(file, out, by or getuser(), day_of(day))
     found, told = _standing(results, out)
     if as_json:
         about = {"verdicts": len(table.verdicts), "number": table.number, "new": new}
@@ -61,7 +57,7 @@ def labels(
 def draw(
     results: Annotated[Path, typer.Argument(help="The folder of results that `score` fills.")],
     form: Annotated[Path | None, typer.Option(help="Blank: draw.csv in RESULTS.")] = None,
-    out: Folder = MONITOR,
+    out: MonitorFolder = MONITOR,
     day: Day = "",
 ) -> None:
     """Choose what readers look at this week: all called radiographs, some uncalled ones at random.
@@ -74,7 +70,9 @@ def draw(
     from pneumo.monitoring.draw import draw as stage
     from pneumo.monitoring.draw import week_of
 
-    called, audit = stage(_store(results).parts(), out, _settings().audit_share, _day(day))
+    called, audit = stage(
+        _store(results).parts(), out, load_settings().monitor.audit_share, day_of(day)
+    )
     path = form or results / "draw.csv"
     both = sorted([*called, *audit], key=lambda answer: answer.content[::-1])
     files = _files(results)
@@ -83,11 +81,13 @@ def draw(
         writer.writerow(FORM)
         for one in both:
             writer.writerow([one.content, cell(one.uid), files.get(one.content, ""), *[""] * 4])
-    week = week_of(_day(day))
+    week = week_of(day_of(day))
     print(f"{path}: {week}: {len(called)} called and {len(audit)} uncalled radiographs to read")
 
 
-def retrain(results: Results = SCORED, out: Folder = MONITOR, as_json: AsJson = False) -> None:
+def retrain(
+    results: Results = SCORED, out: MonitorFolder = MONITOR, as_json: AsJson = False
+) -> None:
     """Say whether readers' verdicts want a retraining, and why; nothing else can want one.
 
     Exit code 0: it is wanted, a reason a line; 99: it is not. Example: `pneumo monitor retrain`
@@ -105,7 +105,7 @@ def feedback(
     files: Annotated[Path, typer.Argument(help="The folder with the radiographs.")],
     target: Annotated[Path, typer.Argument(help="The folder of the data version.")],
     results: Results = SCORED,
-    out: Folder = MONITOR,
+    out: MonitorFolder = MONITOR,
     beside: Annotated[
         Path | None, typer.Option("--with", help="A data set in RSNA's format to add to.")
     ] = None,
@@ -125,7 +125,7 @@ def feedback(
 
     found = stage(
         _store(results).parts(), files, target, out,
-        beside=beside, prepared=prepared, by=by or getuser(), monitor=_settings(),
+        beside=beside, prepared=prepared, by=by or getuser(), monitor=load_settings().monitor,
     )  # fmt: skip
     print("\n".join(found))
 
@@ -136,7 +136,7 @@ def _standing(results: Path, out: Path) -> "tuple[Standing, str]":
 
     parts = list(_store(results).parts())
     registered, told = if_known(out, model_of(parts))
-    return stand(parts, out, registered, monitor=_settings()), told
+    return stand(parts, out, registered, monitor=load_settings().monitor), told
 
 
 def _store(results: Path) -> Any:
@@ -156,19 +156,6 @@ def _files(results: Path) -> dict[str, str]:
         return {}
     rows = pq.read_table(path, columns=["content", "file"]).to_pylist()
     return {row["content"]: row["file"] for row in rows if row["content"]}
-
-
-def _settings() -> "MonitorSettings":
-    return load_settings().monitor
-
-
-def _day(text: str) -> date:
-    if not text:
-        return datetime.now(UTC).date()
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise PneumoError("--day: must be a day such as 2026-11-28") from None
 
 
 def add_to(app: typer.Typer) -> None:

@@ -1,24 +1,20 @@
 """Commands that watch what is scored after the promotion."""
 
 import json
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pneumo.base.errors import PneumoError
-from pneumo.cli.commands.options import AsJson, load_settings
+from pneumo.cli.commands.options import MONITOR, AsJson, Day, MonitorFolder, day_of, load_settings
 
 if TYPE_CHECKING:
-    from pneumo.base.settings import MonitorSettings
+    pass
 
 ALARM = 4
 """The exit code of an alarm."""
 
-DEFAULT = Path("data/monitor")
-Folder = Annotated[Path, typer.Option("--out", help="The monitor's own folder.")]
-Day = Annotated[str, typer.Option(help="The day of this run, such as 2026-11-28. Blank: today.")]
 
 app = typer.Typer(
     help="Watches what is scored after the promotion: does it still look as it did?",
@@ -29,7 +25,7 @@ app = typer.Typer(
 @app.command()
 def run(
     results: Annotated[Path, typer.Argument(help="The folder of results that `score` fills.")],
-    out: Folder = DEFAULT,
+    out: MonitorFolder = MONITOR,
     day: Day = "",
     as_json: AsJson = False,
 ) -> None:
@@ -42,12 +38,12 @@ def run(
 
     if not (results / "shards").is_dir():
         raise PneumoError(f"{results}: nothing was scored there; run `pneumo score` first")
-    found = measure(Store(results), out, monitor=_settings(), today=_day(day))
+    found = measure(Store(results), out, monitor=load_settings().monitor, today=day_of(day))
     _tell(found, out, as_json)
 
 
 @app.command()
-def show(out: Folder = DEFAULT, as_json: AsJson = False) -> None:
+def show(out: MonitorFolder = MONITOR, as_json: AsJson = False) -> None:
     """Say what the monitor knows, and measure nothing.
 
     Exit code 4: the newest verdict is an alarm. Example: `pneumo monitor show`
@@ -60,7 +56,7 @@ def show(out: Folder = DEFAULT, as_json: AsJson = False) -> None:
 @app.command()
 def baseline(
     because: Annotated[str, typer.Option(help="Why; it is recorded.")],
-    out: Folder = DEFAULT,
+    out: MonitorFolder = MONITOR,
     day: Day = "",
 ) -> None:
     """Freeze the newest closed windows as the site's own reference, when a change was meant.
@@ -69,7 +65,7 @@ def baseline(
     """
     from pneumo.monitoring.measure import baseline as freeze
 
-    name = freeze(out, because, monitor=_settings(), today=_day(day))
+    name = freeze(out, because, monitor=load_settings().monitor, today=day_of(day))
     print(f"{name}: windows from now on are compared with it")
 
 
@@ -83,16 +79,3 @@ def _tell(found: dict[str, Any], out: Path, as_json: bool) -> None:
         print(f"{len(found['windows'])} windows judged; look at {out / 'index.html'}")
     if found["level"] == "alarm":
         raise typer.Exit(ALARM)
-
-
-def _settings() -> "MonitorSettings":
-    return load_settings().monitor
-
-
-def _day(text: str) -> date:
-    if not text:
-        return datetime.now(UTC).date()
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise PneumoError("--day: must be a day such as 2026-11-28") from None

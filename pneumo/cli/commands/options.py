@@ -6,16 +6,22 @@ A module of commands imports what its signatures name; what a command needs, it 
 import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
+from datetime import UTC, date, datetime
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pneumo.base.errors import PneumoError
+
 if TYPE_CHECKING:
     from pneumo.base.settings import Settings
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Day = Annotated[str, typer.Option(help="The day of this run, such as 2026-11-28. Blank: today.")]
+MonitorFolder = Annotated[Path, typer.Option("--out", help="The monitor's own folder.")]
+MONITOR = Path("data/monitor")
 
 
 def load_settings(path: Path = Path("params.yaml")) -> "Settings":
@@ -23,6 +29,16 @@ def load_settings(path: Path = Path("params.yaml")) -> "Settings":
     from pneumo.base import settings
 
     return settings.load_settings(path)
+
+
+def day_of(text: str) -> date:
+    """The day that ``--day`` names, today in UTC where it is blank. Raises PneumoError."""
+    if not text:
+        return datetime.now(UTC).date()
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise PneumoError("--day: must be a day such as 2026-11-28") from None
 
 
 def gathered(command: Callable[..., None]) -> Callable[..., None]:
