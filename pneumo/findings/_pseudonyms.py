@@ -2,17 +2,14 @@
 
 import hashlib
 import hmac
-import os
 import re
 import secrets
-import stat
-from contextlib import suppress
 from pathlib import Path
 
-from pneumo.base.aside import aside
 from pneumo.base.errors import PneumoError
 from pneumo.base.safe import printable
 from pneumo.dicom.ours import UID_ROOT
+from pneumo.site.keyfile import key_in
 
 KEY_BYTES = 32
 KEY = re.compile(rb"[0-9a-f]{64}\n?")
@@ -41,22 +38,11 @@ def key_of(path: Path) -> bytes:
 
     Raises PneumoError for a file that others may read, or that holds no key.
     """
-    if not path.exists():
-        _make(path)
-    if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise PneumoError(f"{printable(path)}: others may read the key; chmod 600 it")
-    text = path.read_bytes()
+    text = key_in(path, _fresh, "the key", "name another file")
     if not KEY.fullmatch(text):
         raise PneumoError(f"{printable(path)}: holds no key of 64 hexadecimal digits")
     return bytes.fromhex(text.decode().strip())
 
 
-def _make(path: Path) -> None:
-    """Write a key aside and link it to its name, so that two who begin at once share one."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with aside(path) as new:
-        file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(file, "w") as text:
-            text.write(secrets.token_hex(KEY_BYTES) + "\n")
-        with suppress(FileExistsError):
-            os.link(new, path)
+def _fresh() -> bytes:
+    return f"{secrets.token_hex(KEY_BYTES)}\n".encode()

@@ -7,11 +7,10 @@ import hashlib
 import hmac
 import os
 import secrets
-import stat
-from contextlib import suppress
 from pathlib import Path
 
 from pneumo.base.errors import PneumoError
+from pneumo.site.keyfile import key_in
 
 KEY_FILE = "PNEUMO_SITE_KEY"
 """Environment variable: the key's file, where machines share one."""
@@ -26,23 +25,8 @@ def site_key() -> bytes:
     Raises PneumoError for a file that others may read, that is no key, or cannot be made.
     """
     path = Path(os.environ.get(KEY_FILE) or DEFAULT)
-    if not path.exists():
-        try:
-            _make(path)
-        except OSError as error:
-            raise PneumoError(
-                f"{path}: the site's key cannot be made ({error.strerror}); name a file with "
-                f"{KEY_FILE}"
-            ) from None
-    try:
-        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise PneumoError(f"{path}: others may read the site's key; run `chmod 600 {path}`")
-        key = path.read_bytes()
-    except OSError as error:
-        raise PneumoError(
-            f"{path}: the site's key cannot be read ({error.strerror}); name its file with "
-            f"{KEY_FILE}"
-        ) from None
+    advice = f"name a file with {KEY_FILE}"
+    key = key_in(path, lambda: secrets.token_bytes(LENGTH), "the site's key", advice)
     if len(key) != LENGTH:
         raise PneumoError(f"{path}: holds {len(key)} bytes, a site's key has {LENGTH}")
     return key
@@ -56,19 +40,3 @@ def person_of(patient: str, key: bytes) -> str:
     if not patient:
         return ""
     return hmac.new(key, patient.encode(), hashlib.sha256).hexdigest()[:32]
-
-
-def _make(path: Path) -> None:
-    """Make the key aside and link it to its name, so that two who begin at once share one."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(LENGTH))
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):
-            os.link(aside, path)
-    finally:
-        aside.unlink()
