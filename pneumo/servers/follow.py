@@ -23,6 +23,9 @@ POLL_S = 1.0
 READ_LIMIT_S = 60.0
 """How long Airflow may take to read a DAG file that is new or was changed."""
 
+PARSE_S = 3.0
+"""How long one reading takes: what was read sooner after a change may be the files before it."""
+
 ENDED = ("success", "failed")
 COLOURS = {"success": "green", "failed": "bold red", "running": "cyan", "up_for_retry": "yellow"}
 OUTPUT = "hooks.subprocess"
@@ -51,7 +54,7 @@ def run_dag(services: Services, dag_id: str, conf: dict[str, Any], *, console: C
     the files that hold all of it; also when Airflow does not know the DAG or refuses ``conf``.
     """
     with services.airflow() as airflow:
-        _await_dag(airflow, dag_id, _changed(services.workspace))
+        _await_dag(airflow, dag_id, _changed(services.workspace) + PARSE_S)
         run = _trigger(airflow, dag_id, conf)
         path = f"/dags/{dag_id}/dagRuns/{run['dag_run_id']}"
         console.print(
@@ -64,27 +67,27 @@ def run_dag(services: Services, dag_id: str, conf: dict[str, Any], *, console: C
             raise ServiceError(_why(services, dag_id, run["dag_run_id"], tasks))
 
 
-def _await_dag(airflow: Airflow, dag_id: str, changed: float) -> None:
+def _await_dag(airflow: Airflow, dag_id: str, settled: float) -> None:
     """Return when Airflow has read the DAG file as it is now; ServiceError when it cannot."""
-    deadline, asked = time.monotonic() + READ_LIMIT_S, False
-    while (dag := airflow.find(f"/dags/{dag_id}")) is None or _read_before(dag, changed):
+    deadline, ask_at = time.monotonic() + READ_LIMIT_S, 0.0
+    while (dag := airflow.find(f"/dags/{dag_id}")) is None or _read_before(dag, settled):
         if dag is None or dag["has_import_errors"]:
-            _refuse_broken(airflow, changed)
-        elif not asked:
+            _refuse_broken(airflow, settled)
+        if dag is not None and time.monotonic() > ask_at:
             airflow.put(f"/parseDagFile/{dag['file_token']}")
-            asked = True
+            ask_at = time.monotonic() + PARSE_S
         if time.monotonic() > deadline:
             raise ServiceError(f"{dag_id}: Airflow has not read this DAG in {READ_LIMIT_S:.0f} s")
         time.sleep(0.3)
 
 
-def _read_before(dag: dict[str, Any], changed: float) -> bool:
-    return dag["is_stale"] or _timestamp(dag["last_parsed_time"]) < changed
+def _read_before(dag: dict[str, Any], settled: float) -> bool:
+    return dag["is_stale"] or _timestamp(dag["last_parsed_time"]) < settled
 
 
-def _refuse_broken(airflow: Airflow, changed: float) -> None:
+def _refuse_broken(airflow: Airflow, settled: float) -> None:
     for error in airflow.every("/importErrors", "import_errors"):
-        if _timestamp(error["timestamp"]) > changed:
+        if _timestamp(error["timestamp"]) > settled:
             raise ServiceError(f"{error['filename']} cannot be read:\n{error['stack_trace']}")
 
 

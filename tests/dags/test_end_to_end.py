@@ -53,7 +53,12 @@ class Checkout:
         params = yaml.safe_load(path.read_text())
         for name, section in edit.items():
             params[name] = {**params[name], **section} if isinstance(section, dict) else section
-        path.write_text(yaml.safe_dump(params))
+        self.set_params(yaml.safe_dump(params))
+
+    def set_params(self, text: str) -> None:
+        """Put ``text`` in params.yaml's place at once: Airflow may be reading it."""
+        (self.folder / "params.yaml.new").write_text(text)
+        os.replace(self.folder / "params.yaml.new", self.folder / "params.yaml")
 
     def run(self, line: str, code: int = 0) -> str:
         cache = {"XDG_CACHE_HOME": str(self.folder / ".pneumo/cache")}
@@ -193,7 +198,7 @@ def test_data_that_are_not_valid_fail_the_task_and_nothing_runs_after_it(checkou
     before = (checkout.folder / "params.yaml").read_text()
     checkout.change({"data": {"root": "data/broken"}})
     state, tasks, logs = checkout.run_dag("pneumonia_validate")
-    (checkout.folder / "params.yaml").write_text(before)
+    checkout.set_params(before)
     assert state == "failed"
     assert tasks == {
         "demo": "skipped",
@@ -240,7 +245,7 @@ def test_an_edited_parameter_makes_only_what_depends_on_it_stale(checkout):
     before = (checkout.folder / "params.yaml").read_text()
     checkout.change({"boxes": {"shrinks": [0.0, 0.2]}})
     status = json.loads(checkout.run("dvc status --json"))
-    (checkout.folder / "params.yaml").write_text(before)
+    checkout.set_params(before)
     assert sorted(status) == ["tune"]
 
 
@@ -283,7 +288,7 @@ def test_an_inbox_is_scored_in_mapped_tasks_and_never_twice(checkout):
     assert (facts["out"], facts["scored"]) == ("data/scored", 40)
     parts = {path: path.stat().st_mtime_ns for path in out.glob("shards/*/*/rows.parquet")}
     state, tasks, _ = checkout.run_dag("pneumonia_score")
-    (checkout.folder / "params.yaml").write_text(before)
+    checkout.set_params(before)
     assert state == "success"
     assert tasks["score"] == "skipped"
     assert {path: path.stat().st_mtime_ns for path in out.glob("shards/*/*/rows.parquet")} == parts
@@ -328,6 +333,6 @@ def test_a_failed_task_is_named_with_the_end_of_its_log(checkout):
     before = (checkout.folder / "params.yaml").read_text()
     checkout.change({"data": {"test_images": 5000}})
     said = checkout.run("pneumo launch", code=1)
-    (checkout.folder / "params.yaml").write_text(before)
+    checkout.set_params(before)
     assert "prepare" in said
     assert "lower data.train_images, data.validation_images or data.test_images" in said
