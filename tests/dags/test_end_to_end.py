@@ -57,8 +57,9 @@ class Checkout:
 
     def set_params(self, text: str) -> None:
         """Put ``text`` in params.yaml's place at once: Airflow may be reading it."""
-        (self.folder / "params.yaml.new").write_text(text)
-        os.replace(self.folder / "params.yaml.new", self.folder / "params.yaml")
+        written = self.folder / "params.yaml.new"
+        written.write_text(text)
+        written.replace(self.folder / "params.yaml")
 
     def run(self, line: str, code: int = 0) -> str:
         cache = {"XDG_CACHE_HOME": str(self.folder / ".pneumo/cache")}
