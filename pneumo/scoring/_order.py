@@ -7,6 +7,7 @@ until ``review_share`` of all is marked; then the rest, by falling probability. 
 import heapq
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from pneumo.intake.look import REVIEWS
@@ -31,11 +32,13 @@ class Place:
 def places(rows: Iterable[Mapping[str, Any]], review_share: float) -> dict[str, Place]:
     """Content -> place, of rows of parts that were scored; of parts of before, by probability.
 
-    At least ``review_share`` of the radiographs have a reason, where their margins are known.
+    At least ``review_share`` of the radiographs have a reason, so one of few, where their margins
+    are known.
     """
     known = [_Found(row) for row in rows]
     odd = sum(bool(one.codes) for one in known)
-    wanted = max(int(review_share * len(known)) - odd, 0)
+    least = ceil(round(review_share * len(known), 6))  # 0.07 * 100 is a little above 7
+    wanted = max(least - odd, 0)
     near = [one for one in known if not one.codes and one.margin is not None]
     for one in heapq.nsmallest(wanted, near, key=lambda one: (one.margin, one.content)):
         one.codes = [UNCERTAIN]

@@ -48,6 +48,15 @@ def test_what_is_near_the_operating_point_fills_the_share(share, marked):
     assert len(found) == 10
 
 
+@pytest.mark.parametrize(
+    ("count", "share", "marked"),
+    [(1, 0.1, 1), (9, 0.1, 1), (10, 0.1, 1), (11, 0.1, 2), (100, 0.07, 7), (30, 0.1, 3), (5, 0, 0)],
+)
+def test_at_least_the_share_has_a_reason_however_few_there_are(count, share, marked):
+    found = places([row(f"r{n}", 0.5, margin=n / 100) for n in range(count)], share)
+    assert sum(place.review == "uncertain" for place in found.values()) == marked
+
+
 def test_radiographs_of_before_have_an_order_and_no_reason():
     old = [
         dict.fromkeys(("review", "margin", "unusual")) | {"content": c, "probability": p}
