@@ -20,6 +20,7 @@ from pneumo.prepared.format import load_prepared
 from pneumo.site.sitekey import person_of, site_key
 from pneumo.site.trail import look
 from pneumo.stages.prepare import prepare
+from pneumo.stages.validate import validate
 from tests.monitoring.answers import Scored, write_results
 from tests.monitoring.test_labels import SETTINGS
 
@@ -165,6 +166,35 @@ def test_what_cannot_be_taken_in_is_counted_by_reason(site):
         "left out: 1 opacities have no boxes; name them in the column boxes, or write called",
         "left out: 1 radiographs name no person, so nobody can say that theirs are not held out",
     }
+
+
+def test_boxes_are_cut_to_their_radiograph_and_the_table_is_valid(site):
+    tmp_path, scored = site
+    size = pydicom.dcmread(scored[0].name, stop_before_pixels=True)
+    rows, columns = float(size.Rows), float(size.Columns)
+    drawn = {
+        0: [[-40.0, -40.0, 90.0, 90.0], [columns + 1, 0.0, 5.0, 5.0]],
+        1: [[columns - 10, rows - 20, 50.0, 50.0]],
+        2: [[-9.0, -9.0, 3.0, 3.0]],
+    }
+    table = [f'{scored[n].content},A,opacity,"{boxes}",no,audit\n' for n, boxes in drawn.items()]
+    Path("more.csv").write_text("content,reader,verdict,boxes,ai_seen,why\n" + "".join(table))
+    take_in(Path("more.csv"), tmp_path / "monitor", "Ada", DAY)
+    data, lines = written(tmp_path)
+    boxes = data.boxes().set_index("patientId")[["x", "y", "width", "height"]]
+    name = [f"feedback-{one.content[:32]}" for one in scored]
+    assert boxes.loc[[name[0]]].to_numpy().tolist() == [[0, 0, 50, 50]]
+    assert boxes.loc[[name[1]]].to_numpy().tolist() == [[columns - 10, rows - 20, 10, 20]]
+    assert name[2] not in set(data.images()["patientId"])
+    assert {line for line in lines if "outside" in line} == {
+        "left out: 1 boxes lie outside their radiographs, which have others",
+        "left out: 1 radiographs have boxes that lie outside them alone",
+    }
+    settings = DataSettings(
+        root=str(data.root), size_px=32, train_images=None, validation_images=1, test_images=1,
+        reserved_test="reserved.csv", frontal_only=True, seed=1,
+    )  # fmt: skip
+    validate(tmp_path / "validation.json", tmp_path / "docs", data=settings)  # or raises
 
 
 def test_without_prepared_data_nobody_knows_who_is_held_out(site):

@@ -33,11 +33,15 @@ def run(
 
     Exit code 4: the newest verdict is an alarm. Example: `pneumo monitor run results`
     """
+    from pneumo.cli.commands.labels import standing_now
+    from pneumo.monitoring.labels import any_taken_in
     from pneumo.monitoring.measure import measure
     from pneumo.scoring.parts import Store
 
     if not (results / "shards").is_dir():
         raise PneumoError(f"{results}: nothing was scored there; run `pneumo score` first")
+    if any_taken_in(out):  # a verdict may have come before its radiograph was scored
+        standing_now(results, out)
     found = measure(Store(results), out, monitor=load_settings().monitor, today=day_of(day))
     _tell(found, out, as_json)
 
