@@ -12,9 +12,14 @@ from PIL import Image
 from pydicom.uid import ExplicitVRLittleEndian
 
 from pneumo import workflow
+from pneumo.base.settings import DemoSettings
+from pneumo.stages.demo import demo
 from tests.dags.checkout import Checkout
 
 SIDE_PX = 128
+DRAWN = 40
+"""Radiographs that are drawn; after them the same come again, for what does not show them."""
+
 ARRIVING, ANSWERED, WATCHED = "data/arriving", "data/answered", "data/watched"
 PLACES = f"--results {ANSWERED} --out {WATCHED}"
 SECRET = "Geheim"
@@ -32,12 +37,15 @@ class Loop:
     def __init__(self, checkout: Checkout) -> None:
         self.checkout, self.tasks, self.number = checkout, {}, 0
         checkout.change({"monitor": {"window_images": 20, "audit_share": 1.0}})
-        self.sources = sorted((checkout.folder / "data/demo/stage_2_train_images").iterdir())
+        drawn = checkout.folder / "data/drawn"
+        demo(drawn, demo=DemoSettings(images=DRAWN, seed=7))
+        self.sources = sorted((drawn / "stage_2_train_images").iterdir())
         (checkout.folder / ARRIVING).mkdir()
 
     def arrive(self, kind: str, count: int) -> None:
         """Put small radiographs of new people into the inbox, with secrets in all places."""
-        for source in (self.sources * 2)[self.number : self.number + count]:
+        for _ in range(count):
+            source = self.sources[self.number % DRAWN]
             self.number += 1
             data = pydicom.dcmread(source)
             small = Image.fromarray(data.pixel_array).resize(
@@ -53,11 +61,14 @@ class Loop:
             self._name(data)
             data.save_as(self.checkout.folder / ARRIVING / f"{SECRET}-{self.number}.dcm")
 
-    def look(self) -> None:
-        """Score what arrived, and monitor; both by their DAGs."""
+    def answer(self) -> None:
+        """Score what arrived, by the DAG."""
         conf = {"input": ARRIVING, "output": ANSWERED}
         state, tasks, _ = self.checkout.run_dag("pneumonia_score", conf)
         assert state == "success", tasks
+
+    def look(self) -> None:
+        """Monitor what was scored, by the DAG."""
         conf = {"results": ANSWERED, "output": WATCHED}
         _, self.tasks, _ = self.checkout.run_dag("pneumonia_monitor", conf)
 

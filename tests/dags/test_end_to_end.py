@@ -233,6 +233,7 @@ def loop(checkout) -> Loop:
     """What comes after the promotion, from an ordinary week on."""
     found = Loop(checkout)
     found.arrive("ordinary", 24)
+    found.answer()
     found.look()
     return found
 
@@ -248,6 +249,7 @@ def test_an_ordinary_week_is_no_alarm_and_asks_for_nothing(loop):
 def test_a_week_of_reversed_radiographs_is_an_alarm_and_asks_for_no_training(loop):
     loop.arrive("reversed", 16)
     loop.arrive("noise", 24)
+    loop.answer()
     loop.look()
     assert loop.tasks["alarm"] == "failed"
     assert loop.tasks["retrain"] == "skipped"

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pydicom
 import pytest
+from pydicom.encaps import encapsulate, generate_frames
 
 from pneumo.base.errors import DataError
 from pneumo.base.settings import DataSettings
@@ -36,6 +37,20 @@ class File(Scored):
         return hashlib.sha256(Path(self.name).read_bytes()).hexdigest()
 
 
+def hide(data: pydicom.Dataset) -> None:
+    """Secrets in sequences, private items, overlays, and the comment of a JPEG's frame."""
+    item, inner = pydicom.Dataset(), pydicom.Dataset()
+    inner.add_new(0x00091001, "LO", SECRET[1])
+    item.PatientID, item.OtherPatientIDsSequence = SECRET[1], [inner]
+    data.RequestAttributesSequence = data.OtherPatientIDsSequence = [item]
+    data.add_new(0x60003000, "OB", SECRET[1].encode() + b" ")
+    data.WindowCenterWidthExplanation = SECRET[0]
+    (frame,) = generate_frames(data.PixelData, number_of_frames=1)
+    said = SECRET[0].encode()
+    comment = b"\xff\xfe" + (len(said) + 2).to_bytes(2, "big") + said
+    data.PixelData = encapsulate([frame[:2] + comment + frame[2:]])
+
+
 @pytest.fixture
 def site(tmp_path, monkeypatch, demo_root):
     """Twelve of the demo's radiographs in an inbox, of twelve people, read by one reader."""
@@ -54,8 +69,14 @@ def site(tmp_path, monkeypatch, demo_root):
         data.add_new(0x00091010, "LO", SECRET[0])
         data.ImageComments = SECRET[0]
         data.InstanceNumber = number
-        data.save_as(inbox / f"{number}.dcm")
-        one = File(str(inbox / f"{number}.dcm"), number % 2 == 0, 0.5, person_of(f"P{number}", key))
+        hide(data)
+        data.save_as(inbox / f"{SECRET[1]}-{number}.dcm")
+        one = File(
+            str(inbox / f"{SECRET[1]}-{number}.dcm"),
+            number % 2 == 0,
+            0.5,
+            person_of(f"P{number}", key),
+        )
         scored.append(one)
         verdict = "opacity,called" if one.called else "clear,"
         lines.append(f"{one.content},A,{verdict},no,audit")
@@ -93,7 +114,9 @@ def test_verdicts_become_a_data_set_that_names_nobody(site):
     assert data.boxes()[["x", "y", "width", "height"]].drop_duplicates().to_numpy().tolist() == [
         [1, 2, 30, 20]
     ]
-    everything = b"".join(p.read_bytes() for p in data.root.rglob("*") if p.is_file())
+    kept = [*data.root.rglob("*"), *(tmp_path / "monitor").rglob("*"), tmp_path / "trail.jsonl"]
+    everything = b"".join(p.read_bytes() for p in kept if p.is_file())
+    everything += "".join([*lines, *map(str, kept)]).encode()
     for secret in SECRET:
         assert secret.encode() not in everything
     assert look().acts["feedback"] == 1
@@ -101,6 +124,9 @@ def test_verdicts_become_a_data_set_that_names_nobody(site):
     for path in data.files:
         ours, theirs = (read_radiograph(p) for p in (path, by_name[path.stem]))
         assert np.array_equal(ours.pixels, theirs.pixels)
+        ours, theirs = (pydicom.dcmread(p) for p in (path, by_name[path.stem]))
+        for keyword in ("ViewPosition", "PatientSex", "PatientAge", "PixelSpacing", "Modality"):
+            assert ours[keyword].value == theirs[keyword].value, keyword
 
 
 def test_sealed_people_are_reserved_for_test_and_prepare_takes_the_data(site, demo_root):
