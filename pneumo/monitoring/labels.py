@@ -148,12 +148,17 @@ def standing(
     )
 
 
+def any_taken_in(folder: Path) -> bool:
+    """Whether the monitor's ``folder`` holds readers' verdicts at all."""
+    return (folder / FOLDER).is_dir()
+
+
 def stand(
     parts: Sequence[Part], folder: Path, registered: Counts | None, *, monitor: "MonitorSettings"
 ) -> Standing:
     """The standing of the newest ensemble, kept for the monitor's page and the next tasks."""
     found = standing(parts, folder, registered, monitor=monitor)
-    if found.model and (folder / FOLDER).is_dir():
+    if found.model and any_taken_in(folder):
         keep_standing(folder, found.model, found.to_json())
     return found
 
