@@ -6,6 +6,8 @@ UV := $(shell command -v uv || echo .uv/bin/uv)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export UV_PYTHON_DOWNLOADS := never
 READY := .venv/.ready
+# A file's tests stay on one worker, the slow files' come first (tests/conftest.py).
+PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # The programs of .venv name the folder they were installed in, so it cannot be moved.
 OWNER := $(shell cat $(READY) 2>/dev/null || true)
@@ -39,12 +41,16 @@ stop:  ## Stop the servers and whatever they run
 	@[ ! -x .venv/bin/pneumo ] || pneumo down
 
 .PHONY: test
-test: $(READY)  ## Run all tests
-	@pytest -n 2 --dist loadfile
+test: $(READY)  ## Run all tests but the cluster's
+	@$(PYTEST) -m "not cluster"
+
+.PHONY: test-all
+test-all: $(READY)  ## Run all tests, as CI does
+	@$(PYTEST)
 
 .PHONY: quick
 quick: $(READY)  ## Run the tests that start no server
-	@pytest -n 2 --dist loadfile -m "not slow"
+	@$(PYTEST) -m "not slow"
 
 .PHONY: bench-prepare
 bench-prepare: $(READY)  ## Time and memory of `prepare` at 26,684 files
