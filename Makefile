@@ -137,6 +137,19 @@ docker-tools: .venv-docker/.ready  ## Install what the tests of docker/ check it
 	@UV_PROJECT_ENVIRONMENT=.venv-docker "$(UV)" sync --locked --only-group docker
 	@touch $@
 
+.PHONY: site
+site: .venv-site/.ready  ## Make the pages a site with a search: dist/site
+	@mkdir -p dist && python docs/site.py dist/site .venv-site/bin/mkdocs
+
+.venv-site/.ready: $(READY)
+	@UV_PROJECT_ENVIRONMENT=.venv-site "$(UV)" sync --locked --only-group site
+	@touch $@
+
+.PHONY: sbom
+sbom: $(READY)  ## Write what an installation holds, from uv.lock, as CycloneDX: dist/pneumo.cdx.json
+	@mkdir -p dist && "$(UV)" export --locked --quiet --no-dev --format cyclonedx1.5 \
+	  --extra tensorflow --extra workflow --extra cluster --extra pacs -o dist/pneumo.cdx.json
+
 .PHONY: setup
 setup: $(READY)  ## Install everything from uv.lock into .venv
 
