@@ -68,6 +68,11 @@ def judge(
     return told | found | {"level": level, "sentence": _sentence(level, found, reference)}
 
 
+def unjudged(images: Images, why: str) -> dict[str, Any]:
+    """The verdict on a window that cannot be judged, and ``why``: as of ``judge``."""
+    return _counted(images) | _unknown(why)
+
+
 def _compared(
     sample: Sample, profile: Profile, reference: Reference, false_alarms: float
 ) -> dict[str, Any] | None:

@@ -129,8 +129,9 @@ def _held_out(prepared: Path) -> _Held:
 
 
 def _truths(parts: Iterable[Part], folder: Path, share: float) -> list[Truth]:
+    parts = list(parts)
     answers = answers_of(parts)
-    mine = answers.get(newest(answers), {})
+    mine = answers.get(newest(parts), {})
     key = site_key()
     tables = resolve(imports(folder), (a for m in answers.values() for a in m.values()), key)
     found = counted(tables, mine, drawn(folder), share).truths

@@ -106,16 +106,6 @@ def take_in(file: Path, folder: Path, by: str, today: date) -> tuple[Import, boo
     return keep(folder, verdicts, by, today)
 
 
-def model_of(parts: Iterable[Part]) -> str:
-    """The sum of the ensemble that answered last; blank where none did."""
-    last = max(
-        parts,
-        key=lambda part: (part.scored_at, int(part.scorer.version), part.scorer.digest),
-        default=None,
-    )
-    return last.scorer.digest if last else ""
-
-
 def standing(
     parts: Iterable[Part],
     folder: Path,
@@ -125,8 +115,9 @@ def standing(
     model: str = "",
 ) -> Standing:
     """What all verdicts together say of the ensemble ``model`` (a sum; blank: the newest)."""
+    parts = list(parts)
     answers = answers_of(parts)
-    model = model or newest(answers)
+    model = model or newest(parts)
     mine = answers.get(model, {})
     tables = resolve(imports(folder), (a for m in answers.values() for a in m.values()), site_key())
     considered = [one for one in drawn(folder) if one.model == model[:SHORT]]

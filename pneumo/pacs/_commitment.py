@@ -18,6 +18,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 
 from pneumo.base.errors import PneumoError
+from pneumo.pacs._dimse import Dimse
 from pneumo.pacs._link import AwayError
 from pneumo.pacs.peers import Peer
 
@@ -25,7 +26,8 @@ from pneumo.pacs.peers import Peer
 def committed(name: str, peer: Peer, title: str, objects: Sequence[tuple[str, str]]) -> set[str]:
     """Ask a peer to commit itself to objects ``(SOP class, SOP instance)``; those that it names.
 
-    Raises AwayError when it does not answer in time, PneumoError when our port is taken.
+    Raises AwayError when it does not answer in time, what ``Dimse`` raises when it does not let us
+    in, PneumoError when our port is taken.
     """
     asked = Dataset()
     asked.TransactionUID = generate_uid()
@@ -55,19 +57,17 @@ def committed(name: str, peer: Peer, title: str, objects: Sequence[tuple[str, st
             "or name another one, here and in the peer"
         ) from None
     try:
-        association = ae.associate(
-            str(peer.host), int(peer.port or 0), ae_title=str(peer.ae_title),
-            contexts=[build_context(StorageCommitmentPushModel)], evt_handlers=handlers,
-        )  # fmt: skip
-        if not association.is_established:
-            raise AwayError(f"{name}: does not take storage commitment now; it is tried again")
-        status, _ = association.send_n_action(
-            asked, 1, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
-        )
-        if status.get("Status") != 0x0000 or not came.wait(peer.timeout_s):
-            raise AwayError(f"{name}: does not answer for storage commitment; it is tried again")
-        if association.is_established:
-            association.release()
+        with Dimse(name, peer, title, None) as link:
+            association = link.associated(
+                "commitment", [build_context(StorageCommitmentPushModel)], evt_handlers=handlers
+            )
+            status, _ = association.send_n_action(
+                asked, 1, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
+            )
+            if status.get("Status") != 0x0000 or not came.wait(peer.timeout_s):
+                raise AwayError(
+                    f"{name}: does not answer for storage commitment; it is tried again"
+                )
     finally:
         server.shutdown()  # type: ignore[union-attr]
     kept = answers[0].get("ReferencedSOPSequence") or []

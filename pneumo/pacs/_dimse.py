@@ -88,7 +88,7 @@ class Dimse:
 
     def echo(self) -> str:
         """C-ECHO."""
-        association = self._association("echo", [build_context(Verification)])
+        association = self.associated("echo", [build_context(Verification)])
         status = association.send_c_echo()
         if "Status" not in status:
             raise self._away("breaks off")
@@ -127,7 +127,7 @@ class Dimse:
         classes = (*RADIOGRAPHS, *KINDS.values())
         contexts = [build_context(one, [s]) for one in RADIOGRAPHS for s in SYNTAXES]
         contexts += [build_context(one, [s]) for one in KINDS.values() for s in SYNTAXES[:3]]
-        association = self._association(
+        association = self.associated(
             "get", [build_context(Get), *contexts],
             ext_neg=[build_role(one, scp_role=True) for one in classes],
             evt_handlers=[(evt.EVT_C_STORE, self._take)],
@@ -157,7 +157,7 @@ class Dimse:
         answers = {}
         for sop, _, path in files:
             try:
-                association = self._association("store", contexts)
+                association = self.associated("store", contexts)
                 status = association.send_c_store(path)
             except (ValueError, UnfitError):  # no context for the class
                 answers[sop] = Answer("refused", "0x0122")
@@ -183,7 +183,7 @@ class Dimse:
         for name, value in keys.items():
             setattr(asked, name, value)
         rows = []
-        for told, row in self._association("find", [build_context(Find)]).send_c_find(asked, Find):
+        for told, row in self.associated("find", [build_context(Find)]).send_c_find(asked, Find):
             if "Status" not in told:
                 raise self._away("breaks off")
             if told.Status in PENDING and row is not None:
@@ -192,7 +192,7 @@ class Dimse:
                 raise self._away(f"answers a search with 0x{told.Status:04X}")
         return rows
 
-    def _association(
+    def associated(
         self, what: str, contexts: list[PresentationContext], **more: Any
     ) -> Association:
         """The open association for a kind of work, or a new one."""

@@ -102,6 +102,8 @@ class Web:
         answer = self.ask("GET", one, headers={"Accept": accept})
         if answer.status_code in (404, 410):
             raise AbsentError
+        if answer.status_code == 403:  # one patient may be locked; who is asked next tells
+            raise UnfitError(f"{self.name}: does not give us an object (403)", "answer_403")
         self.check(answer)
         return _only_part(answer)
 

@@ -34,9 +34,9 @@ def confirm(site: Site) -> dict[str, int]:
         asked = "SELECT * FROM objects WHERE state = 'sent' AND due <= ? ORDER BY source, kind"
         rows = ledger.rows(asked, time.time())
         counts = {"confirmed": 0, "absent": 0, "other": 0}
-        kept = _committed(site, rows)
         if rows:
             with reached(site, site.destination, ledger) as link:
+                kept = _committed(site, rows)
                 patience = Patience(link)
                 for row in rows:
                     word = "absent"
@@ -58,7 +58,7 @@ def confirm(site: Site) -> dict[str, int]:
 def _committed(site: Site, rows: list[Row]) -> set[str]:
     """What the destination commits itself to; all, where it is not asked."""
     peer = site.peers[site.destination]
-    if peer.commitment_port is None or not rows:
+    if peer.commitment_port is None:
         return {row["sop"] for row in rows}
     from pneumo.pacs._commitment import committed
 

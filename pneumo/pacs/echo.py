@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pneumo.base.errors import PneumoError
 from pneumo.pacs._reach import link_to, open_again
 from pneumo.pacs.ledger import opened
-from pneumo.pacs.peers import Site
+from pneumo.pacs.peers import Site, is_read_on_the_way
 
 
 def echo(site: Site, only: str = "") -> Iterator[str]:
@@ -18,5 +18,7 @@ def echo(site: Site, only: str = "") -> Iterator[str]:
         for dimse in ways:
             with link_to(site, name, dimse=dimse) as link:
                 yield f"{name}: {link.echo()}"
+        if is_read_on_the_way(peer):
+            yield f"{name}: warning: its credentials go unencrypted; give it an https:// address"
         with opened(site.path()) as ledger:
             open_again(ledger, name)

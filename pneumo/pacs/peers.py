@@ -5,6 +5,7 @@ Secrets are in files that only their owner may read, and no message repeats a va
 
 import os
 import stat
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -249,3 +250,18 @@ def secret_of(peer: Peer) -> str | None:
     if fault := _fault_of_file(path, "credentials"):
         raise SettingsError("credentials", [fault])
     return path.read_text(encoding="utf-8").strip()
+
+
+def is_read_on_the_way(peer: Peer) -> bool:
+    """Whether credentials leave this machine without encryption: http, and no loopback address."""
+    if peer.credentials is None:
+        return False
+    parts = [urlsplit(address) for address in (peer.dicomweb, peer.orthanc) if address]
+    return any(p.scheme == "http" and not _is_here(str(p.hostname)) for p in parts)
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

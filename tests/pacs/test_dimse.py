@@ -11,7 +11,7 @@ from pynetdicom.sop_class import (
     Verification,
 )
 
-from pneumo.pacs._link import AwayError, DeniedError
+from pneumo.pacs._link import AwayError, DeniedError, UnfitError
 from pneumo.pacs.confirm import confirm
 from pneumo.pacs.echo import echo
 from pneumo.pacs.poll import poll
@@ -86,12 +86,22 @@ def test_a_commitment_is_asked_for_and_what_is_kept_is_read_back_too(
     assert confirm(workspace.site) == {"confirmed": 1, "absent": 0, "other": 0}
 
 
-def test_a_commitment_that_nobody_answers_leaves_it_for_the_next_time(storer, workspace):
+def test_a_peer_that_knows_no_commitment_is_told_of_and_nothing_is_lost(storer, workspace):
     by_dimse(workspace, storer.port, "STORER", commitment_port=free_port())
     assert send(workspace.site)["sent"] == 2
-    with pytest.raises(AwayError, match="storage commitment"):
+    with pytest.raises(UnfitError, match="takes none of the classes"):
         confirm(workspace.site)
     assert status(workspace.site)["objects"] == {"sent": 2}
+
+
+def test_a_peer_left_in_peace_is_not_asked_for_a_commitment(storer, workspace):
+    by_dimse(workspace, storer.port, "STORER", commitment_port=free_port(), timeout_s=2)
+    assert send(workspace.site)["sent"] == 2
+    by_dimse(workspace, storer.port, "ANOTHER", commitment_port=free_port(), timeout_s=2)
+    with pytest.raises(DeniedError):
+        confirm(workspace.site)
+    with pytest.raises(DeniedError, match="not asked again"):
+        confirm(workspace.site)
 
 
 class Storer:

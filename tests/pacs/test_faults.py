@@ -144,7 +144,7 @@ def test_what_was_acknowledged_and_is_not_there_is_sent_again(archive, faults, w
     assert_whole(archive, written)
 
 
-@pytest.mark.parametrize("fault", [500, 503, "cut", 400, 406, 302, bytes(66 * 2**20)])
+@pytest.mark.parametrize("fault", [500, 503, "cut", 400, 403, 406, 302, bytes(66 * 2**20)])
 def test_one_that_the_source_cannot_give_stops_no_other(
     archive, faults, workspace, radiographs, fault
 ):
@@ -263,6 +263,17 @@ def test_a_wrong_password_is_one_line_and_the_peer_is_left_in_peace(archive, fau
     assert secret not in everything
     (workspace.folder / "credentials").write_text(f"pneumo:{archive.password}")
     assert poll(workspace.site) == {"new": 0, "left_alone": 0}  # another file is another try
+
+
+def test_a_peer_that_forbids_everything_is_left_in_peace(archive, faults, workspace, radiographs):
+    archive.put(*radiographs[:2])
+    poll(workspace.knows(archive, faults.url).site)
+    faults.plan = [("GET", 403)] * 9
+    with pytest.raises(DeniedError, match="403"):
+        fetch(workspace.site)
+    assert [row["reason"] for row in workspace.rows("radiographs")] == ["", ""]
+    with pytest.raises(DeniedError, match="not asked again"):
+        fetch(workspace.site)
 
 
 def test_a_peer_that_refused_is_asked_again_by_hand(archive, workspace):

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from pneumo.base.errors import SettingsError
-from pneumo.pacs.peers import load_site, secret_of, site_file
+from pneumo.pacs.peers import Peer, is_read_on_the_way, load_site, secret_of, site_file
 
 SECRET = "s3cr3t-w0rd"
 
@@ -112,3 +112,20 @@ def test_the_environment_names_another_file(monkeypatch):
     monkeypatch.setenv("PNEUMO_PACS", "/srv/pacs.yaml")
     assert site_file() == Path("/srv/pacs.yaml")
     assert site_file(Path("given.yaml")) == Path("given.yaml")
+
+
+@pytest.mark.parametrize(
+    ("address", "credentials", "read"),
+    [
+        ("http://pacs.example/dicom-web", "file", True),
+        ("http://10.0.0.5:8042/dicom-web", "file", True),
+        ("http://127.0.0.1.example/dicom-web", "file", True),
+        ("http://pacs.example/dicom-web", None, False),
+        ("https://pacs.example/dicom-web", "file", False),
+        ("http://127.0.0.1:8042/dicom-web", "file", False),
+        ("http://[::1]:8042/dicom-web", "file", False),
+        ("http://localhost/dicom-web", "file", False),
+    ],
+)
+def test_credentials_that_others_could_read_on_the_way_are_known(address, credentials, read):
+    assert is_read_on_the_way(Peer(dicomweb=address, credentials=credentials)) is read

@@ -1,6 +1,7 @@
 """Commands around what readers say: which radiographs are read, what was said, and what follows."""
 
 import csv
+import io
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -65,22 +66,23 @@ def draw(
     The form has them in an order that tells nothing; filled in, `pneumo monitor labels` takes it.
     Example: `pneumo monitor draw results`
     """
-    from pneumo.base.files import whole
+    from pneumo.base.files import write_text
     from pneumo.base.safe import cell
     from pneumo.monitoring.draw import draw as stage
     from pneumo.monitoring.draw import week_of
 
     called, audit = stage(
-        _store(results).parts(), out, load_settings().monitor.audit_share, day_of(day)
+        _store(results).listed(), out, load_settings().monitor.audit_share, day_of(day)
     )
     path = form or results / "draw.csv"
     both = sorted([*called, *audit], key=lambda answer: answer.content[::-1])
     files = _files(results)
-    with whole(path) as aside, aside.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(FORM)
-        for one in both:
-            writer.writerow([one.content, cell(one.uid), files.get(one.content, ""), *[""] * 4])
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(FORM)
+    for one in both:
+        writer.writerow([one.content, cell(one.uid), files.get(one.content, ""), *[""] * 4])
+    write_text(path, text.getvalue(), 0o600)  # names files and UIDs
     week = week_of(day_of(day))
     print(f"{path}: {week}: {len(called)} called and {len(audit)} uncalled radiographs to read")
 
@@ -124,18 +126,18 @@ def feedback(
     from pneumo.monitoring.feedback import feedback as stage
 
     found = stage(
-        _store(results).parts(), files, target, out,
+        _store(results).listed(), files, target, out,
         beside=beside, prepared=prepared, by=by or getuser(), monitor=load_settings().monitor,
     )  # fmt: skip
     print("\n".join(found))
 
 
 def _standing(results: Path, out: Path) -> "tuple[Standing, str]":
-    from pneumo.monitoring.labels import model_of, stand
+    from pneumo.monitoring.labels import newest, stand
     from pneumo.monitoring.registered import if_known
 
-    parts = list(_store(results).parts())
-    registered, told = if_known(out, model_of(parts))
+    parts = list(_store(results).listed())
+    registered, told = if_known(out, newest(parts))
     return stand(parts, out, registered, monitor=load_settings().monitor), told
 
 

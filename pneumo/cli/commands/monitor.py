@@ -31,14 +31,20 @@ def run(
 ) -> None:
     """Judge the closed windows of what was scored, each once, and write a page.
 
+    Where an MLflow server is named, the head of the audit trail is kept there.
     Exit code 4: the newest verdict is an alarm. Example: `pneumo monitor run results`
     """
     from pneumo.monitoring.measure import measure
     from pneumo.scoring.parts import Store
+    from pneumo.tracking.runs import client
 
     if not (results / "shards").is_dir():
         raise PneumoError(f"{results}: nothing was scored there; run `pneumo score` first")
     found = measure(Store(results), out, monitor=load_settings().monitor, today=day_of(day))
+    if client() is not None:
+        from pneumo.registry.heads import keep_or_say
+
+        keep_or_say()
     _tell(found, out, as_json)
 
 
