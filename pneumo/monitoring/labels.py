@@ -19,6 +19,8 @@ from pneumo.monitoring._answers import Part, answers_of, newest
 from pneumo.monitoring._counted import Counted, Truth, agreement, counted, resolve
 from pneumo.monitoring._figures import Figures, figures, response
 from pneumo.monitoring._kept import FOLDER, Import, imports, keep, keep_standing
+from pneumo.monitoring._verdicts import meaning as meaning
+from pneumo.monitoring._verdicts import pseudonym as pseudonym
 from pneumo.monitoring._verdicts import read_table
 from pneumo.monitoring.change import Reading, watch
 from pneumo.monitoring.draw import SHORT, drawn
