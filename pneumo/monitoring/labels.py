@@ -19,6 +19,8 @@ from pneumo.monitoring._answers import Part, answers_of, newest
 from pneumo.monitoring._counted import Counted, Truth, agreement, counted, resolve
 from pneumo.monitoring._figures import Figures, figures, response
 from pneumo.monitoring._kept import FOLDER, Import, imports, keep, keep_standing
+from pneumo.monitoring._verdicts import meaning as meaning
+from pneumo.monitoring._verdicts import pseudonym as pseudonym
 from pneumo.monitoring._verdicts import read_table
 from pneumo.monitoring.change import Reading, watch
 from pneumo.monitoring.draw import SHORT, drawn
@@ -148,12 +150,17 @@ def standing(
     )
 
 
+def any_taken_in(folder: Path) -> bool:
+    """Whether the monitor's ``folder`` holds readers' verdicts at all."""
+    return (folder / FOLDER).is_dir()
+
+
 def stand(
     parts: Sequence[Part], folder: Path, registered: Counts | None, *, monitor: "MonitorSettings"
 ) -> Standing:
     """The standing of the newest ensemble, kept for the monitor's page and the next tasks."""
     found = standing(parts, folder, registered, monitor=monitor)
-    if found.model and (folder / FOLDER).is_dir():
+    if found.model and any_taken_in(folder):
         keep_standing(folder, found.model, found.to_json())
     return found
 

@@ -84,6 +84,21 @@ def test_readers_who_find_false_calls_want_a_retraining_and_its_reasons_are_kept
     assert brief(found)["retrain"] == [said.strip()]
 
 
+def test_verdicts_count_in_the_next_run_of_the_monitor_when_their_radiographs_are_scored(results):
+    late = [Scored(f"late {n}", True, person=f"q{n}") for n in range(40)]
+    rows = [f"{one.content},A,clear,no" for one in late]
+    Path("t.csv").write_text("\n".join(["content,reader,verdict,ai_seen", *rows]))
+    run("monitor", "labels", "t.csv")
+    assert json.loads(run("monitor", "run", str(results), "--json"))["retrain"] == []
+    write_results(results, late)
+    (reason,) = json.loads(run("monitor", "run", str(results), "--json"))["retrain"]
+    assert reason.startswith("specificity is below 0.8")
+    assert reason in Path("data/monitor/index.html").read_text()
+    said = json.loads(run("monitor", "retrain", "--json"))
+    assert (said["model"], said["fell"]) == (DIGEST[:16], ["specificity"])
+    assert said["reasons"] == [reason]
+
+
 def test_without_what_was_registered_verdicts_are_kept_and_that_is_said(results):
     for path in Path("data/monitor/registered").iterdir():
         path.unlink()
