@@ -20,6 +20,7 @@ from pneumo.cli.commands import (
     monitor,
     pacs,
     pipeline,
+    reading,
     registry,
     scoring,
     servers,
@@ -54,6 +55,7 @@ PANELS: dict[str, tuple[Callable, ...]] = {
         scoring.score_plan,
         scoring.score_part,
         scoring.score_publish,
+        reading.read,
         accept.accept,
     ),
     "Files": (

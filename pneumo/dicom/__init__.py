@@ -6,7 +6,8 @@
 
 Floor 2: imports rooms of floors 1 to 0, no neighbour. Other rooms use ``read``, ``workers``
 (untrusted files in processes with limits), ``headers``, ``identity`` (a sum that no hop changes),
-``stored``, ``ours``, ``source``, ``passed_over``, ``refusal``, ``process``, ``worker``.
+``stored``, ``full`` (for a person who chooses the window), ``ours``, ``source``, ``passed_over``,
+``refusal``, ``process``, ``worker``.
 """
 
 from pneumo.dicom.read import Radiograph, Square, fit, read_radiograph, read_square

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,20 +29,43 @@ def grey_levels(
     the values have some, gives way to their range. Calls ``note`` with a code and a sentence:
     ``padding``, ``window``, ``polarity``. Raises Refused: ``no_contrast``.
     """
+    shown = settled(codes, display, bits, signed=signed, note=note)
+    return _drawn(codes, shown.table, shown.padding)
+
+
+class Settled(NamedTuple):
+    """How codes are drawn: their grey levels, uint8 ``(2 ** bits,)``; the padding among them; and
+    what of the header is used."""
+
+    table: np.ndarray
+    padding: Padding | None
+    display: Display
+
+
+def settled(
+    codes: np.ndarray,
+    display: Display,
+    bits: int,
+    *,
+    signed: bool,
+    note: Callable[[str, str], None],
+) -> Settled:
+    """What ``grey_levels`` draws a picture with. Raises Refused: ``no_contrast``."""
     sample = thinned(codes)
     padding = find_padding(sample, display, bits, signed=signed, note=note)
     picture = sample if padding is None else sample[~padding.within(sample)]
     table = _table(codes, display, bits, signed, padding)
     if display.voi is not None and not has_contrast(table[picture]):
-        plain = _table(codes, replace(display, voi=None), bits, signed, padding)
+        bare = replace(display, voi=None)
+        plain = _table(codes, bare, bits, signed, padding)
         if has_contrast(plain[picture]):
             name = "window" if isinstance(display.voi, Window) else "VOI LUT"
             note("window", f"the {name} would leave no contrast; the range of the values is drawn")
-            table = plain
+            table, display = plain, bare
     check_contrast(table[picture])
     if display.doubt:
         note("polarity", f"{display.doubt}; its border is {_border(table[sample])} than its middle")
-    return _drawn(codes, table, padding)
+    return Settled(table, padding, display)
 
 
 def _table(
@@ -50,11 +74,11 @@ def _table(
     """The grey level of every code. Without a window those of 9 bits and more span what is used."""
     used = None
     if display.voi is None and bits > 8:
-        used = _used(codes, bits, padding)
+        used = used_in_picture(codes, bits, padding)
     return grey_table(display, bits, signed=signed, used=used)
 
 
-def _used(codes: np.ndarray, bits: int, padding: Padding | None) -> np.ndarray:
+def used_in_picture(codes: np.ndarray, bits: int, padding: Padding | None) -> np.ndarray:
     """Which codes occur in the picture; padding is no part of it, nor where lossy it blurs into."""
     if padding is None:
         return used_codes(codes, bits)

@@ -10,10 +10,10 @@ MARK = ".scoring"
 RESULTS = frozenset(
     {
         "predictions.csv", "predictions.parquet", "rejected.csv", "submission.csv",
-        "summary.json", "times.csv", "index.html", "overlays", "shards",
+        "summary.json", "times.csv", "index.html", "overlays", "shards", "readings",
     }
 )  # fmt: skip
-"""What scoring writes into the folder of its results, beside ``MARK``."""
+"""What scoring, and who reads its results, write into their folder, beside ``MARK``."""
 
 OBJECTS = frozenset({"objects.csv", "refused.csv"})
 """What is written beside objects of findings, which are known by what is in them."""

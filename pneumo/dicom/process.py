@@ -22,7 +22,9 @@ DEPTH = 16
 
 GRACE_S = 2
 PIPE_BYTES = 2**20
-LONGEST_ANSWER_BYTES = 64 * 2**20
+LONGEST_ANSWER_BYTES = 80 * 2**20
+"""36 megapixels of 16 bits, and words."""
+
 START_S = 60
 
 

@@ -1,8 +1,8 @@
 """One process that reads untrusted files for its parent, which ``process.py`` starts.
 
-Standard input: one JSON line ``[path, size_px, frontal_only]`` per file; a size of 0 asks for the
-header alone.
-Standard output, per file: the lengths of two parts (``ANSWER``), then JSON, then the square's
+Standard input: one JSON line ``[path, size_px, frontal_only]`` per file; a size of ``HEADER`` asks
+for the header alone, ``FULL`` for every pixel of the file, uint16, little endian.
+Standard output, per file: the lengths of two parts (``ANSWER``), then JSON, then the pixels'
 bytes. No pickle, so a decoder that is taken over can send wrong pixels, but nothing that runs. At
 the end of its input it ends.
 """
@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from pneumo.base.errors import RadiographError
+from pneumo.dicom.full import read_full
 from pneumo.dicom.headers import read_header
 from pneumo.dicom.read import read_square
 
 ANSWER = struct.Struct("<II")
 READY = b"ready\n"
+HEADER, FULL = 0, -1
 LONGEST_S = 8
 MEMORY_BYTES = 600 * 2**20
 MALLOC_TRIM = -1, 16 * 2**20  # M_TRIM_THRESHOLD: keep what a radiograph needs between files
@@ -66,8 +68,10 @@ def send(answers: BinaryIO, facts: dict[str, Any], pixels: bytes) -> None:
 def _read(path: Path, asked: list[Any]) -> tuple[dict[str, Any], bytes]:
     size_px, frontal_only = asked
     try:
-        if not size_px:
+        if size_px == HEADER:
             return read_header(path), b""
+        if size_px == FULL:
+            return _full(path)
         square = read_square(path, size_px, frontal_only=frontal_only)
     except RadiographError as error:
         return {"reason": error.reason, "message": str(error)}, b""
@@ -75,3 +79,10 @@ def _read(path: Path, asked: list[Any]) -> tuple[dict[str, Any], bytes]:
         return {"reason": "cannot_read", "message": f"cannot be read ({type(error).__name__})"}, b""
     size = {"rows": square.rows, "columns": square.columns}
     return {**size, **asdict(square.facts)}, square.pixels.tobytes()
+
+
+def _full(path: Path) -> tuple[dict[str, Any], bytes]:
+    found = read_full(path)
+    rows, columns = found.pixels.shape
+    told = {"rows": rows, "columns": columns, "centre": found.centre, "width": found.width}
+    return {**told, **asdict(found.facts)}, found.pixels.astype("<u2", copy=False).tobytes()

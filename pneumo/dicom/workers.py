@@ -5,6 +5,7 @@ replaced, and the file it was at is rejected. Answers come in the order of the p
 """
 
 import json
+import math
 import os
 import re
 import selectors
@@ -13,6 +14,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,9 +22,11 @@ import numpy as np
 from pneumo.base.safe import CODE, printable
 from pneumo.dicom._scan import DAY, DEVICE, SUM, UID, Facts
 from pneumo.dicom._spacing import LARGEST_ASPECT
+from pneumo.dicom.full import Full
 from pneumo.dicom.headers import TAGS
 from pneumo.dicom.process import DEPTH, Answer, Worker, usable_cores
 from pneumo.dicom.read import Square
+from pneumo.dicom.worker import FULL, HEADER
 
 Meant = TypeVar("Meant")
 Asked = tuple[int, bool]
@@ -61,7 +65,39 @@ def read_headers(
     paths: Iterable[Path], workers: int | None = None
 ) -> Generator[dict[str, str | int | None] | Rejected, None, None]:
     """``headers.read_header`` of each path, as ``read_squares`` reads pixels."""
-    yield from _answers(paths, (0, True), workers, _header)
+    yield from _answers(paths, (HEADER, True), workers, _header)
+
+
+class Reader:
+    """One worker that stays, for files that are asked for one by one, from any thread.
+
+    It is started by the first question. ``close`` ends it; it also ends when this process does.
+    """
+
+    def __init__(self) -> None:
+        self._pool, self._one = _Pool((HEADER, True), 1, _header), Lock()
+
+    def full(self, path: Path) -> Full | Rejected:
+        """``full.read_full`` of a file."""
+        return self._ask(path, (FULL, False), _full)
+
+    def square(self, path: Path, size_px: int, *, frontal_only: bool) -> Square | Rejected:
+        """``read.read_square`` of a file."""
+        return self._ask(path, (size_px, frontal_only), partial(_square, size_px))
+
+    def close(self) -> None:
+        """End the worker."""
+        with self._one:
+            self._pool.close()
+
+    def _ask(
+        self, path: Path, asked: Asked, meaning: Callable[[Answer], Meant]
+    ) -> Meant | Rejected:
+        with self._one:
+            self._pool.asked, self._pool.meaning = asked, meaning
+            [answer] = self._pool.run([path])
+        found: Meant | Rejected = answer
+        return found
 
 
 def _answers(
@@ -76,7 +112,25 @@ def _answers(
 
 def _square(size_px: int, answer: Answer) -> Square:
     """What an answer means; ValueError, TypeError or KeyError when it is none of ours."""
-    facts = dict(answer.facts)
+    facts, rows, columns = _facts(answer.facts)
+    pixels = np.frombuffer(answer.pixels, np.uint8).reshape(size_px, size_px)
+    return Square(pixels, rows, columns, facts)
+
+
+def _full(answer: Answer) -> Full:
+    """What an answer means, as of ``_square``."""
+    said = dict(answer.facts)
+    centre, width = float(said.pop("centre")), float(said.pop("width"))
+    if not (math.isfinite(centre) and math.isfinite(width) and width > 0):
+        raise ValueError("a window is expected")
+    facts, rows, columns = _facts(said)
+    pixels = np.frombuffer(answer.pixels, "<u2").reshape(rows, columns)
+    return Full(pixels, centre, width, facts)
+
+
+def _facts(said: dict[str, Any]) -> tuple[Facts, int, int]:
+    """Facts, rows and columns of an answer."""
+    facts = dict(said)
     rows, columns = facts.pop("rows"), facts.pop("columns")
     known = Facts(**facts)
     known = replace(known, notes=_notes(known.notes))
@@ -93,8 +147,7 @@ def _square(size_px: int, answer: Answer) -> Square:
     texts = ((DEVICE, known.device), (DAY, known.taken), (SUM, known.patient))
     if not all(not text or form.fullmatch(text) for form, text in texts):
         raise ValueError("a device, a day and a sum are expected")
-    pixels = np.frombuffer(answer.pixels, np.uint8).reshape(size_px, size_px)
-    return Square(pixels, int(rows), int(columns), known)
+    return known, int(rows), int(columns)
 
 
 def _notes(said: Any) -> dict[str, str]:

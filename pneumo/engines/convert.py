@@ -7,8 +7,10 @@ the ``.xml`` file to write.
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from pneumo.base.errors import PneumoError
+from pneumo.detection.ensemble import GRID
 from pneumo.engines import _silence  # noqa: F401
 from pneumo.engines.package import Package
 
@@ -25,9 +27,10 @@ class NoTensorFlow:
 
 
 def convert(package: Package, path: Path) -> None:
-    """Write the blend of the package's networks as an OpenVINO model, weights in float32 beside.
+    """Write the package's networks as one OpenVINO model, weights in float32 beside.
 
-    Input: uint8 ``(n, size_px, size_px)``; output: float32 of the same shape. Weights are folded
+    Input: uint8 ``(n, size_px, size_px)``; outputs: the blend, float32 of the same shape, and the
+    means of the networks' spread over cells, float32 ``(n, GRID, GRID)``. Weights are folded
     (transposed, batch norms taken in), which a compilation would do again at every start.
     """
     import numpy as np
@@ -38,6 +41,7 @@ def convert(package: Package, path: Path) -> None:
     from pneumo.engines._channels import OpenVINOKerasTensor, channels_first
     from pneumo.engines.keras import load
 
+    opacities: dict[str, Any] = {}
     blended = pictures = planes = None
     opacity = op.constant(np.int32(1))
     for name, weight in package.networks.items():
@@ -47,12 +51,32 @@ def convert(package: Package, path: Path) -> None:
             pictures = op.parameter([BATCH, side, side], openvino.Type.u8, name="pictures")
             planes = OpenVINOKerasTensor(op.unsqueeze(pictures, opacity).output(0))
         maps = channels_first(network)(planes, training=False).output
-        share = op.multiply(op.gather(maps, opacity, opacity), op.constant(np.float32(weight)))
+        opacities[name] = op.gather(maps, opacity, opacity)
+        share = op.multiply(opacities[name], op.constant(np.float32(weight)))
         blended = share if blended is None else op.add(blended, share)
-    model = openvino.Model([op.result(blended)], [pictures], "ensemble")
+    results = [op.result(blended), op.result(_cells_apart(opacities, package.networks, blended))]
+    model = openvino.Model(results, [pictures], "ensemble")
     model.reshape(openvino.PartialShape([-1, side, side]))
     apply_moc_transformations(model, cf=True)
     openvino.save_model(model, path, compress_to_fp16=False)
+
+
+def _cells_apart(opacities: dict[str, Any], weights: dict[str, float], blended: Any) -> Any:
+    """``detection.disagreement.spread``, averaged over cells, as operations of a graph."""
+    import numpy as np
+    import openvino.opset16 as op
+
+    total = op.constant(np.float32(0))
+    for name, maps in opacities.items():
+        gap = op.subtract(maps, blended)
+        square = op.multiply(op.multiply(gap, gap), op.constant(np.float32(weights[name])))
+        total = op.add(total, square)
+    side = total.output(0).partial_shape[-1].get_length() // GRID
+    parts = op.constant(np.array([0, GRID, side, GRID, side], np.int64))  # 0: as many as there are
+    return op.reduce_mean(
+        op.reshape(op.sqrt(total), parts, special_zero=True),
+        op.constant(np.array([2, 4], np.int64)),
+    )
 
 
 def main() -> None:

@@ -34,12 +34,16 @@ def run(
     Where an MLflow server is named, the head of the audit trail is kept there.
     Exit code 4: the newest verdict is an alarm. Example: `pneumo monitor run results`
     """
+    from pneumo.cli.commands.labels import standing_now
+    from pneumo.monitoring.labels import any_taken_in
     from pneumo.monitoring.measure import measure
     from pneumo.scoring.parts import Store
     from pneumo.tracking.runs import client
 
     if not (results / "shards").is_dir():
         raise PneumoError(f"{results}: nothing was scored there; run `pneumo score` first")
+    if any_taken_in(out):  # a verdict may have come before its radiograph was scored
+        standing_now(results, out)
     found = measure(Store(results), out, monitor=load_settings().monitor, today=day_of(day))
     if client() is not None:
         from pneumo.registry.heads import keep_or_say

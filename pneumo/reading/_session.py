@@ -1,0 +1,193 @@
+"""One reader at one folder: what there is to read, what was said, and who answers."""
+
+import hashlib
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from pneumo.dicom.workers import Rejected
+from pneumo.reading._agreement import agreement
+from pneumo.reading._answers import Answers
+from pneumo.reading._dataset import Labelled
+from pneumo.reading._images import Image, told
+from pneumo.reading._maps import Maps
+from pneumo.reading._pixels import Pixels
+from pneumo.reading._readings import (
+    VERDICTS,
+    Reading,
+    Readings,
+    boxes_of,
+    now,
+    read_readings,
+)
+from pneumo.site.sitekey import person_of, site_key
+
+Mode = Literal["results", "label"]
+
+
+@dataclass
+class Session:
+    """What the server serves. ``labelled`` is there in mode ``label``, ``answers`` in the other."""
+
+    mode: Mode
+    reader: str
+    blind: bool
+    images: Mapping[str, Image]
+    readings: Readings
+    pixels: Pixels
+    answers: Answers | None = None
+    labelled: Labelled | None = None
+    audited: frozenset[str] = frozenset()
+    """Contents that were drawn though they were not called."""
+
+    def worklist(self) -> dict[str, Any]:
+        """Everything the page needs to list; no radiograph is opened."""
+        said = self.readings.load()
+        rows = []
+        for image in self.images.values():
+            mine = said.get(image.key)
+            hidden = self.mode == "label" or (self.blind and not (mine and mine.seen_at))
+            reading = mine.told() if mine else None
+            rows.append(told(image, hidden=hidden) | {"reading": reading})
+        return {
+            "mode": self.mode,
+            "reader": self.reader,
+            "blind": self.blind,
+            "model": self.model,
+            "verdicts": list(VERDICTS),
+            "images": rows,
+        }
+
+    @cached_property
+    def model(self) -> str | None:
+        """The ensemble that answered, in words."""
+        names = (image.row.get("model") for image in self.images.values())
+        return next((name for name in names if name), None)
+
+    @cached_property
+    def maps(self) -> Maps | None:
+        """The ensemble that answered, to be asked again; None where the results name none."""
+        digests = (image.row.get("model_sha256") for image in self.images.values())
+        digest = next((one for one in digests if one), None)
+        scorer = self.answers.scorer(digest) if self.answers and digest else None
+        return Maps(scorer) if scorer else None
+
+    def answer(self, image: Image) -> dict[str, Any]:
+        """What the ensemble says; that it was shown is on disk before this returns."""
+        if not self.answers or image.status != "scored":
+            none = dict.fromkeys(("model", "probability", "disagreement", "review_reason"))
+            return none | {"boxes": [], "heat": False, "networks": [], "prior": []}
+        self.seen(image)
+        networks = self.maps.networks if self.maps else []
+        heat = {"heat": bool(networks), "networks": networks}
+        return self.answers.answer(image) | heat
+
+    def seen(self, image: Image) -> None:
+        """Note that the answer on an image is shown."""
+        self.readings.see(self._of(image), now())
+
+    def save(self, image: Image, said: Mapping[str, Any]) -> Reading:
+        """Keep what the reader says. ValueError says what is wrong; Stale: it was changed since."""
+        reading = self._of(image)
+        rows, columns = image.row.get("rows"), image.row.get("columns")
+        if not self.answers:
+            reading, rows, columns = self._decoded(image, reading)
+        verdict = said.get("verdict") or ""
+        if verdict not in ("", *VERDICTS):
+            verdict = _meaning(verdict)
+        boxes = boxes_of(said.get("boxes") or [], rows, columns)
+        if boxes and verdict not in ("", VERDICTS[0]):
+            raise ValueError(f"boxes stand beside the verdict {verdict}")
+        shown = "yes" if self.answers and not self.blind else "no"
+        reading = replace(
+            reading,
+            verdict=verdict,
+            boxes=boxes,
+            comment=_comment(said.get("comment")),
+            ai_seen=shown,
+        )
+        kept = self.readings.save(reading, _revision(said.get("revision")))
+        if self.labelled:
+            self.labelled.write(self.readings.load())
+        return kept
+
+    def agreement(self) -> dict[str, Any]:
+        """How all readers of this folder agree."""
+        tables = sorted({self.readings.path, *self.readings.path.parent.glob("*.csv")})
+        rows = [row for path in tables for row in _ours(path)]
+        return agreement(rows, self.images, self.readings.key)
+
+    def close(self) -> None:
+        """End the workers."""
+        self.pixels.close()
+        if "maps" in self.__dict__ and self.maps:
+            self.maps.close()
+
+    def _of(self, image: Image) -> Reading:
+        called = "called" if image.boxes else "other"
+        why = "audit" if image.content in self.audited else called
+        return Reading(
+            content=image.content,
+            file="" if self.answers else image.key,
+            reader=self.reader,
+            why=why if self.answers else "",
+            person=image.row.get("person") or "",
+        )
+
+    def _decoded(self, image: Image, reading: Reading) -> tuple[Reading, int, int]:
+        shown = self.pixels.get(image)
+        if isinstance(shown, Rejected):
+            raise ValueError(shown.message)
+        person = person_of(shown.full.facts.patient, site_key())
+        rows, columns = shown.full.pixels.shape
+        return replace(reading, content=shown.content, person=person), int(rows), int(columns)
+
+
+def table_name(reader: str) -> str:
+    """The name of a reader's table: theirs, or where that is no file's name, one of their own."""
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", reader)
+    if plain == reader:
+        return f"{reader}.csv"
+    return f"{plain}-{hashlib.sha256(reader.encode()).hexdigest()[:8]}.csv"
+
+
+def new_token() -> str:
+    """A secret for an address."""
+    return secrets.token_urlsafe(24)
+
+
+def _ours(path: Path) -> list[Reading]:
+    from pneumo.base.errors import DataError
+
+    try:
+        return read_readings(path)
+    except DataError:  # another table that lies there
+        return []
+
+
+def _meaning(word: Any) -> str:
+    from pneumo.monitoring.labels import meaning
+
+    if not isinstance(word, str):
+        raise ValueError("the verdict must be a word")
+    return meaning(word)
+
+
+def _comment(said: Any) -> str:
+    from pneumo.reading._readings import LONGEST_COMMENT
+
+    if said is None:
+        return ""
+    if not isinstance(said, str) or len(said) > LONGEST_COMMENT:
+        raise ValueError(f"the comment must be a text of {LONGEST_COMMENT} characters at most")
+    return said.encode(errors="replace").decode()
+
+
+def _revision(said: Any) -> int:
+    if isinstance(said, bool) or not isinstance(said, int) or said < 0:
+        raise ValueError("the revision must be a whole number")
+    return said

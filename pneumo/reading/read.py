@@ -1,0 +1,105 @@
+"""The server of the reading page, from its first line to ctrl-C."""
+
+import os
+import socket
+import sys
+import webbrowser
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
+
+import uvicorn
+
+from pneumo.base.errors import PneumoError
+from pneumo.base.safe import printable
+from pneumo.reading._answers import Answers
+from pneumo.reading._dataset import Labelled
+from pneumo.reading._guard import LOOPBACK, Guard
+from pneumo.reading._images import listed, scored, unlabelled
+from pneumo.reading._pixels import Pixels
+from pneumo.reading._readings import Readings
+from pneumo.reading._routes import application
+from pneumo.reading._session import Session, new_token, table_name
+
+FOLDER = "readings"
+GRACE_S = 2
+
+
+def open_session(
+    folder: Path, reader: str, *, label: bool, labels: Path | None, blind: bool, secret: bytes
+) -> Session:
+    """What is read: results of `score`, or with ``label`` a folder of radiographs.
+
+    ``labels`` is the reader's table, or with ``label`` the folder of the data sets. PneumoError
+    where there is nothing to read.
+    """
+    if not label:
+        images = listed(scored(folder, secret))
+        path = labels or folder / FOLDER / table_name(reader)
+        return Session(
+            "results", reader, blind, images, Readings(path, reader), Pixels(), Answers(folder)
+        )
+    images = listed(unlabelled(folder, secret))
+    if not images:
+        raise PneumoError(f"{printable(folder)}: holds no file; name a folder with radiographs")
+    out = labels or folder.resolve().with_name(f"{folder.resolve().name}-labels")
+    table = out / FOLDER / table_name(reader)
+    root = out / table.stem
+    return Session(
+        "label", reader, False, images, Readings(table, reader, "file"), Pixels(),
+        labelled=Labelled(root, images.values()),
+    )  # fmt: skip
+
+
+def serve(session: Session, token: str, host: str, port: int, *, browser: bool) -> None:
+    """Serve until ctrl-C. PneumoError for an address that cannot be had."""
+    listening = _listen(host, port)
+    port = listening.getsockname()[1]
+    name = f"[{host}]" if ":" in host else host
+    address = f"http://{name}:{port}/{token}/"
+    app = Guard(application(session, token), token, {*LOOPBACK, name.lower()}, port)
+    config = uvicorn.Config(
+        app, access_log=False, log_config=None, server_header=False, date_header=False,
+        timeout_graceful_shutdown=GRACE_S, timeout_keep_alive=30, lifespan="off", ws="none",
+        proxy_headers=False,
+    )  # fmt: skip
+    session.pixels.warm()
+    print(f"{len(session.images)} radiographs to read: {address}  (ctrl-C ends it)", flush=True)
+    if browser and _has_screen():
+        Thread(target=_open, args=(address,), daemon=True).start()
+    try:
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listening])
+    finally:
+        session.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(128)
+    except (OSError, OverflowError) as error:
+        listening.close()
+        raise PneumoError(
+            f"{printable(host)}:{port}: cannot be listened at ({error}); give another --port"
+        ) from None
+    return listening
+
+
+def _has_screen() -> bool:
+    """Whether a browser has somewhere to be shown; one of a terminal would take it over."""
+    if sys.platform == "darwin":
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _open(address: str) -> None:
+    with suppress(Exception):
+        webbrowser.open(address)
+
+
+__all__: Sequence[str] = ("new_token", "open_session", "serve")
