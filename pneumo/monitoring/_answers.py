@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow.parquet as pq
+from pyarrow import ArrowInvalid
+
+from pneumo.base.errors import DataError
 
 ROWS = "rows.parquet"
 WANTED = (
@@ -28,6 +31,10 @@ class Part(Protocol):
     def scored_at(self) -> str:
         """When, in UTC; blank where it is not known."""
 
+    @property
+    def asked_at(self) -> str:
+        """When its ensemble was asked last, in UTC; blank where it is not known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -44,7 +51,6 @@ class Answer:
     person: str
     probability: float
     boxes: str
-    scored_at: str = ""
 
     @property
     def called(self) -> bool:
@@ -77,27 +83,30 @@ def answers_of(parts: Iterable[Part]) -> dict[str, dict[str, Answer]]:
                     person=row.get("person") or "",
                     probability=float(row["probability"]),
                     boxes=row["boxes"] or "[]",
-                    scored_at=part.scored_at,
                 )
     return found
 
 
-def newest(answers: Answers) -> str:
-    """The sum of the ensemble that answered last; blank where nothing was answered.
+def newest(parts: Iterable[Part]) -> str:
+    """The sum of the ensemble that was asked last; blank where none was.
 
-    After a rollback that is not the one with the highest version.
+    After a rollback that is not the one with the highest version, and it need not have answered
+    since: what it had answered before is not computed again.
     """
-    last = {
-        model: max((answer.scored_at, answer.version) for answer in mine.values())
-        for model, mine in answers.items()
-        if mine
-    }
-    return max(last, key=lambda model: (last[model], model), default="")
+
+    def last(part: Part) -> tuple[str, int, str]:
+        scorer = part.scorer
+        return max(part.scored_at, part.asked_at), int(scorer.version), scorer.digest
+
+    found = max(parts, key=last, default=None)
+    return found.scorer.digest if found else ""
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    there = set(pq.read_schema(path).names)
-    rows: list[dict[str, Any]] = pq.read_table(
-        path, columns=[name for name in WANTED if name in there]
-    ).to_pylist()
+    try:
+        there = set(pq.read_schema(path).names)
+        found = pq.read_table(path, columns=[name for name in WANTED if name in there])
+    except (OSError, ArrowInvalid):
+        raise DataError(f"{path}: cannot be read; run `pneumo score` again") from None
+    rows: list[dict[str, Any]] = found.to_pylist()
     return rows

@@ -4,9 +4,9 @@ That day is the monitor's own: results are the same bytes however often a run wa
 nothing of when. A content counts once for each ensemble.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from pneumo.base.files import sha256_of, whole, write_text
 from pneumo.intake.features import NAMES
-from pneumo.monitoring._state import PARTS, SHORT, Batch, State
+from pneumo.monitoring._state import PARTS, SCORED_AT, SHORT, VERSION, Batch, State
 
 SCHEMA = pa.schema(
     [
@@ -51,6 +51,10 @@ class Part(Protocol):
     def scorer(self) -> Any:
         """By which ensemble: ``digest``, ``version``, ``model``."""
 
+    @property
+    def scored_at(self) -> str:
+        """When, in UTC; blank where it is not known."""
+
     def table(self, schema: pa.Schema) -> pa.Table:
         """Its rows, null where it is of before."""
 
@@ -63,6 +67,9 @@ class Results(Protocol):
 
     def unseen(self, known: Iterable[str]) -> Iterator[Part]:
         """The parts that are not ``known``."""
+
+    def asked(self) -> Mapping[str, str]:
+        """Sum of an ensemble -> when it was asked last, in UTC, where that is known."""
 
 
 def take_in(state: State, results: Results, today: date) -> int:
@@ -88,8 +95,11 @@ def _take_in(state: State, model: str, parts: list[Part], today: date) -> int:
     table = table.drop_columns(["boxes"]).append_column("called", pc.fill_null(called, False))
     names = [part.name for part in parts]
     newest = max(parts, key=lambda part: part.scorer.version).scorer
-    said = {PARTS: pa.py_buffer(_json(names)), b"pneumo.version": str(newest.version).encode()}
-    said = {key: bytes(value) for key, value in said.items()}
+    said = {
+        PARTS: json.dumps(names).encode(),
+        VERSION: str(newest.version).encode(),
+        SCORED_AT: max(part.scored_at for part in parts).encode(),
+    }
     target = state.batch_path(model, today, sha256_of(names)[:12])
     with whole(target) as aside:
         pq.write_table(table.replace_schema_metadata(said), aside)
@@ -108,9 +118,10 @@ class Images:
     """The radiographs of some batches: columns as arrays, in the order of day and content."""
 
     def __init__(self, batches: Iterable[Batch]) -> None:
-        paths = [batch.path for batch in batches]
-        self.table = pa.concat_tables([pq.read_table(path) for path in paths]) if paths else None
-        self.version = max((_version(path) for path in paths), default=0)
+        batches = list(batches)
+        tables = [pq.read_table(batch.path) for batch in batches]
+        self.table = pa.concat_tables(tables) if tables else None
+        self.version = max((batch.version for batch in batches), default=0)
 
     def column(self, name: str) -> np.ndarray:
         """A column; texts that are missing are blank, numbers NaN."""
@@ -136,14 +147,3 @@ class Images:
 
     def __len__(self) -> int:
         return 0 if self.table is None else int(self.table.num_rows)
-
-
-def _version(path: Path) -> int:
-    metadata: Mapping[bytes, bytes] = pq.read_schema(path).metadata or {}
-    return int(metadata.get(b"pneumo.version", b"0"))
-
-
-def _json(names: list[str]) -> bytes:
-    import json
-
-    return json.dumps(names).encode()

@@ -139,7 +139,9 @@ def freeze_first(state: State, model: str, profile: Profile) -> None:
 def freeze(state: State, model: str, profile: Profile, because: str, today: date) -> str:
     """Freeze another reference from the newest closed windows; returns its name.
 
-    Raises PneumoError without a reason, DataError while there are too few radiographs.
+    For the reason and the radiographs of the newest reference, that is the one: a process killed
+    before it told of it is run again. Raises PneumoError without a reason, DataError while there
+    are too few radiographs.
     """
     if not because.strip():
         raise PneumoError('a new reference needs a reason, which is recorded: --because "..."')
@@ -149,7 +151,11 @@ def freeze(state: State, model: str, profile: Profile, because: str, today: date
         chosen += window["batches"]
         images = Images([batch for batch in state.batches(model) if batch.name in chosen])
         if len(images) and len(accepted(images, profile)[0].people) >= BASELINE_IMAGES:
-            said = {"because": because.strip(), "by": getpass.getuser(), "day": today.isoformat()}
+            same = {"because": because.strip(), "batches": sorted(chosen)}
+            for _, newest in list(state.baselines(model))[-1:]:
+                if all(newest.get(key) == value for key, value in same.items()):
+                    return str(newest["name"])
+            said = {**same, "by": getpass.getuser(), "day": today.isoformat()}
             return _freeze(state, model, profile, images, said)
     raise DataError(
         f"closed windows hold {len(images)} radiographs; a reference needs {BASELINE_IMAGES} that "

@@ -4,6 +4,7 @@
 ``windows/MODEL/NUMBER.json``         the verdict on a closed window; never changed
 ``baselines/MODEL/NUMBER.npz, .json`` the site's own references; the newest counts
 ``profiles/MODEL.json``               what was registered
+``run.json``                          the last run: its day, and which ensemble was asked then
 ``index.html``, ``summary.json``      what people and the next tasks look at
 
 MODEL begins the sum that names an ensemble. Each file appears whole; together they say all that the
@@ -11,8 +12,8 @@ next run goes on from, so that a killed run is run again.
 """
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,11 @@ import pyarrow.parquet as pq
 
 from pneumo.base.files import write_json
 
+RUN = "run.json"
 SHORT = 16
 """Digits of an ensemble's sum that name its folders."""
 
-PARTS = b"pneumo.parts"
+PARTS, VERSION, SCORED_AT = b"pneumo.parts", b"pneumo.version", b"pneumo.scored_at"
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,41 @@ class Batch:
 
     def parts(self) -> list[str]:
         """The names of the parts."""
-        said = pq.read_schema(self.path).metadata or {}
-        found: list[str] = json.loads(said.get(PARTS, b"[]"))
+        found: list[str] = json.loads(self._said(PARTS, b"[]"))
         return found
+
+    @property
+    def version(self) -> int:
+        """The version of the ensemble that answered."""
+        return int(self._said(VERSION, b"0"))
+
+    @property
+    def scored_at(self) -> str:
+        """When the last of its parts was finished, in UTC; blank in files of before."""
+        return self._said(SCORED_AT, b"").decode()
+
+    @property
+    def images(self) -> int:
+        """How many radiographs it holds; none where all were known already."""
+        return int(pq.read_metadata(self.path).num_rows)
+
+    def _said(self, key: bytes, otherwise: bytes) -> bytes:
+        found: bytes = (pq.read_schema(self.path).metadata or {}).get(key, otherwise)
+        return found
+
+
+@dataclass(frozen=True)
+class Run:
+    """The last run of the monitor.
+
+    ``asked`` has for each ensemble (a short sum) when it was asked last, as the results say, in
+    UTC; ``days`` the day of the run that saw that first.
+    """
+
+    day: date
+    window_days: int
+    asked: Mapping[str, str] = field(default_factory=dict)
+    days: Mapping[str, str] = field(default_factory=dict)
 
 
 class State:
@@ -92,6 +126,19 @@ class State:
             for batch in self.pending(model):
                 found.update(batch.parts())
         return found
+
+    def last_run(self) -> Run | None:
+        """The last run; None before there was one, or after one of before it was kept."""
+        path = self.folder / RUN
+        if not path.exists():
+            return None
+        said = json.loads(path.read_text(encoding="utf-8"))
+        return Run(**said | {"day": date.fromisoformat(said["day"])})
+
+    def keep_run(self, run: Run) -> None:
+        """Keep that a run took place; nothing is written where the same is there already."""
+        if run != self.last_run():
+            write_json(self.folder / RUN, asdict(run) | {"day": run.day.isoformat()})
 
     def profile_path(self, model: str) -> Path:
         """Where the profile of an ensemble is kept."""

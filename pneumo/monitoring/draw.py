@@ -77,8 +77,8 @@ def draw(
 
     Of the newest ensemble alone. Both lists are in an order that tells nothing of the answers.
     """
-    week, answers = week_of(today), answers_of(parts)
-    mine = answers.get(newest(answers), {})
+    week, parts = week_of(today), list(parts)
+    mine = answers_of(parts).get(newest(parts), {})
     (folder / FOLDER).mkdir(parents=True, exist_ok=True, mode=0o700)
     with alone(folder / FOLDER / ".lock"):
         known = {(one.content, one.model) for one in drawn(folder)}

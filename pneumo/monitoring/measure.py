@@ -14,8 +14,9 @@ from pneumo.base.errors import DataError
 from pneumo.base.files import write_json, write_text
 from pneumo.base.locks import alone
 from pneumo.monitoring._images import Images, Results, take_in
-from pneumo.monitoring._judge import ALARM, UNKNOWN, judge
+from pneumo.monitoring._judge import judge, unjudged
 from pneumo.monitoring._kept import known_standing
+from pneumo.monitoring._light import FEWEST, last_day, light, newest, version_of, waiting
 from pneumo.monitoring._page import page
 from pneumo.monitoring._reference import (
     freeze,
@@ -24,17 +25,11 @@ from pneumo.monitoring._reference import (
     reference_of,
     said_of,
 )
-from pneumo.monitoring._state import Batch, State
+from pneumo.monitoring._state import SHORT, Batch, Run, State
 from pneumo.monitoring._told import tell, tell_deletion
 
 if TYPE_CHECKING:
     from pneumo.base.settings import MonitorSettings
-
-FEWEST = 20
-"""Radiographs under which a window waits, however old it is."""
-
-QUIET = "quiet"
-WAITS = "waits"
 
 
 def measure(
@@ -50,9 +45,12 @@ def measure(
             _baseline(state, model)
             tell(state, model)
         take_in(state, results, today)
+        state.keep_run(_run(state, results, monitor.window_days, today))
         for model in state.models():
             _close(state, model, monitor, today)
             _baseline(state, model)
+            tell(state, model)
+            _expire(state, model, today, monitor.keep_days)
             tell(state, model)
             _forget(state, model, today, monitor.keep_days)
         found = _summary(state)
@@ -67,7 +65,7 @@ def baseline(folder: Path, because: str, *, monitor: "MonitorSettings", today: d
     Raises PneumoError without a reason, DataError while too little was scored.
     """
     with _held(folder) as state:
-        model = _newest(state)
+        model = newest(state)
         profile = profile_of(state, model) if model else None
         if profile is None:
             raise DataError(f"{folder}: holds nothing that was measured; run `pneumo monitor run`")
@@ -82,7 +80,8 @@ def baseline(folder: Path, because: str, *, monitor: "MonitorSettings", today: d
 def show(folder: Path) -> dict[str, Any]:
     """What is known: ``level``, ``sentence``, ``windows`` and ``baselines`` of the newest ensemble,
     ``labels`` (the last standing of readers' verdicts), ``open`` (radiographs that wait), ``older``
-    ensembles with their number of windows."""
+    ensembles with their last verdict, ``shown`` (the verdict behind the level), ``day`` (of the
+    last run). The level is as of that day: the gravest of all ensembles in use of late."""
     if not folder.is_dir():
         raise DataError(f"{folder}: nothing was measured there; run `pneumo monitor run RESULTS`")
     return _summary(State(folder))
@@ -110,26 +109,43 @@ def _close(state: State, model: str, monitor: "MonitorSettings", today: date) ->
     if not _is_closed(images, pending, monitor, today):
         return
     profile = profile_of(state, model)
-    before = state.windows(model)
     reference = reference_of(state, model, profile) if profile else None
-    verdict = {
-        "window": len(before) + 1,
+    before = state.windows(model)
+    verdict = judge(images, profile, reference, before, monitor.false_alarms)
+    _add(state, model, pending, images.version, verdict)
+
+
+def _expire(state: State, model: str, today: date, keep_days: int) -> None:
+    """Close what waits for longer than it may be kept; it was too little to be judged."""
+    before = today - timedelta(days=keep_days)
+    old = [batch for batch in state.pending(model) if batch.day < before]
+    images = Images(old)
+    if len(images):
+        why = f"fewer than {FEWEST} answered radiographs came in {keep_days} days; they are deleted"
+        _add(state, model, old, images.version, unjudged(images, why))
+
+
+def _add(
+    state: State, model: str, batches: Sequence[Batch], version: int, verdict: Mapping[str, Any]
+) -> None:
+    about = {
+        "window": len(state.windows(model)) + 1,
         "model": model,
-        "version": images.version,
-        "from": pending[0].day.isoformat(),
-        "to": pending[-1].day.isoformat(),
-        "batches": [batch.name for batch in pending],
-        "parts": sorted({name for batch in pending for name in batch.parts()}),
-        **judge(images, profile, reference, before, monitor.false_alarms),
+        "version": version,
+        "from": batches[0].day.isoformat(),
+        "to": batches[-1].day.isoformat(),
+        "batches": [batch.name for batch in batches],
+        "parts": sorted({name for batch in batches for name in batch.parts()}),
     }
-    state.add_window(model, verdict)
+    state.add_window(model, {**about, **verdict})
 
 
 def _is_closed(
     images: Images, pending: Sequence[Batch], monitor: "MonitorSettings", today: date
 ) -> bool:
     accepted = int((images.column("reason") == "").sum())
-    old = (today - pending[0].day).days >= monitor.window_days
+    first = next((batch.day for batch in pending if batch.images), today)
+    old = (today - first).days >= monitor.window_days
     return accepted >= monitor.window_images or (old and accepted >= FEWEST)
 
 
@@ -143,74 +159,54 @@ def _forget(state: State, model: str, today: date, keep_days: int) -> None:
             batch.path.unlink()
 
 
-def _newest(state: State) -> str:
-    """The ensemble that scored last, which after a rollback has the lower number.
-
-    Of two on one day the one with an alarm.
-    """
-
-    def last(model: str) -> tuple[str, bool, int, str]:
-        windows, batches = state.windows(model), state.batches(model)
-        number = max([w["version"] for w in windows[-1:]] + [Images(batches[-1:]).version])
-        day = max([b.day.isoformat() for b in batches[-1:]] + [w["to"] for w in windows[-1:]])
-        return day, any(w["level"] == ALARM for w in windows[-1:]), number, model
-
-    return max(state.models(), key=last, default="")
+def _run(state: State, results: Results, window_days: int, today: date) -> Run:
+    """This run: an ensemble that was asked since the last one is in use today."""
+    asked = {digest[:SHORT]: at for digest, at in results.asked().items()}
+    before = state.last_run()
+    known = before.asked if before else {}
+    new = {model for model, at in asked.items() if at > known.get(model, "")}
+    if not before:  # when the others were asked for the first time nobody knows
+        new = {max(asked, key=lambda model: (asked[model], model))} if asked else set()
+    days = dict(before.days) if before else {}
+    days |= dict.fromkeys(sorted(new), today.isoformat())
+    return Run(today, window_days, {**known, **asked}, days)
 
 
 def _summary(state: State) -> dict[str, Any]:
-    model = _newest(state)
-    windows, pending = state.windows(model), state.pending(model)
-    images = Images(pending)
-    scored = int((images.column("reason") == "").sum())
-    waiting: dict[str, Any] = {
-        "images": len(images),
-        "scored": scored,
-        "rejected": len(images) - scored,
-    }
-    waiting |= {"since": pending[0].day.isoformat() if pending else ""}
-    level, sentence = _standing(windows, waiting)
+    model = newest(state)
+    open_window = waiting(state, model)
+    shown = light(state, model, open_window)
+    run = state.last_run()
     return {
         "model": model,
-        "version": max([w["version"] for w in windows[-1:]] + [images.version]),
-        "level": level,
-        "sentence": sentence,
-        "windows": windows,
-        "open": waiting,
+        "version": version_of(state, model),
+        "day": run.day.isoformat() if run else "",
+        "level": shown.level,
+        "sentence": shown.sentence,
+        "shown": dict(shown.window),
+        "windows": state.windows(model),
+        "open": open_window,
         "baselines": said_of(state, model),
         "labels": known_standing(state.folder, model),
-        "older": [
-            {"model": other, "windows": len(state.windows(other))}
-            for other in state.models()
-            if other != model
-        ],
+        "older": [_older(state, other) for other in state.models() if other != model],
     }
 
 
-def _standing(windows: Sequence[Mapping[str, Any]], waiting: Mapping[str, Any]) -> tuple[str, str]:
-    """The light: that of the last window that could be judged; before it, that nothing is known."""
-    judged = [window for window in windows if window["level"] != UNKNOWN]
-    alarmed = bool(judged) and judged[-1]["level"] == ALARM
-    if windows and not alarmed and waiting["rejected"] >= max(FEWEST, waiting["scored"] + 1):
-        return WAITS, (
-            f"Most files are refused: {waiting['rejected']} of {waiting['images']} since "
-            f"{waiting['since']}; look at the reasons and the source."
-        )
-    if judged:
-        return judged[-1]["level"], judged[-1]["sentence"]
-    if windows:
-        return UNKNOWN, windows[-1]["sentence"]
-    if waiting["images"] and not waiting["scored"]:
-        return WAITS, "Nothing can be judged: every file so far was refused."
-    return WAITS, (
-        f"Too few radiographs to judge: {waiting['scored']} so far; "
-        f"a window needs {FEWEST} at least."
-    )
+def _older(state: State, model: str) -> dict[str, Any]:
+    windows = state.windows(model)
+    return {
+        "model": model,
+        "version": version_of(state, model),
+        "until": last_day(state, model),
+        "windows": len(windows),
+        "level": windows[-1]["level"] if windows else "",
+        "sentence": windows[-1]["sentence"] if windows else "",
+    }
 
 
 def brief(found: Mapping[str, Any]) -> dict[str, Any]:
     """What the next tasks, and Assets, may know of what ``show`` returns: nothing of one person."""
-    last = found["windows"][-1] if found["windows"] else {}
+    last = found.get("shown", {})
     return {
         "level": found["level"],
         "sentence": found["sentence"],

@@ -5,14 +5,13 @@ a process that was killed could not, and one that was not killed tells of itself
 """
 
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pneumo.registry import store
-from pneumo.registry.heads import keep_head
+from pneumo.registry.heads import keep_or_say
 from pneumo.registry.store import number
-from pneumo.site.trail import LONGEST, record, trail_path
+from pneumo.site.trail import LONGEST, record
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -34,12 +33,8 @@ def tell(server: "MlflowClient", champion: "ModelVersion | None") -> None:
         acts.append(_crowned(champion))
     # In the order of time; of one second, what was agreed comes before what it led to.
     new = [record(**act) for _, act in sorted(acts, key=lambda dated: dated[0])]
-    if any(new) and not keep_head(server):
-        print(
-            f"{trail_path()}: does not go on from the head that MLflow keeps; "
-            "run `pneumo trail verify`",
-            file=sys.stderr,
-        )
+    if any(new):
+        keep_or_say(server)
 
 
 Dated = tuple[str, dict[str, Any]]

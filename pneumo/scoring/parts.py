@@ -21,12 +21,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pneumo.base.aside import put
-from pneumo.base.files import sha256, sha256_of, unless_unread, whole
+from pneumo.base.files import sha256, sha256_of, unless_unread, whole, write_json
 from pneumo.base.locks import alone
 from pneumo.base.words import OverlayName
 from pneumo.intake.profile import PROFILE
 
-ROWS, ABOUT = "rows.parquet", "part.json"
+ROWS, ABOUT, ASKED = "rows.parquet", "part.json", "asked.json"
 OVERLAYS: tuple[str, ...] = get_args(OverlayName)
 SCHEMA = pa.schema(
     [
@@ -54,15 +54,17 @@ SCHEMA = pa.schema(
         ("turned", pa.float64()),
         ("mirror", pa.float64()),
         ("unusual", pa.float64()),
+        ("disagreement", pa.float64()),
         ("features", pa.list_(pa.float32())),
     ]
 )
 """One row per content. ``boxes``, in original pixels, and ``notes``, code -> sentence, are JSON;
 ``reason`` is blank when scored. ``person`` is ``site.sitekey.person_of``, ``margin`` the distance
 of the probability from the operating point, ``review`` codes of ``intake.look.REVIEWS`` with ``;``
-between; what follows is of ``intake.look.Look``. Parts of before lack all from ``sex`` on."""
+between; what follows is of ``intake.look.Look``, but for ``disagreement``, of
+``engines.engine.Answers``. Parts of before lack it, or all from ``sex`` on."""
 
-LOOKS = ("content", "reason", "probability", "margin", "review", "unusual")
+LOOKS = ("content", "reason", "probability", "margin", "review", "unusual", "disagreement")
 """What the reading order depends on."""
 
 
@@ -103,6 +105,11 @@ class Part:
     overlays: str
     scored_at: str = ""
     """When it was finished, in UTC to the second: ``2026-11-28T14:37:13Z``."""
+
+    @property
+    def asked_at(self) -> str:
+        """When its ensemble was asked last in these results, blank where that is not kept."""
+        return _asked(self.folder.parent).get("at", "")
 
     @property
     def name(self) -> str:
@@ -167,6 +174,14 @@ class Store:
                 shutil.rmtree(folder, ignore_errors=True)
         yield from sorted(finished, key=lambda part: (-part.scorer.version, str(part.folder)))
 
+    def listed(self) -> Iterator[Part]:
+        """Every part, as ``parts`` has them, by its name alone: no sum is formed, none is removed.
+
+        For who reads the rows of all, time and again.
+        """
+        found = [part for folder in self._folders() if (part := _read(folder, summed=False))]
+        yield from sorted(found, key=lambda part: (-part.scorer.version, str(part.folder)))
+
     def unseen(self, known: Iterable[str]) -> Iterator[Part]:
         """The parts whose names are not ``known`` and whose sums hold; nothing is removed."""
         seen = frozenset(known)
@@ -180,6 +195,20 @@ class Store:
         if not target.exists():
             with whole(target) as new:
                 shutil.copyfile(profile, new)
+
+    def keep_asked(self, scorer: Scorer) -> None:
+        """Keep that ``scorer`` was asked now, which leaves no other trace where all was known."""
+        if (self.folder / scorer.key).is_dir():
+            said = {"digest": scorer.digest, "at": _second(time.time())}
+            write_json(self.folder / scorer.key / ASKED, said)
+
+    def asked(self) -> dict[str, str]:
+        """Sum of an ensemble -> when it was asked last, in UTC, where that is kept."""
+        found: dict[str, str] = {}
+        for folder in _listed(self.folder):
+            if said := _asked(folder):
+                found[said["digest"]] = max(found.get(said["digest"], ""), said["at"])
+        return found
 
     def done(self, scorer: Scorer | None, overlays: str) -> set[str]:
         """The contents that ``scorer`` (None: anyone) has finished, with the pictures wanted."""
@@ -241,15 +270,28 @@ def write_part(
     _flush(path.parent)
 
 
-def _read(folder: Path) -> Part | None:
+def _asked(folder: Path) -> dict[str, str]:
+    """What ``Store.keep_asked`` said in a scorer's folder; empty where it said nothing."""
+    try:
+        said = json.loads((folder / ASKED).read_text(encoding="utf-8"))
+        return {"digest": str(said["digest"]), "at": str(said["at"])}
+    except OSError as error:
+        unless_unread(error, folder)
+    except (ValueError, KeyError, TypeError):
+        pass
+    return {}
+
+
+def _read(folder: Path, *, summed: bool = True) -> Part | None:
     """A part whose sums hold; None where there is none, or another one than was written.
+
+    Without ``summed`` it is taken by what it says of itself.
 
     TransientError when that cannot be told, as from a disk that is away: it may be whole.
     """
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        sizes = {p.name: p.stat().st_size for p in _listed(folder) if p.suffix == ".png"}
-        if sha256(folder / ROWS) != about["rows"] or sizes != about["pictures"]:
+        if summed and not _holds(folder, about):
             return None
         scored_at = about.get("scored_at") or _second((folder / ABOUT).stat().st_mtime)
         return Part(folder, Scorer(**about["scorer"]), about["overlays"], scored_at)
@@ -258,6 +300,11 @@ def _read(folder: Path) -> Part | None:
     except (ValueError, KeyError, TypeError):
         pass
     return None
+
+
+def _holds(folder: Path, about: Mapping[str, Any]) -> bool:
+    sizes = {p.name: p.stat().st_size for p in _listed(folder) if p.suffix == ".png"}
+    return sha256(folder / ROWS) == about["rows"] and sizes == about["pictures"]
 
 
 def _second(seconds: float) -> str:

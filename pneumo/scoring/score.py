@@ -170,7 +170,9 @@ def _publish(
     *,
     keep_older: bool,
 ) -> dict[str, Any]:
-    parts = list(Store(out).parts())
+    store = Store(out)
+    store.keep_asked(scorer)
+    parts = list(store.parts())
     own = [part for part in parts if part.scorer.key == scorer.key]
     others = [part for part in parts if part.scorer.key != scorer.key]
     return publish(out, plan, own + others if keep_older else own, overlays, review_share)

@@ -15,12 +15,15 @@ def key_in(path: Path, fresh: Callable[[], bytes], what: str, advice: str) -> by
     """The content of the key's file; where there is none it is made, of what ``fresh`` gives.
 
     ``what`` names the key in messages, ``advice`` says what would do where its file cannot be used.
-    Raises PneumoError for a file that others may read, or that cannot be read or made.
+    Raises PneumoError for a file that others may read, or that cannot be read or made, and where
+    ``fresh`` does.
     """
     where = printable(path)
     try:
         if not path.exists():
             _make(path, fresh())
+        if not path.is_file():
+            raise PneumoError(f"{where}: is no file, so {what} cannot be read; {advice}")
         if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise PneumoError(f"{where}: others may read {what}; run `chmod 600 {where}`")
         return path.read_bytes()

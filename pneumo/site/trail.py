@@ -173,6 +173,8 @@ def _against(kept: Head, sums: tuple[str, ...]) -> Iterator[Fault]:
     if len(sums) < kept.lines:
         gone = kept.lines - len(sums)
         reason = f"the trail ends at line {len(sums)}, but had {kept.lines}: {gone} were cut off"
+        if sums and kept.first != sums[0]:
+            reason = f"the trail had {kept.lines} lines and another first one: it was begun anew"
         yield Fault(len(sums) + 1, reason)
     elif sums[kept.lines - 1] != kept.last:
         yield Fault(kept.lines, "is not the line whose sum was kept: the trail was written anew")

@@ -2,13 +2,14 @@
 
 import hashlib
 import hmac
+import os
 import subprocess
 import sys
 
 import pytest
 
 from pneumo.base.errors import PneumoError
-from pneumo.site.sitekey import KEY_FILE, person_of, site_key
+from pneumo.site.sitekey import KEY_FILE, person_of, site_id, site_key
 
 PATIENT = hashlib.sha256(b"PLANTEDID77").hexdigest()
 
@@ -73,11 +74,70 @@ def test_a_person_is_an_hmac_and_blank_stays_blank():
     assert person_of("", b"k" * 32) == ""
 
 
-def test_a_key_that_cannot_be_read_is_one_line(key_file):
-    key_file.mkdir(parents=True, mode=0o700)
-    with pytest.raises(PneumoError, match="cannot be read"):
+@pytest.mark.parametrize("kind", ["folder", "dangling link", "link to a folder", "no leave"])
+def test_a_key_that_cannot_be_read_is_one_line(key_file, kind):
+    key_file.parent.mkdir()
+    if kind == "folder":
+        key_file.mkdir(mode=0o755)
+    elif kind == "no leave":
         site_key()
-    key_file.rmdir()
-    key_file.symlink_to(key_file.with_name("gone"))
-    with pytest.raises(PneumoError, match="cannot be"):
+        key_file.chmod(0)
+        if os.access(key_file, os.R_OK):
+            pytest.skip("who runs this may read everything")
+    else:
+        key_file.symlink_to("gone" if kind == "dangling link" else ".")
+    with pytest.raises(PneumoError, match="cannot be read") as error:
         site_key()
+    assert len(str(error.value).splitlines()) == 1
+    assert "chmod" not in str(error.value)
+
+
+def test_a_key_that_was_lost_is_missed_and_none_is_made(key_file, trail):
+    lost = site_key()
+    key_file.unlink()
+    with pytest.raises(PneumoError, match="is not there") as error:
+        site_key()
+    assert len(str(error.value).splitlines()) == 1
+    assert not key_file.exists()
+    assert trail.with_suffix(".site").stat().st_mode & 0o777 == 0o600
+    assert lost.hex() not in trail.with_suffix(".site").read_text()
+    key_file.write_bytes(lost)
+    key_file.chmod(0o600)
+    assert site_key() == lost
+
+
+def test_another_key_in_its_place_or_elsewhere_is_refused(key_file, tmp_path, monkeypatch):
+    site_key()
+    key_file.write_bytes(bytes(32))
+    with pytest.raises(PneumoError, match="is not the key"):
+        site_key()
+    monkeypatch.setenv(KEY_FILE, str(tmp_path / "elsewhere"))
+    with pytest.raises(PneumoError, match="is not there"):
+        site_key()
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_who_means_to_begin_anew_removes_what_knows_the_key(key_file, trail):
+    first = site_key()
+    key_file.unlink()
+    trail.with_suffix(".site").unlink()
+    assert site_key() != first
+
+
+def test_from_another_working_directory_no_key_is_made_unsaid(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv(KEY_FILE, raising=False)
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    site_key()
+    made = tmp_path / "here/.pneumo/site.key"
+    assert capsys.readouterr().err == f"{made}: the site's key is made; keep a copy of it\n"
+    monkeypatch.chdir(tmp_path / "there")
+    with pytest.raises(PneumoError, match="is not there"):  # the trail knows a key
+        site_key()
+    assert not list((tmp_path / "there").rglob("*.key"))
+
+
+def test_what_names_a_site_is_an_hmac_of_its_key():
+    right = hmac.digest(b"k" * 32, b"pneumo site", "sha256").hex()[:32]
+    assert site_id(b"k" * 32) == right

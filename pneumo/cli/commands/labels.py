@@ -1,6 +1,7 @@
 """Commands around what readers say: which radiographs are read, what was said, and what follows."""
 
 import csv
+import io
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,11 +17,16 @@ if TYPE_CHECKING:
 SKIPPED = 99
 """The exit code of "no retraining is wanted": Airflow's tasks skip on it."""
 
+UNKNOWN = 1
+"""The exit code of "nobody can say": so that a task fails, and is tried again."""
+
 FORM = ("content", "instance_uid", "file", "reader", "verdict", "boxes", "ai_seen")
 
 Results = Annotated[Path, typer.Option(help="The folder of results that was read from.")]
 By = Annotated[str, typer.Option(help="Who brings them; blank: your login.")]
 SCORED = Path("data/scored")
+SHORT = 16
+"""Digits of an ensemble's sum that name it to the next tasks."""
 
 
 def labels(
@@ -44,7 +50,7 @@ def labels(
     if not file.is_file():
         raise PneumoError(f"{file}: no such file")
     table, new = take_in(file, out, by or getuser(), day_of(day))
-    found, told = _standing(results, out)
+    found, told = standing_now(results, out)
     if as_json:
         about = {"verdicts": len(table.verdicts), "number": table.number, "new": new}
         print(json.dumps(about | found.to_json() | {"told": told}))
@@ -65,22 +71,23 @@ def draw(
     The form has them in an order that tells nothing; filled in, `pneumo monitor labels` takes it.
     Example: `pneumo monitor draw results`
     """
-    from pneumo.base.files import whole
+    from pneumo.base.files import write_text
     from pneumo.base.safe import cell
     from pneumo.monitoring.draw import draw as stage
     from pneumo.monitoring.draw import week_of
 
     called, audit = stage(
-        _store(results).parts(), out, load_settings().monitor.audit_share, day_of(day)
+        _store(results).listed(), out, load_settings().monitor.audit_share, day_of(day)
     )
     path = form or results / "draw.csv"
     both = sorted([*called, *audit], key=lambda answer: answer.content[::-1])
     files = _files(results)
-    with whole(path) as aside, aside.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(FORM)
-        for one in both:
-            writer.writerow([one.content, cell(one.uid), files.get(one.content, ""), *[""] * 4])
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(FORM)
+    for one in both:
+        writer.writerow([one.content, cell(one.uid), files.get(one.content, ""), *[""] * 4])
+    write_text(path, text.getvalue(), 0o600)  # names files and UIDs
     week = week_of(day_of(day))
     print(f"{path}: {week}: {len(called)} called and {len(audit)} uncalled radiographs to read")
 
@@ -90,13 +97,20 @@ def retrain(
 ) -> None:
     """Say whether readers' verdicts want a retraining, and why; nothing else can want one.
 
-    Exit code 0: it is wanted, a reason a line; 99: it is not. Example: `pneumo monitor retrain`
+    Exit code 0: it is wanted, a reason a line; 99: it is not; 1: there are verdicts, and what was
+    registered cannot be had. Example: `pneumo monitor retrain`
     """
-    found, told = _standing(results, out)
+    from pneumo.monitoring.labels import any_taken_in
+
+    found, told = standing_now(results, out)
     if as_json:
-        print(json.dumps({"wanted": bool(found.reasons), "reasons": found.reasons, "told": told}))
+        fell = [one.name for one in found.watched if one.fell]
+        said = {"wanted": bool(fell), "fell": fell, "reasons": found.reasons, "told": told}
+        print(json.dumps({"model": found.model[:SHORT], "version": found.version, **said}))
     else:
         print("\n".join(found.reasons) or told or "no reader's verdict asks for a retraining")
+    if told and any_taken_in(out):
+        raise typer.Exit(UNKNOWN)
     if not found.reasons:
         raise typer.Exit(SKIPPED)
 
@@ -124,18 +138,19 @@ def feedback(
     from pneumo.monitoring.feedback import feedback as stage
 
     found = stage(
-        _store(results).parts(), files, target, out,
+        _store(results).listed(), files, target, out,
         beside=beside, prepared=prepared, by=by or getuser(), monitor=load_settings().monitor,
     )  # fmt: skip
     print("\n".join(found))
 
 
-def _standing(results: Path, out: Path) -> "tuple[Standing, str]":
-    from pneumo.monitoring.labels import model_of, stand
+def standing_now(results: Path, out: Path) -> "tuple[Standing, str]":
+    """What all verdicts say by now, kept for the page; and why nothing is compared, if so."""
+    from pneumo.monitoring.labels import newest, stand
     from pneumo.monitoring.registered import if_known
 
-    parts = list(_store(results).parts())
-    registered, told = if_known(out, model_of(parts))
+    parts = list(_store(results).listed())
+    registered, told = if_known(out, newest(parts))
     return stand(parts, out, registered, monitor=load_settings().monitor), told
 
 

@@ -19,9 +19,13 @@ def verify(as_json: AsJson = False) -> None:
     from pneumo.site.trail import look, trail_path
 
     path = trail_path()
-    found = look(path)
-    kept, words = _kept(found.head.first)
+    server = _server()
+    kept, words = _kept(server, look(path).head.first)
     found = look(path, kept)
+    if server and not found.faults:
+        from pneumo.registry.heads import keep_or_say
+
+        keep_or_say(server)
     if as_json:
         told: dict[str, Any] = {"path": str(path), "head": asdict(found.head), "kept": words}
         told |= {"acts": dict(found.acts), "faults": [asdict(fault) for fault in found.faults]}
@@ -35,23 +39,27 @@ def verify(as_json: AsJson = False) -> None:
         print(f"head {found.head.last}; {words}")
 
 
-def _kept(first: str) -> Any:
-    """The head that MLflow keeps of this trail, and what that means in words; keeps the new one."""
-    from pneumo.registry import store
-    from pneumo.registry.heads import keep_head, kept_heads
-    from pneumo.site.trail import NOTHING
+def _server() -> Any:
+    """A client of the MLflow server; None where none is named."""
     from pneumo.tracking.runs import client
 
     if client() is None:
+        return None
+    from pneumo.registry import store
+
+    return store.connect()
+
+
+def _kept(server: Any, first: str) -> Any:
+    """The head that MLflow keeps of this site's trail, and that in words."""
+    if server is None:
         return None, "no MLflow server is named, so a tail that was cut cannot be seen"
-    server = store.connect()
-    heads = kept_heads(server)
-    kept, others = heads.pop(first, None), heads
-    if first == NOTHING and others:  # the file is not there, or empty: a trail was removed
-        return max(others.values(), key=lambda head: head.lines), "the trail was removed"
-    keep_head(server)
+    from pneumo.registry.heads import kept_head, kept_heads
+
+    kept = kept_head(server, first)
     told = f"MLflow kept line {kept.lines}" if kept else "MLflow kept no head of it before"
-    if others:
+    own = {kept.first} if kept else set()
+    if others := set(kept_heads(server)) - own:
         told += f"; heads of {len(others)} other trails are there, of other sites or of before"
     return kept, told
 
