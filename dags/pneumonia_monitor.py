@@ -2,9 +2,10 @@
 
 `measure` judges each closed window once and writes `data/monitor/index.html`; `announce` emits the
 Asset `pneumonia-monitored`, whose event has the level, one sentence and what moved, and names
-nobody. Then, beside each other: `alarm` fails while the newest verdict is an alarm, and is not
-tried again, so that whatever Airflow notifies of failed tasks tells somebody; `verdicts` counts the
-readers' labels there are, from which alone a training can be wanted, and `retrain` emits the Asset
+nobody. Where an MLflow server is named, `measure` keeps the head of the audit trail there. Then,
+beside each other: `alarm` fails while the light is an alarm, and is not tried again, so that
+whatever Airflow notifies of failed tasks tells somebody; `verdicts` counts the readers' labels
+there are, from which alone a training can be wanted, and `retrain` emits the Asset
 `pneumonia-retrain-wanted` with the reasons: once for an ensemble and what fell, again when another
 figure falls. Else both are skipped. A failed task emits no Asset, so alarm and training are
 separate. Without results the run is skipped.
@@ -47,7 +48,7 @@ def announce(measured: Any, outlet_events: Any = None) -> None:
 
 @task.bash(retries=0, execution_timeout=timedelta(minutes=10), **HERE)
 def alarm() -> str:
-    """Fail, with the sentence in the log, while the newest verdict is an alarm."""
+    """Fail, with the sentence in the log, while the light is an alarm."""
     return 'pneumo monitor show --out "$OUT"'
 
 

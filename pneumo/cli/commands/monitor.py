@@ -32,7 +32,7 @@ def run(
     """Judge the closed windows of what was scored, each once, and write a page.
 
     Where an MLflow server is named, the head of the audit trail is kept there.
-    Exit code 4: the newest verdict is an alarm. Example: `pneumo monitor run results`
+    Exit code 4: an ensemble in use of late has an alarm. Example: `pneumo monitor run results`
     """
     from pneumo.cli.commands.labels import standing_now
     from pneumo.monitoring.labels import any_taken_in
@@ -56,7 +56,7 @@ def run(
 def show(out: MonitorFolder = MONITOR, as_json: AsJson = False) -> None:
     """Say what the monitor knows, and measure nothing.
 
-    Exit code 4: the newest verdict is an alarm. Example: `pneumo monitor show`
+    Exit code 4: an ensemble in use of late has an alarm. Example: `pneumo monitor show`
     """
     from pneumo.monitoring.measure import show as known
 
