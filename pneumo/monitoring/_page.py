@@ -45,6 +45,7 @@ def page(found: Mapping[str, Any], monitor: "MonitorSettings") -> str:
         counted=len(windows),
         expected=round(monitor.false_alarms * len(windows), 1),
         settings=monitor,
+        few=few,
     )
 
 
