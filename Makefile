@@ -145,6 +145,10 @@ site: .venv-site/.ready  ## Make the pages a site with a search: dist/site
 	@UV_PROJECT_ENVIRONMENT=.venv-site "$(UV)" sync --locked --only-group site
 	@touch $@
 
+.PHONY: images
+images:  ## Build the images but the GPU's with buildah, and look into them
+	@bash docker/images.sh
+
 .PHONY: sbom
 sbom: $(READY)  ## Write what an installation holds, from uv.lock, as CycloneDX: dist/pneumo.cdx.json
 	@mkdir -p dist && "$(UV)" export --locked --quiet --no-dev --format cyclonedx1.5 \

@@ -6,6 +6,7 @@ the ``.xml`` file to write.
 """
 
 import sys
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def convert(package: Package, path: Path) -> None:
     from pneumo.engines._channels import OpenVINOKerasTensor, channels_first
     from pneumo.engines.keras import load
 
-    opacities: dict[str, Any] = {}
+    networks: list[tuple[Any, float]] = []
     blended = pictures = planes = None
     opacity = op.constant(np.int32(1))
     for name, weight in package.networks.items():
@@ -51,26 +52,31 @@ def convert(package: Package, path: Path) -> None:
             pictures = op.parameter([BATCH, side, side], openvino.Type.u8, name="pictures")
             planes = OpenVINOKerasTensor(op.unsqueeze(pictures, opacity).output(0))
         maps = channels_first(network)(planes, training=False).output
-        opacities[name] = op.gather(maps, opacity, opacity)
-        share = op.multiply(opacities[name], op.constant(np.float32(weight)))
+        networks.append((maps, weight))
+        share = op.multiply(op.gather(maps, opacity, opacity), op.constant(np.float32(weight)))
         blended = share if blended is None else op.add(blended, share)
-    results = [op.result(blended), op.result(_cells_apart(opacities, package.networks, blended))]
+    results = [op.result(blended), op.result(_cells_apart(networks))]
     model = openvino.Model(results, [pictures], "ensemble")
     model.reshape(openvino.PartialShape([-1, side, side]))
     apply_moc_transformations(model, cf=True)
     openvino.save_model(model, path, compress_to_fp16=False)
 
 
-def _cells_apart(opacities: dict[str, Any], weights: dict[str, float], blended: Any) -> Any:
-    """``detection.disagreement.spread``, averaged over cells, as operations of a graph."""
+def _cells_apart(networks: list[tuple[Any, float]]) -> Any:
+    """``detection.disagreement.spread``, averaged over cells, from maps of both planes and weights.
+
+    It is told from the background's planes, which are as far apart: a second use of those of
+    opacity changes how OpenVINO fuses the blend, and with it the last bit of probabilities.
+    """
     import numpy as np
     import openvino.opset16 as op
 
-    total = op.constant(np.float32(0))
-    for name, maps in opacities.items():
-        gap = op.subtract(maps, blended)
-        square = op.multiply(op.multiply(gap, gap), op.constant(np.float32(weights[name])))
-        total = op.add(total, square)
+    background, axis = op.constant(np.int32(0)), op.constant(np.int32(1))
+    planes = [op.gather(maps, background, axis) for maps, _ in networks]
+    weights = [op.constant(np.float32(weight)) for _, weight in networks]
+    mean = reduce(op.add, map(op.multiply, planes, weights))
+    gaps = [op.subtract(plane, mean) for plane in planes]
+    total = reduce(op.add, map(op.multiply, map(op.multiply, gaps, gaps), weights))
     side = total.output(0).partial_shape[-1].get_length() // GRID
     parts = op.constant(np.array([0, GRID, side, GRID, side], np.int64))  # 0: as many as there are
     return op.reduce_mean(

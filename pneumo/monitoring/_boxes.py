@@ -13,7 +13,7 @@ Box = Sequence[float]
 FARTHEST_PX = 1e5
 NO_PLACE = "a box has a number that is no place in a radiograph"
 SMALLEST_PX = 1.0
-"""A side of what is left of a box, at least."""
+"""A side of a box is longer: what is not was drawn by accident, or is in shares of the sides."""
 
 
 class NoBoxError(ValueError):
@@ -59,12 +59,12 @@ POINTS = {"CIRCLE": 2, "ELLIPSE": 4}
 def inside(box: Box, rows: int, columns: int) -> list[float] | None:
     """What of a box lies on a radiograph; None where that is nothing, or a sliver."""
     x, y, width, height = box
-    if x >= 0 and y >= 0 and x + width <= columns and y + height <= rows:
-        return list(box)
     left, top = max(x, 0.0), max(y, 0.0)
     right, bottom = min(x + width, float(columns)), min(y + height, float(rows))
-    if right - left < SMALLEST_PX or bottom - top < SMALLEST_PX:
+    if right - left <= SMALLEST_PX or bottom - top <= SMALLEST_PX:
         return None
+    if (left, top, right, bottom) == (x, y, x + width, y + height):
+        return list(box)  # to the last bit
     return [left, top, right - left, bottom - top]
 
 
@@ -74,6 +74,6 @@ def _checked(
     width, height = sides or (right - left, bottom - top)
     if not all(isfinite(v) and abs(v) < FARTHEST_PX for v in (left, top, right, bottom)):
         raise NoBoxError(NO_PLACE)
-    if width <= 0 or height <= 0:
-        raise NoBoxError("a box has no area: its width or height is not above 0")
+    if width <= SMALLEST_PX or height <= SMALLEST_PX:
+        raise NoBoxError("a box has no area: its width and height must be above 1 px")
     return [left, top, width, height]

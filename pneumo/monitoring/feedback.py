@@ -189,11 +189,12 @@ def _copied(
 ) -> Image | None:
     """The radiograph written to ``folder``; None where every box lies outside it."""
     data, (rows, columns) = renamed(file, name, truth.answer.view)
-    boxes = [box for one in drawn if (box := inside(one, rows, columns))] if truth.positive else []
+    found = [inside(one, rows, columns) for one in drawn] if truth.positive else []
+    boxes = list(dict.fromkeys(tuple(box) for box in found if box))  # a table has none twice
     if truth.positive and not boxes:
         return None
-    if truth.positive and len(boxes) < len(drawn):
-        left["boxes outside"] += len(drawn) - len(boxes)
+    if None in found:
+        left["boxes outside"] += found.count(None)
     (folder / f"{name}.dcm").write_bytes(data)
     return Image(name, PREFIX + truth.answer.person, boxes)
 

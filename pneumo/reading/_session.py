@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -153,11 +152,6 @@ def table_name(reader: str) -> str:
     if plain == reader:
         return f"{reader}.csv"
     return f"{plain}-{hashlib.sha256(reader.encode()).hexdigest()[:8]}.csv"
-
-
-def new_token() -> str:
-    """A secret for an address."""
-    return secrets.token_urlsafe(24)
 
 
 def _ours(path: Path) -> list[Reading]:

@@ -13,6 +13,7 @@ import uvicorn
 
 from pneumo.base.errors import PneumoError
 from pneumo.base.safe import printable
+from pneumo.reading._address import keep_address, kept_address
 from pneumo.reading._answers import Answers
 from pneumo.reading._dataset import Labelled
 from pneumo.reading._guard import LOOPBACK, Guard
@@ -20,7 +21,7 @@ from pneumo.reading._images import listed, scored, unlabelled
 from pneumo.reading._pixels import Pixels
 from pneumo.reading._readings import Readings
 from pneumo.reading._routes import application
-from pneumo.reading._session import Session, new_token, table_name
+from pneumo.reading._session import Session, table_name
 
 FOLDER = "readings"
 GRACE_S = 2
@@ -36,26 +37,34 @@ def open_session(
     """
     if not label:
         images = listed(scored(folder, secret))
-        path = labels or folder / FOLDER / table_name(reader)
+        path = readings_table(folder, reader, label=False, labels=labels)
         return Session(
             "results", reader, blind, images, Readings(path, reader), Pixels(), Answers(folder)
         )
     images = listed(unlabelled(folder, secret))
     if not images:
         raise PneumoError(f"{printable(folder)}: holds no file; name a folder with radiographs")
-    out = labels or folder.resolve().with_name(f"{folder.resolve().name}-labels")
-    table = out / FOLDER / table_name(reader)
-    root = out / table.stem
+    table = readings_table(folder, reader, label=True, labels=labels)
+    root = table.parent.parent / table.stem
     return Session(
         "label", reader, False, images, Readings(table, reader, "file"), Pixels(),
         labelled=Labelled(root, images.values()),
     )  # fmt: skip
 
 
+def readings_table(folder: Path, reader: str, *, label: bool, labels: Path | None) -> Path:
+    """Where the readings of a reader are kept."""
+    if not label:
+        return labels or folder / FOLDER / table_name(reader)
+    out = labels or folder.resolve().with_name(f"{folder.resolve().name}-labels")
+    return out / FOLDER / table_name(reader)
+
+
 def serve(session: Session, token: str, host: str, port: int, *, browser: bool) -> None:
     """Serve until ctrl-C. PneumoError for an address that cannot be had."""
     listening = _listen(host, port)
     port = listening.getsockname()[1]
+    keep_address(session.readings.path, token, port)
     name = f"[{host}]" if ":" in host else host
     address = f"http://{name}:{port}/{token}/"
     app = Guard(application(session, token), token, {*LOOPBACK, name.lower()}, port)
@@ -102,4 +111,4 @@ def _open(address: str) -> None:
         webbrowser.open(address)
 
 
-__all__: Sequence[str] = ("new_token", "open_session", "serve")
+__all__: Sequence[str] = ("kept_address", "open_session", "readings_table", "serve")

@@ -7,7 +7,9 @@ import pytest
 
 from pneumo.base.errors import PneumoError
 from pneumo.engines.choose import choose, open_engine
+from pneumo.engines.graphs import graph
 from pneumo.engines.keras import load
+from pneumo.engines.openvino import hint, openvino
 from pneumo.engines.package import Package
 from tests.ensembles import save_network
 from tests.packages import ENSEMBLE, pictures, sum_up
@@ -43,6 +45,24 @@ def test_every_engine_says_how_far_its_networks_are_apart(package_folder):
     engines.append(open_engine(package, "tensorflow"))
     for engine, within in zip(engines, (2e-5, 0.01, 1e-6), strict=True):
         np.testing.assert_allclose(engine.answers(some).disagreement, right, atol=within)
+
+
+def test_the_second_output_changes_no_bit_of_the_first(tmp_path):
+    shares = {"a": 0.204, "b": 0.031, "c": 0.329, "d": 0.436}
+    for number, member in enumerate(shares):
+        save_network(tmp_path / f"{member}.keras", 90 + 20 * number, convolves=True)
+    (tmp_path / "ensemble.json").write_text(json.dumps(ENSEMBLE | {"weights": shares}))
+    sum_up(tmp_path)
+    core, path = openvino.Core(), graph(Package(tmp_path))
+    both, alone = core.read_model(path), core.read_model(path)
+    alone = openvino.Model([alone.get_results()[0]], alone.get_parameters())
+    for kind in (openvino.Type.f32, openvino.Type.bf16):
+        maps = []
+        for model in (both, alone):
+            model.reshape([8, 32, 32])
+            run = core.compile_model(model, "CPU", {hint.inference_precision: kind})
+            maps.append(run([pictures(8)])[0])
+        assert maps[0].tobytes() == maps[1].tobytes()
 
 
 @pytest.mark.parametrize("name", ["tensorflow", "openvino"])

@@ -106,6 +106,13 @@ def test_without_what_was_registered_verdicts_are_kept_and_that_is_said(results)
     said = run("monitor", "labels", "t.csv")
     assert "1 verdicts taken in" in said
     assert "nothing is compared with what was registered: MLFLOW_TRACKING_URI" in said
+    assert "nothing is compared" in run("monitor", "retrain", code=1)
+
+
+def test_without_verdicts_nothing_is_wanted_whatever_was_registered(results):
+    for path in Path("data/monitor/registered").iterdir():
+        path.unlink()
+    run("monitor", "retrain", code=99)
 
 
 @pytest.mark.parametrize(

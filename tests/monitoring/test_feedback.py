@@ -199,7 +199,7 @@ def test_boxes_are_cut_to_their_radiograph_and_the_table_is_valid(site):
     size = pydicom.dcmread(scored[0].name, stop_before_pixels=True)
     rows, columns = float(size.Rows), float(size.Columns)
     drawn = {
-        0: [[-40.0, -40.0, 90.0, 90.0], [columns + 1, 0.0, 5.0, 5.0]],
+        0: [[-40.0, -40.0, 90.0, 90.0], [0.0, 0.0, 50.0, 50.0], [columns + 1, 0.0, 5.0, 5.0]],
         1: [[columns - 10, rows - 20, 50.0, 50.0]],
         2: [[-9.0, -9.0, 3.0, 3.0]],
     }

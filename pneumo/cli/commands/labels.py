@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 SKIPPED = 99
 """The exit code of "no retraining is wanted": Airflow's tasks skip on it."""
 
+UNKNOWN = 1
+"""The exit code of "nobody can say": so that a task fails, and is tried again."""
+
 FORM = ("content", "instance_uid", "file", "reader", "verdict", "boxes", "ai_seen")
 
 Results = Annotated[Path, typer.Option(help="The folder of results that was read from.")]
@@ -94,8 +97,11 @@ def retrain(
 ) -> None:
     """Say whether readers' verdicts want a retraining, and why; nothing else can want one.
 
-    Exit code 0: it is wanted, a reason a line; 99: it is not. Example: `pneumo monitor retrain`
+    Exit code 0: it is wanted, a reason a line; 99: it is not; 1: there are verdicts, and what was
+    registered cannot be had. Example: `pneumo monitor retrain`
     """
+    from pneumo.monitoring.labels import any_taken_in
+
     found, told = standing_now(results, out)
     if as_json:
         fell = [one.name for one in found.watched if one.fell]
@@ -103,6 +109,8 @@ def retrain(
         print(json.dumps({"model": found.model[:SHORT], "version": found.version, **said}))
     else:
         print("\n".join(found.reasons) or told or "no reader's verdict asks for a retraining")
+    if told and any_taken_in(out):
+        raise typer.Exit(UNKNOWN)
     if not found.reasons:
         raise typer.Exit(SKIPPED)
 

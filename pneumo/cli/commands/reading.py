@@ -18,7 +18,7 @@ def read(
         typer.Option(help="Your table of readings; with --label the folder of the data sets."),
     ] = None,
     reader: Annotated[str, typer.Option(help="Your pseudonym. Blank: one for your login.")] = "",
-    port: Annotated[int, typer.Option(help="0: any that is free.", min=0, max=65535)] = 0,
+    port: Annotated[int, typer.Option(help="0: the last one, or any that is free.", min=0, max=65535)] = 0,
     host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
     blind: Annotated[
         bool, typer.Option("--blind/--no-blind", help="Hide the answer until it is asked for.")
@@ -32,10 +32,11 @@ def read(
     Readings are in RESULTS/readings, a table per reader for `pneumo monitor labels`; with --label
     in FOLDER-labels, with a data set in RSNA's format. Example: `pneumo read results`
     """
-    from pneumo.reading.read import new_token, open_session, serve
+    from pneumo.reading.read import kept_address, open_session, readings_table, serve
 
     name = _reader(reader)
-    token = new_token()
+    table = readings_table(folder, name, label=label, labels=labels)
+    token, port = kept_address(table, host, port)
     session = open_session(
         folder, name, label=label, labels=labels, blind=blind, secret=token.encode()
     )

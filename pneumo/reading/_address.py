@@ -1,0 +1,57 @@
+"""The address of a reader's page stays the same, so that a page that is open goes on when its
+server is started again: its secret and its port lie beside the readings, for the owner alone."""
+
+import json
+import os
+import re
+import secrets
+import socket
+from pathlib import Path
+
+from pneumo.base.files import whole
+
+SECRET = re.compile(r"[A-Za-z0-9_-]{32}")
+
+
+def kept_address(table: Path, host: str, port: int) -> tuple[str, int]:
+    """The secret and the port of the last server of the reader whose readings are ``table``.
+
+    New ones where there was none, the port 0 (any) where the last one is taken; ``port``, unless it
+    is 0, stands. What lies there and can be read by others, or is none of ours, is made anew.
+    """
+    path = table.with_name(f".{table.stem}.address")
+    secret, last = _read(path)
+    return secret or secrets.token_urlsafe(24), port or (last if _is_free(host, last) else 0)
+
+
+def keep_address(table: Path, secret: str, port: int) -> None:
+    """Write both down."""
+    path = table.with_name(f".{table.stem}.address")
+    with whole(path) as new:
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as stream:
+            json.dump({"secret": secret, "port": port}, stream)
+
+
+def _read(path: Path) -> tuple[str, int]:
+    try:
+        state = path.lstat()
+        if state.st_mode & 0o077 or state.st_uid != os.getuid() or state.st_size > 1000:
+            return "", 0
+        said = json.loads(path.read_text())
+        secret, port = said["secret"], said["port"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return "", 0
+    if not isinstance(secret, str) or not SECRET.fullmatch(secret):
+        return "", 0
+    return secret, port if type(port) is int and 1023 < port < 65536 else 0
+
+
+def _is_free(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
