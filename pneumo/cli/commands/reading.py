@@ -18,7 +18,9 @@ def read(
         typer.Option(help="Your table of readings; with --label the folder of the data sets."),
     ] = None,
     reader: Annotated[str, typer.Option(help="Your pseudonym. Blank: one for your login.")] = "",
-    port: Annotated[int, typer.Option(help="0: the last one, or any that is free.", min=0, max=65535)] = 0,
+    port: Annotated[
+        int, typer.Option(help="0: the last one, or any that is free.", min=0, max=65535)
+    ] = 0,
     host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
     blind: Annotated[
         bool, typer.Option("--blind/--no-blind", help="Hide the answer until it is asked for.")
