@@ -6,6 +6,8 @@ UV := $(shell command -v uv || echo .uv/bin/uv)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export UV_PYTHON_DOWNLOADS := never
 READY := .venv/.ready
+# A file's tests stay on one worker, the slow files' come first (tests/conftest.py).
+PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # The programs of .venv name the folder they were installed in, so it cannot be moved.
 OWNER := $(shell cat $(READY) 2>/dev/null || true)
@@ -39,12 +41,16 @@ stop:  ## Stop the servers and whatever they run
 	@[ ! -x .venv/bin/pneumo ] || pneumo down
 
 .PHONY: test
-test: $(READY)  ## Run all tests
-	@pytest -n 2 --dist loadfile
+test: $(READY)  ## Run all tests but the cluster's
+	@$(PYTEST) -m "not cluster"
+
+.PHONY: test-all
+test-all: $(READY)  ## Run all tests, as CI does
+	@$(PYTEST)
 
 .PHONY: quick
 quick: $(READY)  ## Run the tests that start no server
-	@pytest -n 2 --dist loadfile -m "not slow"
+	@$(PYTEST) -m "not slow"
 
 .PHONY: bench-prepare
 bench-prepare: $(READY)  ## Time and memory of `prepare` at 26,684 files
@@ -130,6 +136,23 @@ docker-tools: .venv-docker/.ready  ## Install what the tests of docker/ check it
 .venv-docker/.ready: $(READY)
 	@UV_PROJECT_ENVIRONMENT=.venv-docker "$(UV)" sync --locked --only-group docker
 	@touch $@
+
+.PHONY: site
+site: .venv-site/.ready  ## Make the pages a site with a search: dist/site
+	@mkdir -p dist && python docs/site.py dist/site .venv-site/bin/mkdocs
+
+.venv-site/.ready: $(READY)
+	@UV_PROJECT_ENVIRONMENT=.venv-site "$(UV)" sync --locked --only-group site
+	@touch $@
+
+.PHONY: images
+images:  ## Build the images but the GPU's with buildah, and look into them
+	@bash docker/images.sh
+
+.PHONY: sbom
+sbom: $(READY)  ## Write what an installation holds, from uv.lock, as CycloneDX: dist/pneumo.cdx.json
+	@mkdir -p dist && "$(UV)" export --locked --quiet --no-dev --format cyclonedx1.5 \
+	  --extra tensorflow --extra workflow --extra cluster --extra pacs -o dist/pneumo.cdx.json
 
 .PHONY: setup
 setup: $(READY)  ## Install everything from uv.lock into .venv

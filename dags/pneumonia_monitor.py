@@ -2,10 +2,13 @@
 
 `measure` judges each closed window once and writes `data/monitor/index.html`; `announce` emits the
 Asset `pneumonia-monitored`, whose event has the level, one sentence and what moved, and names
-nobody. Then, beside each other: `alarm` fails while the newest verdict is an alarm, and is not
-tried again, so that whatever Airflow notifies of failed tasks tells somebody; `retrain` emits the
-Asset `pneumonia-retrain-wanted` with its reasons, which come from readers' labels alone, or is
-skipped. A failed task emits no Asset, so the two are separate. Without results the run is skipped.
+nobody. Where an MLflow server is named, `measure` keeps the head of the audit trail there. Then,
+beside each other: `alarm` fails while the light is an alarm, and is not tried again, so that
+whatever Airflow notifies of failed tasks tells somebody; `verdicts` counts the readers' labels
+there are, from which alone a training can be wanted, and `retrain` emits the Asset
+`pneumonia-retrain-wanted` with the reasons: once for an ensemble and what fell, again when another
+figure falls. Else both are skipped. A failed task emits no Asset, so alarm and training are
+separate. Without results the run is skipped.
 To train on the Asset, give `pneumonia_train` the schedule `[Asset(workflow.RETRAIN_WANTED)]`.
 """
 
@@ -22,6 +25,7 @@ from pneumo.workflow.retries import DEFAULTS
 WORKSPACE = Path(__file__).parents[1]
 MONITORED = Asset(workflow.MONITORED)
 RETRAIN_WANTED = Asset(workflow.RETRAIN_WANTED)
+TOLD = ("model", "version", "fell", "reasons")
 GIVEN = {"RESULTS": "{{ params.results }}", "OUT": "{{ params.output }}"}
 HERE: dict[str, Any] = {"cwd": str(WORKSPACE), "env": GIVEN, "append_env": True}
 
@@ -44,16 +48,25 @@ def announce(measured: Any, outlet_events: Any = None) -> None:
 
 @task.bash(retries=0, execution_timeout=timedelta(minutes=10), **HERE)
 def alarm() -> str:
-    """Fail, with the sentence in the log, while the newest verdict is an alarm."""
+    """Fail, with the sentence in the log, while the light is an alarm."""
     return 'pneumo monitor show --out "$OUT"'
 
 
-@task.bash(outlets=[RETRAIN_WANTED], execution_timeout=timedelta(minutes=10), **HERE)
-def retrain(measured: Any, outlet_events: Any = None) -> str:
-    """Emit the Asset with the reasons why training again is wanted, or skip."""
-    reasons = json.loads(measured)["retrain"]
-    outlet_events[RETRAIN_WANTED].extra = {"reasons": reasons}
-    return "true" if reasons else "exit 99"
+@task.bash(retries=2, execution_timeout=timedelta(minutes=30), **HERE)
+def verdicts() -> str:
+    """Count the readers' verdicts there are; the last line is JSON. Skipped: they want nothing."""
+    return 'pneumo monitor retrain --json --results "$RESULTS" --out "$OUT"'
+
+
+@task.bash(inlets=[RETRAIN_WANTED], outlets=[RETRAIN_WANTED], **HERE)
+def retrain(wanted: Any, inlet_events: Any = None, outlet_events: Any = None) -> str:
+    """Emit the Asset with the reasons, once for an ensemble and what fell; else skip."""
+    said = json.loads(wanted)
+    outlet_events[RETRAIN_WANTED].extra = {name: said[name] for name in TOLD}
+    for before in inlet_events[RETRAIN_WANTED].ascending(False).limit(1):
+        if all(before.extra.get(name) == said[name] for name in ("model", "fell")):
+            return "echo 'this was said already'; exit 99"
+    return "true"
 
 
 @dag(
@@ -79,7 +92,9 @@ def pneumonia_monitor() -> None:
     """Order, retries and limits; the work itself is in `pneumo`."""
     measured = measure()
     announced = announce(measured)
-    announced >> [alarm(), retrain(measured)]
+    wanted = verdicts()
+    announced >> [alarm(), wanted]
+    retrain(wanted)
 
 
 pneumonia_monitor()

@@ -52,8 +52,8 @@ def numbers(planned: Any) -> list[int]:
 
 
 @task.bash(
-    pool=workflow.SCORING_POOL, retries=2, execution_timeout=timedelta(hours=6),
-    map_index_template="part {{ task.op_kwargs['number'] }}", **HERE,
+    retries=2, execution_timeout=timedelta(hours=6),
+    map_index_template="part {{ task.op_kwargs['number'] }}", **workflow.for_scoring(), **HERE,
 )  # fmt: skip
 def score(number: int) -> str:
     """Do one of the tasks."""

@@ -21,6 +21,12 @@ hypothesis.settings.load_profile("busy")
 ROOT = Path(__file__).parents[1]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first: none is begun when the other worker has ended."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(autouse=True)
 def trail(tmp_path_factory, monkeypatch) -> Path:
     """The audit trail of a test: of no other test, and not of this checkout."""

@@ -95,7 +95,7 @@ class Results:
 
     def run(self, level: float, **metrics) -> None:
         """Networks that call what is brighter than ``level``, judged as ``evaluate`` does."""
-        from pneumo.engines.keras import KerasEngine
+        from pneumo.engines.keras import KerasEngine, load
 
         data, reports = load_prepared(self.paths["prepared"]), self.paths["reports"]
         for number, name in enumerate(self.settings.models):
@@ -109,7 +109,12 @@ class Results:
             json.dumps({"ensemble": {**choice.to_json(), "validation_map": 0.5}})
         )
         package = self._package(choice)
-        blended = KerasEngine(package).probabilities(np.asarray(data.images[data.rows("test")]))
+        pictures = np.asarray(data.images[data.rows("validation", "test")])
+        for name in self.settings.models:
+            maps = load(package, name).predict_on_batch(pictures[..., None])[..., 1]
+            maps = np.asarray(maps).astype(np.float16)
+            np.save(self.paths["models"] / name / "probabilities.npy", maps)
+        blended = KerasEngine(package).probabilities(pictures[SPLITS["validation"] :])
         cases = judge(data, "test", blended, choice)[1]
         self.write(cases, test_set=data.profile["test_set"], **metrics)
 

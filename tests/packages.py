@@ -57,10 +57,10 @@ def write_package(folder: Path, networks=NETWORKS, settings=ENSEMBLE) -> Path:
     write_json(folder / "ensemble.json", dict(settings))
     sum_up(folder)
     golden = pictures(3)
-    found = KerasEngine(Package(folder)).probabilities(golden)
+    found, apart = KerasEngine(Package(folder)).answers(golden)
     calls_some = {"threshold": round(float(np.quantile(found, 0.8)), 4)}
     write_json(folder / "ensemble.json", dict(settings) | calls_some)
-    np.savez(folder / "golden.npz", images=golden, probabilities=found)
+    np.savez(folder / "golden.npz", images=golden, probabilities=found, disagreement=apart)
     sum_up(folder)
     return folder
 

@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from pneumo.base.git import leave_repository
+from pneumo.base.git import commit_of, leave_repository
 from pneumo.cli.commands import (
     accept,
     data,
@@ -76,6 +78,24 @@ labels.add_to(monitor.app)
 app.add_typer(monitor.app, name="monitor", rich_help_panel="Scoring")
 app.add_typer(task.app, name="task", rich_help_panel="Many machines")
 app.add_typer(trail.app, name="trail", rich_help_panel="Models")
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        print(f"pneumo {version('pneumo')}, commit {commit_of(Path(__file__).parents[2])}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_tell_version, is_eager=True, help="Show version and commit."
+        ),
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:

@@ -6,9 +6,12 @@ the ``.xml`` file to write.
 """
 
 import sys
+from functools import reduce
 from pathlib import Path
+from typing import Any
 
 from pneumo.base.errors import PneumoError
+from pneumo.detection.ensemble import GRID
 from pneumo.engines import _silence  # noqa: F401
 from pneumo.engines.package import Package
 
@@ -25,9 +28,10 @@ class NoTensorFlow:
 
 
 def convert(package: Package, path: Path) -> None:
-    """Write the blend of the package's networks as an OpenVINO model, weights in float32 beside.
+    """Write the package's networks as one OpenVINO model, weights in float32 beside.
 
-    Input: uint8 ``(n, size_px, size_px)``; output: float32 of the same shape. Weights are folded
+    Input: uint8 ``(n, size_px, size_px)``; outputs: the blend, float32 of the same shape, and the
+    means of the networks' spread over cells, float32 ``(n, GRID, GRID)``. Weights are folded
     (transposed, batch norms taken in), which a compilation would do again at every start.
     """
     import numpy as np
@@ -38,6 +42,7 @@ def convert(package: Package, path: Path) -> None:
     from pneumo.engines._channels import OpenVINOKerasTensor, channels_first
     from pneumo.engines.keras import load
 
+    networks: list[tuple[Any, float]] = []
     blended = pictures = planes = None
     opacity = op.constant(np.int32(1))
     for name, weight in package.networks.items():
@@ -47,12 +52,37 @@ def convert(package: Package, path: Path) -> None:
             pictures = op.parameter([BATCH, side, side], openvino.Type.u8, name="pictures")
             planes = OpenVINOKerasTensor(op.unsqueeze(pictures, opacity).output(0))
         maps = channels_first(network)(planes, training=False).output
+        networks.append((maps, weight))
         share = op.multiply(op.gather(maps, opacity, opacity), op.constant(np.float32(weight)))
         blended = share if blended is None else op.add(blended, share)
-    model = openvino.Model([op.result(blended)], [pictures], "ensemble")
+    results = [op.result(blended), op.result(_cells_apart(networks))]
+    model = openvino.Model(results, [pictures], "ensemble")
     model.reshape(openvino.PartialShape([-1, side, side]))
     apply_moc_transformations(model, cf=True)
     openvino.save_model(model, path, compress_to_fp16=False)
+
+
+def _cells_apart(networks: list[tuple[Any, float]]) -> Any:
+    """``detection.disagreement.spread``, averaged over cells, from maps of both planes and weights.
+
+    It is told from the background's planes, which are as far apart: a second use of those of
+    opacity changes how OpenVINO fuses the blend, and with it the last bit of probabilities.
+    """
+    import numpy as np
+    import openvino.opset16 as op
+
+    background, axis = op.constant(np.int32(0)), op.constant(np.int32(1))
+    planes = [op.gather(maps, background, axis) for maps, _ in networks]
+    weights = [op.constant(np.float32(weight)) for _, weight in networks]
+    mean = reduce(op.add, map(op.multiply, planes, weights))
+    gaps = [op.subtract(plane, mean) for plane in planes]
+    total = reduce(op.add, map(op.multiply, map(op.multiply, gaps, gaps), weights))
+    side = total.output(0).partial_shape[-1].get_length() // GRID
+    parts = op.constant(np.array([0, GRID, side, GRID, side], np.int64))  # 0: as many as there are
+    return op.reduce_mean(
+        op.reshape(op.sqrt(total), parts, special_zero=True),
+        op.constant(np.array([2, 4], np.int64)),
+    )
 
 
 def main() -> None:

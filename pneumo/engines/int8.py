@@ -14,6 +14,7 @@ import numpy as np
 from pneumo.base.code import code_sum
 from pneumo.base.errors import PneumoError, RegistryError
 from pneumo.base.files import sha256_of
+from pneumo.detection.ensemble import GRID
 from pneumo.engines import _silence, cache  # noqa: F401
 from pneumo.engines.graphs import graph
 from pneumo.engines.package import INT8, Package
@@ -28,7 +29,7 @@ OPERATIONS = frozenset(
         "Add", "AvgPool", "BatchNormInference", "Broadcast", "Concat", "Constant", "Convert",
         "Convolution", "FakeQuantize", "Gather", "Interpolate", "MatMul", "MaxPool", "Multiply",
         "Pad", "Parameter", "ReduceMax", "ReduceMean", "Relu", "Reshape", "Result", "Reverse",
-        "Round", "Sigmoid", "Slice", "Softmax", "Squeeze", "StridedSlice", "Subtract",
+        "Round", "Sigmoid", "Slice", "Softmax", "Sqrt", "Squeeze", "StridedSlice", "Subtract",
         "Transpose", "Unsqueeze",
     }
 )  # fmt: skip
@@ -103,18 +104,23 @@ def read(package: Package, folder: Path) -> "openvino.Model":
 
 def fault_of(model: "openvino.Model") -> str:
     """Why a graph is not compiled, as the end of a sentence; blank for one that may be."""
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
+    if len(model.inputs) != 1 or not 1 <= len(model.outputs) <= 2:  # of before: the blend alone
         return "has other inputs and outputs than an ensemble"
-    taken, given = model.inputs[0], model.outputs[0]
+    taken = model.inputs[0]
     shape = list(taken.partial_shape) if taken.partial_shape.rank.is_static else []
     if len(shape) != 3 or shape[1].is_dynamic or shape[1] != shape[2]:
         return "takes no square pictures"
     size_px = shape[1].get_length()
-    if taken.element_type != openvino.Type.u8 or given.element_type != openvino.Type.f32:
+    kinds = {given.element_type for given in model.outputs}
+    if taken.element_type != openvino.Type.u8 or kinds != {openvino.Type.f32}:
         return "has other inputs and outputs than an ensemble"
     if unknown := {node.get_type_name() for node in model.get_ops()} - OPERATIONS:
         return f"computes {sorted(unknown)[0]}, which no ensemble does"
     model.reshape([1, size_px, size_px])
+    expected = [(1, size_px, size_px), (1, GRID, GRID)]
+    for given, wanted in zip(model.outputs, expected, strict=False):
+        if given.partial_shape.is_dynamic or tuple(given.shape) != wanted:
+            return "has other inputs and outputs than an ensemble"
     for node in model.get_ops():
         for output in node.outputs():
             shape = output.partial_shape

@@ -3,8 +3,9 @@
 import numpy as np
 
 from pneumo.base.errors import RegistryError
+from pneumo.detection.disagreement import disagreement_of
 from pneumo.detection.ensemble import blend
-from pneumo.engines.engine import Engine
+from pneumo.engines.engine import Answers, Engine
 from pneumo.engines.package import Package
 from pneumo.nets.configured import keras
 
@@ -20,9 +21,10 @@ class KerasEngine(Engine):
         self._networks = {name: load(package, name) for name in self._weights}
         self.size_px = int(next(iter(self._networks.values())).input_shape[1])
 
-    def _blended(self, pictures: np.ndarray) -> np.ndarray:
+    def _answers(self, pictures: np.ndarray) -> Answers:
         maps = {name: self._predict(net, pictures) for name, net in self._networks.items()}
-        return blend(maps, self._weights)
+        blended = blend(maps, self._weights)
+        return Answers(blended, disagreement_of(maps, self._weights, blended))
 
     def _predict(self, network: keras.Model, pictures: np.ndarray) -> np.ndarray:
         """Full batches, so that no graph is traced for an odd one."""

@@ -7,9 +7,10 @@ from types import MappingProxyType
 import numpy as np
 
 from pneumo.base.files import sha256_of
+from pneumo.detection.disagreement import disagreement
 from pneumo.dicom.process import usable_cores
 from pneumo.engines import _silence, int8  # noqa: F401
-from pneumo.engines.engine import Engine
+from pneumo.engines.engine import Answers, Engine
 from pneumo.engines.graphs import graph
 from pneumo.engines.package import Package
 
@@ -71,12 +72,14 @@ class OpenVinoEngine(Engine):
         for _ in range(self.streams):
             self._requests.put(self._compiled.create_infer_request())
 
-    def _blended(self, pictures: np.ndarray) -> np.ndarray:
+    def _answers(self, pictures: np.ndarray) -> Answers:
         batch = np.zeros((self.batch_size, self.size_px, self.size_px), np.uint8)
         batch[: len(pictures)] = pictures
         request = self._requests.get()
         try:
             answer = request.infer([batch], share_inputs=True)
-            return np.array(answer[0][: len(pictures)])
+            maps, *cells = (np.array(values[: len(pictures)]) for values in answer.to_tuple())
         finally:
             self._requests.put(request)
+        apart = disagreement(cells[0]) if cells else np.full(len(maps), np.nan)
+        return Answers(maps, apart)

@@ -6,10 +6,10 @@ elements. So nothing that a site writes into an unusual place stays.
 """
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pneumo.dicom.refusal import Refused, refuse
-from pneumo.findings._headers import uid_in
+from pneumo.findings._headers import AGE, uid_in
 from pneumo.findings._pseudonyms import Pseudonyms
 from pneumo.findings._tables import table_of
 from pneumo.findings._texts import text_of
@@ -53,37 +53,89 @@ NUMBER = re.compile(r"[+-]?\d{0,5}(\.\d{0,8})?")
 
 STORAGE = "1.2.840.10008.5.1.4.1.1."  # PS3.4 B.5
 PADDING = ("PixelPaddingValue", "PixelPaddingRangeLimit")
-METHOD = "pneumo: Basic Application Level Confidentiality Profile, what is known alone is kept"
+METHOD = "pneumo: Basic Application Level Confidentiality Profile"
+"""64 characters at most (PS3.5 6.2, LO)."""
+
+CODES = (
+    ("113100", "Basic Application Confidentiality Profile"),
+    ("113108", "Retain Patient Characteristics Option"),
+)
+"""PS3.16 CID 7050; the second where sex and age stay."""
 
 
-def deidentified(source: "Dataset", pixels: "Stored", names: Pseudonyms) -> "Dataset":
-    """A new data set of a radiograph, with pseudonyms for whose and which it is. Raises Refused."""
+class Named(NamedTuple):
+    """Who and which a new file says it is, in the place of what its source says."""
+
+    sop_class: str
+    instance: str
+    study: str
+    series: str
+    person: str
+
+
+def keyed(source: "Dataset", names: Pseudonyms) -> Named:
+    """Keyed pseudonyms for what a source names. Raises Refused where it names nothing."""
+    sop_class = uid_in(source, "SOPClassUID")
+    if not sop_class.startswith(STORAGE):
+        refuse("bad_uid", "has a SOPClassUID that is none of images")
+    issuer = text_of(source, 0x00100021) or ""
+    return Named(
+        sop_class=sop_class,
+        instance=names.uid(uid_in(source, "SOPInstanceUID")),
+        study=names.uid(uid_in(source, "StudyInstanceUID")),
+        series=names.uid(uid_in(source, "SeriesInstanceUID")),
+        person=names.person(text_of(source, 0x00100020) or "", issuer),
+    )
+
+
+def image_class(source: "Dataset") -> str:
+    """The source's SOP Class where PS3.4 B.5 has it, else that of computed radiographs."""
+    from pydicom.uid import UID, ComputedRadiographyImageStorage
+
+    told = UID(_text(source, "SOPClassUID"))
+    known = told.startswith(STORAGE) and told.name != told
+    return str(told if known else ComputedRadiographyImageStorage)
+
+
+def deidentified(
+    source: "Dataset", pixels: "Stored", named: Named, *, characteristics: bool = False
+) -> "Dataset":
+    """A new data set of a radiograph; with ``characteristics``, sex and age stay (PS3.15 E.3.7)."""
     from pydicom import Dataset
 
     new = Dataset()
     new.SpecificCharacterSet = "ISO_IR 192"
-    new.SOPClassUID = uid_in(source, "SOPClassUID")
-    if not new.SOPClassUID.startswith(STORAGE):
-        refuse("bad_uid", "has a SOPClassUID that is none of images")
-    for keyword in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
-        setattr(new, keyword, names.uid(uid_in(source, keyword)))
-    new.PatientID = names.person(
-        text_of(source, 0x00100020) or "", text_of(source, 0x00100021) or ""
-    )
-    new.PatientName = new.PatientID
+    new.SOPClassUID, new.SOPInstanceUID = named.sop_class, named.instance
+    new.StudyInstanceUID, new.SeriesInstanceUID = named.study, named.series
+    new.PatientID = new.PatientName = named.person
     for keyword in EMPTY:
         setattr(new, keyword, "")
+    if characteristics:
+        _copy_characteristics(new, source)
     _copy_terms(new, source)
     _copy_numbers(new, source)
     _copy_tables(new, source)
     new.PatientIdentityRemoved = "YES"
     new.DeidentificationMethod = METHOD
-    code = Dataset()
-    code.CodeValue, code.CodingSchemeDesignator = "113100", "DCM"
-    code.CodeMeaning = "Basic Application Confidentiality Profile"
-    new.DeidentificationMethodCodeSequence = [code]
+    done = CODES[: 1 + characteristics]
+    new.DeidentificationMethodCodeSequence = [_code(*code) for code in done]
     _put_pixels(new, source, pixels)
     return new
+
+
+def _code(value: str, meaning: str) -> "Dataset":
+    from pydicom import Dataset
+
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, "DCM", meaning
+    return code
+
+
+def _copy_characteristics(new: "Dataset", source: "Dataset") -> None:
+    if (sex := _text(source, "PatientSex").upper()) in ("M", "F", "O"):
+        new.PatientSex = sex
+    if age := AGE.fullmatch(_text(source, "PatientAge")):
+        new.PatientAge = f"{int(age[1]):03}{age[2].upper()}"
 
 
 def _copy_terms(new: "Dataset", source: "Dataset") -> None:

@@ -84,10 +84,10 @@ def _times(results: Path) -> dict[str, datetime]:
         raise DataError(f"{printable(path)}: is damaged; run `pneumo score` again") from None
 
 
-def _review(codes: str) -> str:
-    """What is odd about the radiograph itself; whether it is uncertain depends on its batch."""
-    said = [code for code in codes.split(";") if code in REVIEWS and code != "uncertain"]
-    return "; ".join(REVIEWS[code] for code in said)
+def _review(codes: str, reasons: str) -> str:
+    """What is odd about the radiograph itself; whether it is uncertain may depend on its batch."""
+    said = [REVIEWS[code] for code in codes.split(";") if code in REVIEWS]
+    return "; ".join(words for words in said if words != REVIEWS["uncertain"] or words in reasons)
 
 
 def _row(cells: Mapping[str, str], scored_at: datetime, where: str) -> Row:
@@ -106,7 +106,7 @@ def _row(cells: Mapping[str, str], scored_at: datetime, where: str) -> Row:
             engine=cells.get("engine") or "",
             precision=cells.get("precision") or "",
             scored_at=scored_at,
-            review=_review(cells.get("review") or ""),
+            review=_review(cells.get("review") or "", cells.get("review_reason") or ""),
         )
     except (ValueError, TypeError):
         raise DataError(f"{where}: is no row of results; run `pneumo score` again") from None

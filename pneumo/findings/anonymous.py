@@ -17,8 +17,9 @@ from pneumo.dicom.source import files_below, leaves
 from pneumo.dicom.stored import read_stored
 from pneumo.findings._burned_in import NotLookedError, can_look, may_show_text
 from pneumo.findings._files import encoded, file_name, put_file
-from pneumo.findings._profile import deidentified
+from pneumo.findings._profile import Named, deidentified, image_class, keyed
 from pneumo.findings._pseudonyms import Pseudonyms, key_of
+from pneumo.findings._uids import uid_of
 
 
 @dataclass
@@ -55,7 +56,7 @@ def deidentify(inbox: Path, out: Path, key: Path) -> Deidentified:
             pixels = read_stored(path)
             source = read_dataset(path)
             with refusals_of(path):
-                new = deidentified(source, pixels, names)
+                new = deidentified(source, pixels, keyed(source, names))
                 name, data = file_name(str(new.SOPInstanceUID)), encoded(new)
                 if written.setdefault(name, sha256(data).digest()) != sha256(data).digest():
                     refuse("ambiguous_uid", "shares its SOPInstanceUID with another radiograph")
@@ -68,6 +69,24 @@ def deidentify(inbox: Path, out: Path, key: Path) -> Deidentified:
         if can_look() and _is_doubtful(pixels.values, found):
             found.doubtful.append(name)
     return found
+
+
+def renamed(path: Path, name: str, view: str = "") -> tuple[bytes, tuple[int, int]]:
+    """One radiograph as a new file whose person and whose own name are ``name``; its size.
+
+    By the same profile as ``deidentify``, but sex and age stay, and UIDs are made from ``name``.
+    ``view`` (AP, PA) is what it shows where View Position does not say. The size is ``(rows,
+    columns)``. Raises RadiographError.
+    """
+    pixels, source = read_stored(path), read_dataset(path)
+    with refusals_of(path):
+        instance, study, series = (uid_of("renamed", name, n) for n in range(3))
+        named = Named(image_class(source), instance, study, series, person=name)
+        new = deidentified(source, pixels, named, characteristics=True)
+        if view in ("AP", "PA") and "ViewPosition" not in new:
+            new.ViewPosition = view
+        rows, columns = pixels.values.shape
+        return encoded(new), (rows, columns)
 
 
 def _is_doubtful(values: np.ndarray, found: Deidentified) -> bool:

@@ -27,6 +27,9 @@ LEAST_SCALE = 1e-3
 UNUSUAL = 0.98
 """Share of the held-out radiographs that is not unusual."""
 
+CERTAIN = 0.95
+"""Share of the held-out radiographs on which the networks do not disagree."""
+
 STRENGTHS = {"orientation": 0.01, "mirror": 0.001}
 """Inverse strengths of the ridge on the two heads, chosen once on the RSNA radiographs."""
 
@@ -44,13 +47,15 @@ def fit(
     size_px: int,
     level: float,
     counts: Mapping[str, Any],
+    disagreement: np.ndarray | None = None,
 ) -> Profile:
     """The profile of an ensemble.
 
     ``training`` and ``held_out`` are features ``(n, f)`` and normalised thumbnails ``(n, SIDE,
     SIDE)``. Of the held-out radiographs, ``people`` names who they are of, ``probability`` ``(n)``
-    is what was answered, ``called`` ``(n)`` whether anything was. ``level`` is the share of windows
-    that may alarm by chance in the four ``shift.STATISTICS`` together.
+    is what was answered, ``called`` ``(n)`` whether anything was, ``disagreement`` ``(n)`` how far
+    the networks were apart. ``level`` is the share of windows that may alarm by chance in the four
+    ``shift.STATISTICS`` together.
     """
     features, small = training
     means, scales, precision = moments(features)
@@ -74,7 +79,8 @@ def fit(
         unusual=far > unusual,
     )
     usual = usual_of(sample, embedding, level, float(called.mean()))
-    return Profile(size_px, embedding, orientation, biases, mirror, unusual, usual, counts)
+    limit = None if disagreement is None else float(np.quantile(disagreement, CERTAIN))
+    return Profile(size_px, embedding, orientation, biases, mirror, unusual, usual, counts, limit)
 
 
 def usual_of(sample: Sample, embedding: Embedding, level: float, called: float) -> Usual:

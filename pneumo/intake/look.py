@@ -15,7 +15,7 @@ REVIEWS = {
     "turned": "it seems to be turned, or its grey levels reversed",
     "unusual": "it looks unlike the radiographs the networks were made from",
     "child": "it is of a child; the networks were made from adults",
-    "uncertain": "its probability is near the operating point",
+    "uncertain": "the networks disagree about it",
 }
 """Why a person should look first, the gravest reason first, and how a page says it."""
 
@@ -69,10 +69,12 @@ def distances(found: np.ndarray, profile: Profile) -> np.ndarray:
     return np.einsum("ni,ij,nj->n", z, e.input_precision, z)
 
 
-def reviews(look: Look, age: float | None, profile: Profile | None) -> list[str]:
+def reviews(
+    look: Look, age: float | None, profile: Profile | None, disagreement: float | None = None
+) -> list[str]:
     """The codes of ``REVIEWS`` that one radiograph earns by itself, the gravest first.
 
-    An age that is not known says nothing.
+    An age or a disagreement that is not known says nothing, nor does one without a limit.
     """
     odd = {
         "blank": look.blank,
@@ -81,5 +83,11 @@ def reviews(look: Look, age: float | None, profile: Profile | None) -> list[str]
             look.unusual is not None and profile is not None and look.unusual > profile.unusual
         ),
         "child": age is not None and age < ADULT_YEARS,
+        "uncertain": (
+            disagreement is not None
+            and profile is not None
+            and profile.disagreement is not None
+            and disagreement > profile.disagreement
+        ),
     }
     return [code for code, found in odd.items() if found]

@@ -59,6 +59,8 @@ class Profile:
 
     ``orientation`` is ``(len(WAYS), SIDE * SIDE)``, ``biases`` ``(len(WAYS))``, ``mirror``
     ``(SIDE * SIDE)``. ``unusual`` is the squared distance above which a radiograph is.
+    ``disagreement`` is that of the networks above which an answer is uncertain; None in profiles of
+    before, and for a network alone.
     """
 
     size_px: int
@@ -69,6 +71,7 @@ class Profile:
     unusual: float
     usual: Usual
     counts: Mapping[str, Any]
+    disagreement: float | None = None
 
     @cached_property
     def inverse(self) -> np.ndarray:
@@ -87,6 +90,7 @@ class Profile:
             "orientation": _plain([self.orientation, self.biases]),
             "mirror": _plain(self.mirror),
             "unusual": _plain(self.unusual),
+            **({} if self.disagreement is None else {"disagreement": _plain(self.disagreement)}),
             "usual": {
                 "people": u.people,
                 "images": u.images,
@@ -146,6 +150,7 @@ class Profile:
             unusual=float(value["unusual"]),
             usual=usual,
             counts=dict(value["counts"]),
+            disagreement=_limit(value.get("disagreement")),
         )
 
 
@@ -156,6 +161,10 @@ def read_profile(path: Path) -> Profile:
     except (OSError, ValueError) as error:
         raise DataError(f"{path.name}: cannot be read ({type(error).__name__})") from None
     return Profile.from_json(value)
+
+
+def _limit(value: Any) -> float | None:
+    return None if value is None else float(_array(value))
 
 
 def _shapes(count: int) -> list[tuple[int, ...]]:

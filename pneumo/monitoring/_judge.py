@@ -150,15 +150,17 @@ def _level(
 
 def _sentence(level: str, found: Mapping[str, Any], reference: Reference) -> str:
     signals = found["signals"]
-    where = "the site's own reference" if reference.is_own else "where the ensemble was judged"
+    alike, unlike = "in the site's own reference", "the site's own reference"
+    if not reference.is_own:
+        alike, unlike = "where the ensemble was judged", "those on which the ensemble was judged"
     if level == QUIET:
-        return f"Radiographs and answers are as in {where}."
+        return f"Radiographs and answers are as {alike}."
     if signals["turned"]:
         return "Radiographs arrive turned or with their grey levels reversed: look at the source."
     what = [
         word for name, word in (("input", "radiographs"), ("output", "answers")) if signals[name]
     ]
-    said = f"The {' and the '.join(what)} differ from {where}"
+    said = f"The {' and the '.join(what)} differ from {unlike}"
     said += f" ({found['drivers'][0]['words']})" if found["drivers"] else ""
     if level == WARNING:
         if not reference.is_own:

@@ -48,18 +48,21 @@ def read_local(results: Path, labels: Path) -> Local:
     table = read_rows(labels, ("verdict",), NAMES)
     said = [pair for pair in each(labels, table, _said) if pair]
     rows = _predictions(results / "predictions.parquet")
-    known = {name: {str(row[name]): row for row in reversed(rows) if row[name]} for name in NAMES}
+    known = _known(rows)
     aside, refused = Counter[str](), Counter[str]()
     by_content: dict[str, tuple[dict[str, Any], list[str]]] = {}
     for (name, value), verdict in said:
-        row = known[name].get(value)
+        found = known[name].get(value, {})
+        row = next(iter(found.values()), None)
         if row is None:
             aside["unknown"] += 1
+        elif len(found) > 1:
+            aside["ambiguous"] += 1
         elif row["status"] != "scored":
             refused[row["reason"]] += 1
         else:
             by_content.setdefault(row["content"], (row, []))[1].append(verdict)
-    if not by_content and not refused:
+    if not by_content and not refused and not aside["ambiguous"]:
         raise DataError(f"{labels}: names no radiograph that is in {results}")
     scored = {row["content"] for row in rows if row["status"] == "scored"}
     aside["without a label"] = len(scored - set(by_content))
@@ -69,7 +72,22 @@ def read_local(results: Path, labels: Path) -> Local:
         aside["repeated"] += len(verdicts) - 1
         if positive is not None:
             judged.append((row, positive))
+    if not judged:
+        told = Counter({"refused": refused.total()}) + aside
+        counts = ", ".join(f"{count} {reason}" for reason, count in told.items())
+        raise DataError(f"{labels}: no radiograph can be judged ({counts}); label others")
     return _arrays(judged, +aside, refused, rows)
+
+
+def _known(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:
+    """Kind of name -> name -> the rows that have it, one of each content (or refused file)."""
+    found: dict[str, dict[str, dict[str, dict[str, Any]]]] = {name: {} for name in NAMES}
+    for name in NAMES:
+        for row in rows:
+            if row[name]:
+                same = found[name].setdefault(str(row[name]), {})
+                same.setdefault(row["content"] or row["file"], row)
+    return found
 
 
 def _said(cells: Mapping[str, str]) -> tuple[tuple[str, str], str] | None:

@@ -1,6 +1,7 @@
 """``index.html``: a light with one sentence, what came in, timelines, and what drives an alarm.
 
-It holds no UID, no file name, no name of a person and no picture, and no count under five.
+It holds no UID, no file name, no name of a person and no picture, no count under five, and none
+from which such a one would follow.
 """
 
 from collections import Counter
@@ -8,36 +9,39 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pneumo.intake.shift import INPUT, OUTPUT
+from pneumo.monitoring._tables import (
+    MOST_WINDOWS,
+    Texts,
+    Windows,
+    accounting,
+    counts_of,
+    reasons,
+    reviews,
+)
 from pneumo.report.pages import render
 from pneumo.report.timelines import Line, Timeline, few, timeline, wilson
 
 if TYPE_CHECKING:
     from pneumo.base.settings import MonitorSettings
 
-MOST_WINDOWS = 40
 MOST_GROUPS = 4
 FEWEST_IN_GROUP = 20
-REVIEWS = {
-    "blank": "blank",
-    "turned": "turned or reversed",
-    "unusual": "unusual",
-    "child": "of a child",
-}
 SHOWN_MOST = 3.0
 
 
 def page(found: Mapping[str, Any], monitor: "MonitorSettings") -> str:
     """The page of what ``measure.show`` returns."""
     windows = found["windows"]
+    counts = counts_of(windows, found["open"])
     return render(
         "monitor.html",
         found=found,
         last=windows[-1] if windows else None,
-        accounting=_accounting(windows, found["open"]),
-        reasons=_reasons(windows),
-        reviews=_reviews(windows),
+        accounting=accounting(windows, counts),
+        reasons=reasons(windows, counts),
+        reviews=reviews(windows, counts),
         charts=_charts(windows),
-        windows=[_row(window) for window in reversed(windows[-MOST_WINDOWS:])],
+        windows=[_row(window, counts) for window in reversed(windows[-MOST_WINDOWS:])],
         counted=len(windows),
         expected=round(monitor.false_alarms * len(windows), 1),
         settings=monitor,
@@ -45,53 +49,14 @@ def page(found: Mapping[str, Any], monitor: "MonitorSettings") -> str:
     )
 
 
-def _accounting(
-    windows: Sequence[Mapping[str, Any]], waiting: Mapping[str, Any]
-) -> list[tuple[str, str, str, str]]:
-    """Rows of a table: what, in the last window, in all windows, in the open one."""
-    last = windows[-1] if windows else {}
-
-    def row(name: str, key: str, waits: str = "") -> tuple[str, str, str, str]:
-        total = sum(window[key] for window in windows)
-        open_now = few(waiting[waits]) if waits else ""
-        return name, few(last.get(key, 0)) if windows else "", few(total), open_now
-
-    return [
-        row("files with different content", "images", "images"),
-        row("answered", "scored", "scored"),
-        row("refused", "rejected", "rejected"),
-        row("measured for this page", "measured"),
-        row("with opacities called", "called"),
-    ]
-
-
-def _reasons(windows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
-    total: Counter[str] = Counter()
-    for window in windows:
-        total.update(window["reasons"])
-    last = windows[-1]["reasons"] if windows else {}
-    return [
-        (reason.replace("_", " "), few(last.get(reason, 0)), few(count))
-        for reason, count in total.most_common()
-    ]
-
-
-def _reviews(windows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
-    total: Counter[str] = Counter()
-    for window in windows:
-        total.update(window["review"])
-    last = windows[-1]["review"] if windows else {}
-    return [(words, few(last.get(code, 0)), few(total[code])) for code, words in REVIEWS.items()]
-
-
-def _row(window: Mapping[str, Any]) -> dict[str, Any]:
+def _row(window: Mapping[str, Any], counts: Texts) -> dict[str, Any]:
     days = (
         window["from"] if window["from"] == window["to"] else f"{window['from']} to {window['to']}"
     )
     return {
         "number": window["window"],
         "days": days,
-        "images": few(window["scored"]),
+        "images": counts["scored", window["window"]],
         "people": few(window["people"]),
         "level": window["level"],
         "sentence": window["sentence"],
@@ -99,7 +64,7 @@ def _row(window: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _charts(windows: Sequence[Mapping[str, Any]]) -> list[Timeline]:
+def _charts(windows: Windows) -> list[Timeline]:
     if not windows:
         return []
     labels = [window["to"] for window in windows]
@@ -131,7 +96,7 @@ def _largest(window: Mapping[str, Any], kinds: Sequence[str]) -> float | None:
     return max(0.0, min(max(window["sizes"][kind] for kind in kinds), SHOWN_MOST))
 
 
-def _flags(windows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> Timeline:
+def _flags(windows: Windows, labels: Sequence[str]) -> Timeline:
     lines = [
         Line(
             words,
@@ -152,7 +117,7 @@ def _flags(windows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> Timel
     )
 
 
-def _calls(windows: Sequence[Mapping[str, Any]], labels: Sequence[str], kind: str) -> Timeline:
+def _calls(windows: Windows, labels: Sequence[str], kind: str) -> Timeline:
     total: Counter[str] = Counter()
     for window in windows:
         total.update({name: count for name, (count, _) in window["groups"][kind].items()})

@@ -6,11 +6,13 @@ device, such as the ensemble's own, is no reader's. The reader is a pseudonym ma
 the person observer with the site's key; neither the name nor a UID is kept.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pneumo.base.errors import DataError
+from pneumo.dicom.identity import read_dataset
+from pneumo.monitoring._boxes import NoBoxError, box_around
 from pneumo.monitoring._verdicts import CLEAR, OPACITY, Verdict
 from pneumo.site.sitekey import person_of
 
@@ -47,14 +49,19 @@ def read_report(path: Path, key: bytes) -> list[Verdict]:
     DataError, in a line that names nobody, for another object, a device's report, and a report
     that says neither.
     """
-    from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
-
     try:
-        report = dcmread(path)
-        root = _code_of(report, "ConceptNameCodeSequence")
-    except (InvalidDicomError, OSError, ValueError, AttributeError):
+        report = read_dataset(path)
+        return _read(report, path, key)
+    except DataError:
+        raise
+    except NoBoxError as error:
+        raise DataError(f"{path}: {error}; nothing was taken in") from None
+    except Exception:  # pydicom raises many kinds on a broken sequence
         raise DataError(f"{path}: cannot be read as a DICOM object") from None
+
+
+def _read(report: "Dataset", path: Path, key: bytes) -> list[Verdict]:
+    root = _code_of(report, "ConceptNameCodeSequence")
     if root != REPORT:
         raise DataError(f"{path}: is no Imaging Measurement Report (TID 1500)")
     items = [*_all(report)]
@@ -90,20 +97,28 @@ def _verdicts(
         yield Verdict("", person_of(uid, key), reader, verdict, told, seen, "")
 
 
-def _regions(group: "Dataset") -> Iterator[tuple[str, list[float]]]:
-    """Each region with the instance it is on: ``x, y, width, height`` in pixels."""
-    for item in _all(group):
-        if item.get("ValueType") != "SCOORD":
-            continue
-        numbers = [float(number) for number in item.get("GraphicData", [])]
-        xs, ys = numbers[::2], numbers[1::2]
-        if item.get("GraphicType") == "CIRCLE" and len(xs) == 2:
-            radius = ((xs[1] - xs[0]) ** 2 + (ys[1] - ys[0]) ** 2) ** 0.5
-            xs, ys = [xs[0] - radius, xs[0] + radius], [ys[0] - radius, ys[0] + radius]
-        if len(xs) > 1 and max(xs) > min(xs) and max(ys) > min(ys):
-            box = [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)]
+def _regions(group: "Dataset", measured: bool = False) -> Iterator[tuple[str, list[float]]]:
+    """Each region with the instance it is on: ``x, y, width, height`` in pixels.
+
+    What was ``measured`` may be a line along a row; a region has an area: NoBoxError.
+    """
+    for item in group.get("ContentSequence", []):
+        if item.get("ValueType") == "SCOORD" and item.get("GraphicType") != "POINT":
+            try:
+                numbers = [float(number) for number in _several(item.get("GraphicData"))]
+                box = box_around(str(item.get("GraphicType", "")), numbers)
+            except NoBoxError:
+                if not measured:
+                    raise
+                continue
             for uid in _images(item):
                 yield uid, box
+        else:
+            yield from _regions(item, measured or item.get("ValueType") == "NUM")
+
+
+def _several(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, Sequence) else [value]
 
 
 def _images(item: "Dataset") -> Iterator[str]:

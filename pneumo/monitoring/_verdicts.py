@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pneumo.base.errors import DataError
+from pneumo.monitoring._boxes import box_of
 from pneumo.site.sitekey import person_of
 
 OPACITY, CLEAR, UNSURE = "opacity", "clear", "unsure"
@@ -84,9 +85,12 @@ def read_rows(
         raise DataError(f"{path}: lacks the column {' and '.join(missing)}")
     if not names & set(one_of):
         raise DataError(f"{path}: lacks a column {' or '.join(one_of)}")
-    for row in reader:
-        cells = {k.strip().lower(): str(v or "").strip() for k, v in row.items() if k}
-        yield reader.line_num, cells
+    try:
+        for row in reader:
+            cells = {k.strip().lower(): str(v or "").strip() for k, v in row.items() if k}
+            yield reader.line_num, cells
+    except csv.Error:
+        raise DataError(f"{path}: line {reader.line_num}: is no line of a CSV") from None
 
 
 def each(path: Path, rows: Iterable[tuple[int, Cells]], read: Callable[[Cells], T]) -> list[T]:
@@ -156,19 +160,15 @@ def _boxes(text: str, verdict: str) -> list[list[float]] | str | None:
     if text.lower() == AS_CALLED:
         return AS_CALLED
     try:
-        return [_box(item) for item in json.loads(text)]
-    except (TypeError, KeyError, ValueError):
+        return [box_of(_sides(item)) for item in json.loads(text)]
+    except (TypeError, KeyError, json.JSONDecodeError, RecursionError):
         raise ValueError("boxes must be JSON of x, y, width, height in pixels") from None
 
 
-def _box(item: Any) -> list[float]:
-    sides = (
-        [item[side] for side in ("x", "y", "width", "height")] if isinstance(item, dict) else item
-    )
-    x, y, width, height = (float(side) for side in sides)
-    if not (0 <= x < 1e5 and 0 <= y < 1e5 and 0 < width < 1e5 and 0 < height < 1e5):
-        raise ValueError
-    return [x, y, width, height]
+def _sides(item: Any) -> Sequence[object]:
+    if isinstance(item, dict):
+        return [item[side] for side in ("x", "y", "width", "height")]
+    return list(item)
 
 
 def rows_of(verdicts: Iterable[Verdict]) -> Iterator[dict[str, Any]]:

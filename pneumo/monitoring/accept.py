@@ -28,6 +28,7 @@ VIEWS = ("AP", "PA")
 
 ASIDE = {
     "unknown": "labels name no radiograph of the folder",
+    "ambiguous": "labels name several radiographs; not counted",
     "without a label": "scored radiographs have no label",
     "repeated": "labels are one more of the same radiograph; the majority counts",
     "contradictory": "radiographs have labels that contradict each other; not counted",
@@ -178,9 +179,15 @@ def _lacking(one: Judged) -> str:
             "too few to show it with any number of local people"
         )
     return (
-        f"for {one.name}, {one.people:.0f} people {kind} an opacity are here, and {one.needed} "
+        f"for {one.name}, {_people(one.people, kind)}, and {one.needed} "
         f"would show it in {WANTED_POWER:.0%} of tests of an equal ensemble"
     )
+
+
+def _people(count: float, kind: str) -> str:
+    if round(count) == 1:
+        return f"one person {kind} an opacity is here"
+    return f"{count:.0f} people {kind} an opacity are here"
 
 
 def _plain(value: Any) -> Any:

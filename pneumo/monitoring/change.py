@@ -23,10 +23,8 @@ YEARS = 10
 LIMIT = 52.0 * YEARS
 """Weeks that pass on average, at least, before the sum is there while the share holds."""
 
-LEAST = 0.05
-"""Of a factor, so that one reading does not end a bet."""
-
 BOLDEST = 0.9
+"""Of what one reading could lose of a bet: it ends none, and no factor is below 0."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +58,10 @@ def watch(
     """Follow a share through its weeks; the sum stays where it is after the alarm.
 
     ``right_chance`` and ``wrong_chance`` in (0, 1] are how likely a radiograph that was answered
-    right, or wrong, is read; half of each is the least that a reading has.
+    right, or wrong, is read; half of each is the least that a reading has (``stakes_of``).
     """
-    stakes = [stake(floor, less, right_chance, wrong_chance) for less in alternatives(floor)]
+    weeks = list(weeks)
+    stakes = stakes_of(weeks, floor, right_chance, wrong_chance)
     bets = [0.0] * len(stakes)
     sums: list[float] = []
     alarm = None
@@ -75,6 +74,20 @@ def watch(
         if sums[-1] >= limit:
             alarm = len(sums) - 1
     return Found(sums, alarm)
+
+
+def stakes_of(
+    weeks: Sequence[Sequence[Reading]], floor: float, right_chance: float, wrong_chance: float
+) -> list[float]:
+    """The stake of each alternative (``stake``).
+
+    A right one that was read with less than half of ``right_chance``, as when fewer were drawn
+    before, makes all stakes smaller: to let it lose less than it should would make the mean of its
+    factor more than 1.
+    """
+    least = min((one.chance for week in weeks for one in week if one.right), default=1.0)
+    chances = min(right_chance, 2 * least), wrong_chance
+    return [stake(floor, less, *chances) for less in alternatives(floor)]
 
 
 def alternatives(floor: float) -> list[float]:
@@ -108,5 +121,5 @@ def _of_week(week: Sequence[Reading], floor: float, part: float) -> float:
 def factor_of(reading: Reading, floor: float, part: float) -> float:
     """What a reading does to a bet: less when it was answered right, more when wrong."""
     if reading.right:
-        return max(LEAST, 1 - part * (1 - floor) / reading.chance)
+        return 1 - part * (1 - floor) / reading.chance
     return 1 + part * floor / reading.chance

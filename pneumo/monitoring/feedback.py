@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pneumo.base.errors import DataError
+from pneumo.base.errors import DataError, RadiographError
 from pneumo.base.files import sha256, sha256_of, whole
 from pneumo.dataset.dataset import CLASS_INFO, IMAGES, LABELS, PATIENTS, open_dataset
 from pneumo.dataset.sealed import PREFIX, is_sealed
+from pneumo.findings.anonymous import renamed
 from pneumo.monitoring._answers import Part, answers_of, newest
+from pneumo.monitoring._boxes import Box, inside
 from pneumo.monitoring._counted import Truth, counted, resolve
-from pneumo.monitoring._dicom_copy import copy_unnamed
 from pneumo.monitoring._kept import imports
 from pneumo.monitoring._verdicts import AS_CALLED, OPACITY
 from pneumo.monitoring.draw import drawn
@@ -42,6 +43,8 @@ LEFT_OUT = {
     "no boxes": "opacities have no boxes; name them in the column boxes, or write called",
     "nobody": "radiographs name no person, so nobody can say that theirs are not held out",
     "held out": "radiographs are of people of the champion's validation or test",
+    "outside": "radiographs have boxes that lie outside them alone",
+    "boxes outside": "boxes lie outside their radiographs, which have others",
     "no DICOM": "files are pictures, or cannot be read; a data set takes DICOM alone",
 }
 
@@ -167,15 +170,33 @@ def _written(
             else ""
         )  # fmt: skip
         name = PREFIX + answer.content[:32]
+        image = None
         if not reason:
             try:
-                copy_unnamed(files[answer.content], folder / f"{name}.dcm", name)
-            except DataError:
+                image = _copied(files[answer.content], name, truth, boxes, folder, left)
+            except RadiographError:
                 reason = "no DICOM"
+            else:
+                reason = "" if image else "outside"
         if reason:
             left[reason] += 1
-        else:
-            yield Image(name, PREFIX + answer.person, boxes if truth.positive else [])
+        if image:
+            yield image
+
+
+def _copied(
+    file: Path, name: str, truth: Truth, drawn: Sequence[Box], folder: Path, left: Counter[str]
+) -> Image | None:
+    """The radiograph written to ``folder``; None where every box lies outside it."""
+    data, (rows, columns) = renamed(file, name, truth.answer.view)
+    found = [inside(one, rows, columns) for one in drawn] if truth.positive else []
+    boxes = list(dict.fromkeys(tuple(box) for box in found if box))  # a table has none twice
+    if truth.positive and not boxes:
+        return None
+    if None in found:
+        left["boxes outside"] += found.count(None)
+    (folder / f"{name}.dcm").write_bytes(data)
+    return Image(name, PREFIX + truth.answer.person, boxes)
 
 
 def _boxes(truth: Truth) -> Sequence[Sequence[float]]:

@@ -55,6 +55,14 @@ class Watched:
 
 
 @dataclass(frozen=True)
+class Shares:
+    """Which share of the uncalled is drawn, now and at its least so far: the setting may change."""
+
+    now: float
+    least: float
+
+
+@dataclass(frozen=True)
 class Standing:
     """What the verdicts say of one ensemble."""
 
@@ -127,6 +135,10 @@ def standing(
     part_read = response(found.truths, considered)
     blind = [truth for truth in found.truths if not truth.seen]
     of = Counter(answer.who for answer in mine.values())
+    shares = Shares(
+        monitor.audit_share,
+        min([monitor.audit_share, *(2 * one.chance for one in considered if not one.called)]),
+    )
     return Standing(
         model=model,
         version=max((answer.version for answer in mine.values()), default=0),
@@ -134,8 +146,13 @@ def standing(
         blind=figures(blind, response(blind, considered)),
         counted=found,
         agreement=agreement(found.pairs),
-        watched=_watched(found.truths, registered, monitor.audit_share, of) if registered else (),
+        watched=_watched(found.truths, registered, shares, of) if registered else (),
     )
+
+
+def any_taken_in(folder: Path) -> bool:
+    """Whether the monitor's ``folder`` holds readers' verdicts at all."""
+    return (folder / FOLDER).is_dir()
 
 
 def stand(
@@ -143,7 +160,7 @@ def stand(
 ) -> Standing:
     """The standing of the newest ensemble, kept for the monitor's page and the next tasks."""
     found = standing(parts, folder, registered, monitor=monitor)
-    if found.model and (folder / FOLDER).is_dir():
+    if found.model and any_taken_in(folder):
         keep_standing(folder, found.model, found.to_json())
     return found
 
@@ -177,14 +194,14 @@ def sentences(found: Standing) -> Iterator[str]:
 
 
 def _watched(
-    truths: Sequence[Truth], registered: Counts, share: float, of_person: Mapping[str, int]
+    truths: Sequence[Truth], registered: Counts, shares: Shares, of_person: Mapping[str, int]
 ) -> list[Watched]:
     floors = {
         "sensitivity": (registered.called, registered.positive, True),
         "specificity": (registered.left_alone, registered.negative, False),
     }
     return [
-        _follow(name, truths, kind, wilson(hits, of).low, share, of_person)
+        _follow(name, truths, kind, wilson(hits, of).low, shares, of_person)
         for name, (hits, of, kind) in floors.items()
         if of
     ]
@@ -195,7 +212,7 @@ def _follow(
     truths: Sequence[Truth],
     positive: bool,
     floor: float,
-    share: float,
+    shares: Shares,
     of_person: Mapping[str, int],
 ) -> Watched:
     """Week by week, in the order in which the radiographs first counted.
@@ -219,8 +236,8 @@ def _follow(
         ]
         for _, week in groupby(mine, key=lambda truth: truth.week)
     ]
-    right, wrong = (1.0, share) if positive else (share, 1.0)
-    found = watch(weeks, floor, right, wrong) if 0 < floor < 1 and share > 0 else None
+    right, wrong = (1.0, shares.now) if positive else (shares.least, 1.0)
+    found = watch(weeks, floor, right, wrong) if 0 < floor < 1 and shares.least > 0 else None
     total = found.sums[-1] if found and found.sums else 0.0
     fell = bool(found and found.alarm is not None)
     return Watched(name, floor, len(weeks), total, fell, len(mine))

@@ -23,10 +23,13 @@ LEVEL = 0.006
 """Share of unchanged windows that may differ by chance from the registered reference."""
 
 
-def write_profile(folder: Path, data: Prepared, cases: pd.DataFrame) -> Path:
+def write_profile(
+    folder: Path, data: Prepared, cases: pd.DataFrame, disagreement: np.ndarray | None = None
+) -> Path:
     """Fit the profile on training people and the test people of ``cases``, and write it.
 
-    ``cases`` has a row per test image, in the order of ``data``. Returns the file.
+    ``cases`` has a row per test image, in the order of ``data``; ``disagreement`` is how far the
+    networks are apart on each, None for a network alone. Returns the file.
     """
     training, test = data.rows("train"), data.rows("test")
     evenly = np.linspace(0, len(training) - 1, min(len(training), MOST_TRAINING)).astype(int)
@@ -40,6 +43,7 @@ def write_profile(folder: Path, data: Prepared, cases: pd.DataFrame) -> Path:
         size_px=data.size_px,
         level=LEVEL,
         counts=_counts(data, cases),
+        disagreement=disagreement,
     )
     write_json(path, profile.to_json())
     return path

@@ -11,14 +11,16 @@ from pathlib import Path
 from shutil import copyfile
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from pneumo.base.errors import DataError
 from pneumo.base.files import sha256, sha256_of, write_json
-from pneumo.detection.ensemble import Ensemble
+from pneumo.detection.disagreement import disagreement_of
+from pneumo.detection.ensemble import Ensemble, blend
 from pneumo.engines.package import MANIFEST
 from pneumo.evaluation.cases import read_cases
-from pneumo.prepared.format import load_prepared
+from pneumo.prepared.format import Prepared, load_maps, load_prepared
 from pneumo.registry import store
 from pneumo.registry._paired import mean_precision
 from pneumo.registry._profile import TAG as TAG_OF_PROFILE
@@ -156,12 +158,23 @@ def _register_ensemble(
             copyfile(file, package / f"{name}.keras")
         write_json(package / "ensemble.json", results.tuned)
         write_golden(package, int(tags["pneumo.size_px"]))
-        profile = write_profile(package, load_prepared(paths["prepared"]), results.cases)
+        data, weights = load_prepared(paths["prepared"]), results.tuned["weights"]
+        apart = _disagreement(data, paths["models"], weights)
+        profile = write_profile(package, data, results.cases, apart)
         files = {path.name: path for path in package.iterdir() if path.name != MANIFEST}
         said = card.read_text(encoding="utf-8") if card.is_file() else ""
         all_tags = {**tags, **_figures(results.evaluation["ensemble"])}
         all_tags[TAG_OF_PROFILE] = sha256(profile)
         return register_ensemble(server, files, all_tags, run_id, said)
+
+
+def _disagreement(data: Prepared, models: Path, weights: Mapping[str, float]) -> np.ndarray | None:
+    """How far the networks are apart on each test image, ``(n)``; None for one that is alone."""
+    used = {name: weight for name, weight in weights.items() if weight > 0}
+    if len(used) < 2:
+        return None
+    maps = load_maps(data, models, used, "test")
+    return disagreement_of(maps, used, blend(maps, used))
 
 
 def _figures(measured: Mapping[str, Any]) -> dict[str, str]:

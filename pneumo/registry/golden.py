@@ -1,7 +1,8 @@
 """Golden images: synthetic phantoms whose answers a registered ensemble must give again.
 
 ``golden.npz`` holds ``images``, uint8 ``(n, size_px, size_px)``, drawn from a fixed seed and so of
-nobody, and ``probabilities``, float32 of the same shape: what Keras gave at registration, blended.
+nobody; ``probabilities``, float32 of the same shape, blended, and ``disagreement``, float64
+``(n)``, are what Keras gave at registration.
 """
 
 from functools import cache
@@ -11,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from pneumo.base.errors import RegistryError
-from pneumo.engines.known_answers import read_golden
+from pneumo.engines.known_answers import differences, read_golden
 from pneumo.engines.package import GOLDEN, Package, sum_up
 from pneumo.synthetic.plan import plan
 from pneumo.synthetic.radiograph import draw
@@ -39,8 +40,9 @@ def write_golden(folder: Path, size_px: int) -> None:
     from pneumo.engines.keras import KerasEngine
 
     images = phantoms(size_px)
-    probabilities = KerasEngine(sum_up(folder)).probabilities(images).astype(np.float32)
-    np.savez_compressed(folder / GOLDEN, images=images, probabilities=probabilities)
+    maps, apart = KerasEngine(sum_up(folder)).answers(images)
+    arrays = {"images": images, "probabilities": maps, "disagreement": apart}
+    np.savez_compressed(folder / GOLDEN, allow_pickle=False, **arrays)
     sum_up(folder)
 
 
@@ -51,12 +53,13 @@ def golden_fault(package: Package) -> str:
     try:
         engine = KerasEngine(package)
         images, expected = read_golden(package, engine.size_px)
-        found = engine.probabilities(images)
+        found = engine.answers(images)
     except (OSError, ValueError, RegistryError) as error:
         return " ".join(str(error).split())
     if expected is None:
         return f"{GOLDEN}: there is none"
-    largest = float(np.abs(found - expected).max())
-    if not largest <= TOLERANCE:
-        return f"a probability differs by {largest:.6f} from the registered one, after loading"
+    gaps = differences(found, expected)
+    for what, gap in (("probability", gaps.maps), ("disagreement", gaps.disagreement)):
+        if not (largest := float(gap.max())) <= TOLERANCE:
+            return f"a {what} differs by {largest:.6f} from the registered one, after loading"
     return ""

@@ -19,6 +19,7 @@ COLUMNS = (
     "view", "rows", "columns", "row_spacing_mm", "column_spacing_mm", "notes", "probability",
     "boxes", "boxes_mm", "overlay", "review", "order", "review_reason",
     "sex", "age", "device", "taken", "person", "turned", "mirror", "unusual",
+    "disagreement",
     "model", "model_version", "model_sha256", "engine", "precision", "seconds",
 )  # fmt: skip
 

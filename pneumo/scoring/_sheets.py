@@ -24,7 +24,7 @@ but how long it took."""
 WHOLE = ("rows", "columns", "model_version", "order")
 REAL = (
     "row_spacing_mm", "column_spacing_mm", "probability", "seconds",
-    "age", "turned", "mirror", "unusual",
+    "age", "turned", "mirror", "unusual", "disagreement",
 )  # fmt: skip
 SCHEMA = pa.schema(
     [

@@ -54,15 +54,17 @@ SCHEMA = pa.schema(
         ("turned", pa.float64()),
         ("mirror", pa.float64()),
         ("unusual", pa.float64()),
+        ("disagreement", pa.float64()),
         ("features", pa.list_(pa.float32())),
     ]
 )
 """One row per content. ``boxes``, in original pixels, and ``notes``, code -> sentence, are JSON;
 ``reason`` is blank when scored. ``person`` is ``site.sitekey.person_of``, ``margin`` the distance
 of the probability from the operating point, ``review`` codes of ``intake.look.REVIEWS`` with ``;``
-between; what follows is of ``intake.look.Look``. Parts of before lack all from ``sex`` on."""
+between; what follows is of ``intake.look.Look``, but for ``disagreement``, of
+``engines.engine.Answers``. Parts of before lack it, or all from ``sex`` on."""
 
-LOOKS = ("content", "reason", "probability", "margin", "review", "unusual")
+LOOKS = ("content", "reason", "probability", "margin", "review", "unusual", "disagreement")
 """What the reading order depends on."""
 
 

@@ -1,6 +1,7 @@
 """Parts of a plan scored: files read in workers, full batches, boxes, a part written when whole."""
 
 import json
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -126,10 +127,11 @@ def _rows(work: Work, claims: _Claims) -> Iterator[tuple[Row, np.ndarray | None]
     """A row per content, in order, and its map where a picture is wanted."""
     last = time.perf_counter()
     flip = work.scorer.flip
-    for reads, maps in work.engine.stream(_batches(work, claims)):
+    for reads, (maps, apart) in work.engine.stream(_batches(work, claims)):
         if flip:
             half = len(maps) // 2
             maps = (maps[:half] + maps[half:, :, ::-1]) / 2
+            apart = (apart[:half] + apart[half:]) / 2
         now = time.perf_counter()
         seconds, last = (now - last) / max(len(reads), 1), now
         number = 0
@@ -137,7 +139,7 @@ def _rows(work: Work, claims: _Claims) -> Iterator[tuple[Row, np.ndarray | None]
             if isinstance(answer, Rejected):
                 yield _rejected(work, content, answer, seconds), None
                 continue
-            yield _scored(work, content, answer, maps[number], seconds)
+            yield _scored(work, content, answer, maps[number], apart[number], seconds)
             number += 1
 
 
@@ -184,11 +186,17 @@ def _rejected(work: Work, content: str, answer: Rejected, seconds: float) -> Row
 
 
 def _scored(
-    work: Work, content: str, square: Square, probability: np.ndarray, seconds: float
+    work: Work,
+    content: str,
+    square: Square,
+    probability: np.ndarray,
+    apart: float,
+    seconds: float,
 ) -> tuple[Row, np.ndarray | None]:
     boxes = work.ensemble.boxes(probability, square.frame)
     level, facts = float(image_level(probability)), square.facts
     look = look_at(square.pixels, square.frame, work.profile)
+    told = None if math.isnan(apart) else float(apart)
     wanted = work.overlays == "all" or (work.overlays == "positive" and bool(boxes))
     row = {
         "content": content,
@@ -211,10 +219,11 @@ def _scored(
         "taken": facts.taken,
         "person": person_of(facts.patient, work.key),
         "margin": abs(level - work.ensemble.operating_point),
-        "review": ";".join(reviews(look, facts.age, work.profile)),
+        "review": ";".join(reviews(look, facts.age, work.profile, told)),
         "turned": look.turned,
         "mirror": look.mirror,
         "unusual": look.unusual,
+        "disagreement": told,
         "features": look.features.tolist(),
     }
     return row, (probability * 255).astype(np.uint8) if wanted else None

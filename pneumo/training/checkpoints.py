@@ -48,7 +48,8 @@ class Checkpoints:
         for path in sorted(self._folder.glob("epoch-*.npz"), reverse=True):
             facts = _facts(path)
             if facts.get("key") == self._key and self._has_best(facts["history"]):
-                trainer.optimizer.build(trainer.trainable_variables)
+                if not trainer.optimizer.built:
+                    trainer.optimizer.build(trainer.trainable_variables)
                 _load(path, trainer.network.variables + trainer.optimizer.variables)
                 return list(facts["history"])
             path.unlink()

@@ -94,6 +94,8 @@ def compile_for(trainer: keras.Model, train: "TrainSettings", steps: int) -> Non
         optimizer=keras.optimizers.LossScaleOptimizer(adam) if scaled else adam,
         jit_compile="auto" if train.jit_compile == "auto" else train.jit_compile == "on",
     )
+    # What a traced step makes itself TensorFlow traces twice: once to make it, once without.
+    trainer.optimizer.build(trainer.trainable_variables)
 
 
 def _check_devices(train: "TrainSettings") -> None:

@@ -40,6 +40,9 @@ SCORING_POOL = "scoring"
 GPU_QUEUE = "gpu"
 """Queue of the trainings, for Celery's workers; LocalExecutor knows no queues."""
 
+SCORING_QUEUE = "PNEUMO_SCORING_QUEUE"
+"""Variable of the DAG processor that names the queue of scoring tasks; unset: the default one."""
+
 PACS_POOL = "pacs"
 """Airflow pool with one slot: one step of the round trip with a PACS at a time."""
 
@@ -80,6 +83,12 @@ def handing_on(before: Sequence[str]) -> dict[str, Any]:
         return {}
     pulled = f"{{{{ ti.xcom_pull(task_ids={list(before)!r}) | list | tojson }}}}"
     return {"env": {HANDED: pulled}, "append_env": True, "retries": 3}
+
+
+def for_scoring() -> dict[str, Any]:
+    """Options of the tasks that score: the pool, and Celery's queue where one is named."""
+    queue = os.environ.get(SCORING_QUEUE)
+    return {"pool": SCORING_POOL, **({"queue": queue} if queue else {})}
 
 
 def on_gpu() -> dict[str, Any]:

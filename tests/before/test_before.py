@@ -23,10 +23,8 @@ RECIPE = Path(__file__).parents[2] / "recipes/demo.yaml"
 CHAMPION = "models:/pneumonia-ensemble@champion"
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory) -> Path:
-    """The registry of before, unpacked: its database holds the addresses of another folder."""
-    folder = tmp_path_factory.mktemp("before")
+def unpacked(folder: Path) -> Path:
+    """The registry of before in ``folder``: its database holds the addresses of another one."""
     with tarfile.open(PACK) as pack:
         pack.extractall(folder, filter="data")
     old = (folder / "place.txt").read_text()
@@ -41,6 +39,11 @@ def place(tmp_path_factory) -> Path:
                         (old, str(folder), f"%{old}%"),
                     )
     return folder
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    return unpacked(tmp_path_factory.mktemp("before"))
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 import json
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from shutil import copytree
 
@@ -40,6 +42,24 @@ def test_every_command_of_the_registry_has_help_with_an_example(command):
 def test_every_command_of_a_task_has_help_with_an_example(command):
     (found,) = [c for c in task.app.registered_commands if c.name == command]
     assert f"Example: `pneumo task {command}" in found.callback.__doc__
+
+
+def test_the_version_is_that_of_the_project_and_names_the_commit(tmp_path):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    git = ["git", "rev-parse", "HEAD"]
+    commit = subprocess.run(git, cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    said = pneumo("--version", cwd=tmp_path).stdout
+    assert said.rstrip("+\n") == f"pneumo {project['version']}, commit {commit or 'unknown'}"
+
+
+def test_the_changelog_has_a_section_of_this_version_with_a_day():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    text = (ROOT / "CHANGELOG.md").read_text()
+    heads = re.findall(r"^## (.+)$", text, re.M)
+    assert heads[0] == "Unreleased"
+    assert re.fullmatch(rf"{re.escape(version)} - \d{{4}}-\d\d-\d\d", heads[1])
+    kinds = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+    assert set(re.findall(r"^### (.+)$", text, re.M)) <= kinds
 
 
 def test_a_setting_is_printed_bare(checkout):

@@ -7,13 +7,11 @@ import sys
 from pathlib import Path
 from shutil import copytree
 
-import numpy as np
 import pydicom
 import pytest
 
-from pneumo.intake.fit import fit
 from pneumo.intake.profile import PROFILE
-from tests.intake.radiographs import SIZE_PX, chests, seen
+from tests.intake.radiographs import SIZE_PX, fitted
 from tests.monitoring.conftest import PLANTED, Site
 from tests.packages import SIZE_PX as PACKAGE_PX
 from tests.packages import sum_up
@@ -28,19 +26,9 @@ def pneumo(*words, **env) -> subprocess.CompletedProcess:
     )
 
 
-def profile(size_px: int):
-    chance = np.random.default_rng(3)
-    probability = chance.beta(1, 3, 60)
-    pictures = [chests(60, seed)[:, :size_px, :size_px] for seed in (1, 2)]
-    return fit(
-        seen(pictures[0]), seen(pictures[1]), np.arange(60).astype(str), probability,
-        probability > 0.5, size_px=size_px, level=0.006, counts={},
-    )  # fmt: skip
-
-
 @pytest.fixture
 def site(tmp_path, settings) -> Site:
-    return Site(tmp_path, profile(SIZE_PX), settings.monitor)
+    return Site(tmp_path, fitted(SIZE_PX), settings.monitor)
 
 
 def test_an_alarm_ends_with_four_and_show_says_it_again(site, tmp_path):
@@ -69,7 +57,7 @@ def test_what_was_planted_in_an_inbox_is_in_nothing_that_the_monitor_makes(
 ):
     package, inbox = tmp_path / "package", tmp_path / "inbox"
     copytree(package_folder, package)
-    (package / PROFILE).write_text(json.dumps(profile(PACKAGE_PX).to_json()))
+    (package / PROFILE).write_text(json.dumps(fitted(PACKAGE_PX).to_json()))
     sum_up(package)
     inbox.mkdir()
     for number, path in enumerate(sorted((demo_root / "stage_2_train_images").glob("*.dcm"))[:24]):

@@ -16,7 +16,7 @@ from pneumo.servers import processes
 from tests.cluster.outages import FAULTS, HEAD, Effect, Training, await_true, inject
 from tests.cluster.site import TINY, Run, Site, shell
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1750)]
+pytestmark = [pytest.mark.slow, pytest.mark.cluster, pytest.mark.timeout(1750)]
 
 TABLE = os.environ.get("PNEUMO_OUTAGES")
 """The file for the table of all faults (`make cluster-test`); without it two are tried."""

@@ -12,7 +12,7 @@ from pneumo import workflow
 from pneumo.pacs.peers import Site
 from tests.containers.files import COMPOSE, DOCKERFILE, ROOT, services, stages, tool
 
-TARGETS = {"orchestrator", "worker", "worker-gpu", "mlflow"}
+TARGETS = {"orchestrator", "worker", "worker-gpu", "scorer", "mlflow"}
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +79,7 @@ def test_stores_and_brokers_are_in_networks_that_lead_nowhere(resolved):
         "worker",
         "worker-gpu",
         "worker-pacs",
+        "scorer",
         "scheduler",
         "dag-processor",
     ):
@@ -132,7 +133,7 @@ def test_the_round_trip_has_one_worker_whose_peers_can_be_read(resolved):
 
 
 def test_a_worker_knows_no_password_of_other_databases_than_celerys(resolved):
-    for name in ("worker", "worker-gpu", "worker-pacs"):
+    for name in ("worker", "worker-gpu", "worker-pacs", "scorer"):
         assert "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" not in resolved[name]["environment"]
         sources = {secret["source"] for secret in resolved[name]["secrets"]}
         assert not sources & {"airflow_pgpass", "mlflow_pgpass", "setup_pgpass", "roles.json"}

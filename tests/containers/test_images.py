@@ -3,6 +3,7 @@
 No image is built here, since that needs a container engine: Debian's part is not tested.
 """
 
+import json
 import os
 import re
 import shlex
@@ -87,7 +88,7 @@ def test_a_base_without_a_digest_is_refused_unless_that_is_said(tmp_path):
         assert ("PYTHON_DIGEST is missing" in done.stdout) == (status == 1)
 
 
-@pytest.mark.parametrize("target", ["orchestrator", "worker", "worker-gpu", "mlflow"])
+@pytest.mark.parametrize("target", ["orchestrator", "worker", "worker-gpu", "scorer", "mlflow"])
 def test_an_environment_is_compiled_and_nobody_else_can_write_to_it(target, folder):
     """The Dockerfile's settings and lines, with a project of one module for pneumo's."""
     (line,) = [line for line in stages()["installer"] if line.startswith("ENV ")]
@@ -159,6 +160,26 @@ def test_a_worker_computes(folder):
     for words in (["pneumo", "--help"], ["dvc", "--version"], ["celery", "--version"]):
         command = [programs / words[0], *words[1:]]
         subprocess.run(command, env=environment, check=True, capture_output=True)
+
+
+@pytest.mark.slow
+def test_a_scorer_scores_with_a_registered_ensemble_and_has_no_tensorflow(
+    folder, package_folder, demo_root
+):
+    programs = install("scorer", folder)
+    assert not _installed(programs) & {"tensorflow", "jax", "torch", "great-expectations"}
+    (folder / "params.yaml").write_bytes((ROOT / "recipes/demo.yaml").read_bytes())
+    inbox = demo_root / "stage_2_train_images"
+    words = ["score", inbox, "out", "--model", package_folder, "--json"]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+    done = subprocess.run(
+        [programs / "pneumo", *words], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    said = json.loads(done.stdout)
+    assert (said["files"], said["scored"], said["precisions"]) == (36, 36, {"openvino float32": 36})
+    celery = "import airflow.providers.celery.executors.celery_executor, mlflow, dvc"
+    subprocess.run([programs / "python", "-c", celery], env=environment, check=True)
 
 
 def test_a_gpu_worker_gets_tensorflow_with_cuda(folder):

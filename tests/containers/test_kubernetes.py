@@ -44,6 +44,20 @@ def test_workers_work_as_their_images_do(values, worker):
     assert container["args"] == command("worker-gpu")
 
 
+def test_scorers_are_the_gpu_workers_without_gpu_and_take_the_queue_that_compose_names(worker):
+    scorer = yaml.safe_load((KUBERNETES / "scorer.yaml").read_text())["spec"]["template"]["spec"]
+    (ours,), (theirs,) = scorer.pop("containers"), worker["containers"]
+    assert scorer == {k: v for k, v in worker.items() if k not in ("containers", "tolerations")}
+    own = ("image", "args", "resources")
+    assert {k: v for k, v in ours.items() if k not in own} == {
+        k: v for k, v in theirs.items() if k not in own
+    }
+    (line,) = [line for line in stages()["scorer"] if line.startswith("CMD ")]
+    compose = yaml.safe_load(COMPOSE.read_text())["services"]["scorer"]
+    assert ours["args"] == json.loads(line[4:]) == compose["command"]
+    assert "nvidia.com/gpu" not in yaml.dump(ours)
+
+
 def test_the_queue_gpu_gets_a_gpu_and_one_training_at_a_time(worker, values):
     (container,) = worker["containers"]
     assert container["resources"]["limits"]["nvidia.com/gpu"] == "1"
@@ -76,7 +90,7 @@ def test_nothing_is_open_to_the_world_but_tasks_reach_the_api_server(values):
     assert values["ingress"]["apiServer"]["enabled"] is False
     (peer,) = values["apiServer"]["networkPolicy"]["ingress"]["from"]
     assert peer["podSelector"]["matchLabels"] == {"tier": "airflow", "release": "airflow"}
-    for name in ("gpu-worker.yaml", "pod-template.yaml", "pod-template-gpu.yaml"):
+    for name in ("gpu-worker.yaml", "scorer.yaml", "pod-template.yaml", "pod-template-gpu.yaml"):
         manifest = yaml.safe_load((KUBERNETES / name).read_text())
         labels = manifest["spec"].get("template", manifest)["metadata"]["labels"]
         assert peer["podSelector"]["matchLabels"].items() <= labels.items(), name

@@ -12,7 +12,7 @@ import pytest
 
 from tests.containers.files import as_nobody, checkout, git, prepare, services
 
-WORKERS = ("worker", "worker-gpu", "worker-pacs")
+WORKERS = ("worker", "worker-gpu", "worker-pacs", "scorer")
 
 NEEDS = {
     "api-server": {"airflow", "fernet", "api", "jwt", "admin"},
@@ -21,6 +21,7 @@ NEEDS = {
     "migrate": {"airflow"},
     "worker": {"celery", "redis", "s3", "mlflow_admin"},
     "worker-gpu": {"celery", "redis", "s3", "mlflow_admin"},
+    "scorer": {"celery", "redis", "s3", "mlflow_admin"},
     "worker-pacs": {"celery", "redis", "s3", "mlflow_admin", "pacs"},
     "orthanc": {"pacs"},
     "mlflow": {"mlflow", "mlflow_admin", "flask", "s3"},

@@ -19,12 +19,23 @@ from airflow.dag_processing.dagbag import DagBag
 bag = DagBag(sys.argv[1])
 dag = bag.dags["pneumonia_monitor"]
 class Event:
-    pass
-def wanted(reasons):
-    event = Event()
-    events = {outlet: event for outlet in dag.get_task("retrain").outlets}
-    line = dag.get_task("retrain").python_callable(json.dumps({"retrain": reasons}), events)
-    return [line, event.extra]
+    def __init__(self, extra=None):
+        self.extra = extra
+class Events(list):  # as Airflow's inlet events: a list that can be asked for the last ones
+    def ascending(self, way):
+        return self if way else Events(reversed(self))
+    def limit(self, count):
+        return self[:count]
+def emitted(said, past):
+    retrain, new = dag.get_task("retrain"), Event()
+    inlets = {inlet: Events(map(Event, json.loads(json.dumps(past)))) for inlet in retrain.inlets}
+    line = retrain.python_callable(json.dumps(said), inlets, {o: new for o in retrain.outlets})
+    return new.extra if line == "true" else line
+def said(model, *fell, reasons=("because",)):
+    return {
+        "model": model, "version": 1, "wanted": True, "fell": fell, "reasons": reasons, "told": ""
+    }
+a, both = said("a", "sensitivity"), said("a", "sensitivity", "specificity")
 about = {
     "errors": bag.import_errors,
     "schedule": [dag.schedule.timetable.expression]
@@ -32,9 +43,16 @@ about = {
     "runs": dag.max_active_runs,
     "catchup": dag.catchup,
     "defaults": dag.params.dump(),
-    "lines": {n: dag.get_task(n).python_callable() for n in ("measure", "alarm")},
-    "wanted": wanted(["sensitivity fell"]),
-    "unwanted": wanted([]),
+    "lines": {n: dag.get_task(n).python_callable() for n in ("measure", "alarm", "verdicts")},
+    "emitted": {
+        "first": emitted(a, []),
+        "again": emitted(a, [a]),
+        "after more readings": emitted(said("a", "sensitivity", reasons=("by more",)), [a]),
+        "another figure": emitted(both, [a]),
+        "again after it": emitted(both, [a, both]),
+        "another ensemble": emitted(said("b", "sensitivity"), [a]),
+        "of before it": emitted(a, [a, both]),
+    },
     "tasks": {
         task.task_id: {
             "retries": task.retries,
@@ -67,13 +85,22 @@ def test_alarm_and_retraining_are_beside_each_other_after_the_announcement(descr
         "retries": 0, "after": ["measure"], "outlets": [workflow.MONITORED],
     }  # fmt: skip
     assert tasks["alarm"] == {"retries": 0, "after": ["announce"], "outlets": []}
-    assert tasks["retrain"]["after"] == ["announce", "measure"]
-    assert tasks["retrain"]["outlets"] == [workflow.RETRAIN_WANTED]
+    assert tasks["verdicts"] == {"retries": 2, "after": ["announce"], "outlets": []}
+    assert tasks["retrain"] == {
+        "retries": 0, "after": ["verdicts"], "outlets": [workflow.RETRAIN_WANTED],
+    }  # fmt: skip
 
 
-def test_without_reasons_the_retraining_is_skipped_and_with_them_they_are_told(described):
-    assert described["unwanted"][0] == "exit 99"
-    assert described["wanted"] == ["true", {"reasons": ["sensitivity fell"]}]
+def test_a_training_is_wanted_once_for_an_ensemble_and_what_fell(described):
+    emitted = described["emitted"]
+    assert emitted["first"] == {
+        "model": "a", "version": 1, "fell": ["sensitivity"], "reasons": ["because"],
+    }  # fmt: skip
+    assert emitted["another figure"]["fell"] == ["sensitivity", "specificity"]
+    assert emitted["another ensemble"]["model"] == "b"
+    assert emitted["of before it"]["fell"] == ["sensitivity"]
+    for case in ("again", "after more readings", "again after it"):
+        assert emitted[case].endswith("; exit 99"), case
 
 
 FAKE = """#!/bin/sh
@@ -116,4 +143,4 @@ def test_the_commands_of_the_tasks_exist():
 
     known = {command.callback.__name__ for command in app.registered_commands}
     text = (ROOT / "dags/pneumonia_monitor.py").read_text()
-    assert set(re.findall(r"'pneumo monitor (\w+) ", text)) == {"run", "show"} <= known
+    assert set(re.findall(r"'pneumo monitor (\w+) ", text)) == {"run", "show", "retrain"} <= known

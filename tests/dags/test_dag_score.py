@@ -23,6 +23,7 @@ def facts(task):
     return {
         "mapped": task.is_mapped,
         "pool": options["pool"],
+        "queue": options["queue"],
         "retries": options["retries"],
         "hours": options["execution_timeout"].total_seconds() / 3600,
         "rule": task.trigger_rule.value,
@@ -63,7 +64,8 @@ VALUES = [
 @pytest.fixture(scope="module")
 def described(tmp_path_factory) -> dict:
     values = json.dumps([value[:2] for value in VALUES])
-    said = python(tmp_path_factory.mktemp("airflow"), DESCRIBE, ROOT / "dags", values)
+    home, more = tmp_path_factory.mktemp("airflow"), {workflow.SCORING_QUEUE: "scoring"}
+    said = python(home, DESCRIBE, ROOT / "dags", values, **more)
     return json.loads(said.rpartition("RESULT ")[2])
 
 
@@ -79,11 +81,17 @@ def test_its_parameters_are_typed(described):
     assert described["accepts"] == [list(value) for value in VALUES]
 
 
+def test_without_a_queue_that_is_named_scoring_has_the_one_of_all_tasks(monkeypatch):
+    monkeypatch.setenv(workflow.SCORING_QUEUE, "")
+    assert workflow.for_scoring() == {"pool": workflow.SCORING_POOL}
+
+
 def test_parts_are_mapped_into_the_scoring_pool_and_tried_again(described):
     score = described["tasks"]["score"]
     assert score["mapped"]
     assert (score["pool"], score["retries"]) == (workflow.SCORING_POOL, 2)
     others = [task for name, task in described["tasks"].items() if name != "score"]
+    assert score["queue"] == "scoring" not in {task["queue"] for task in others}
     assert {task["retries"] for task in others} == {0}
     assert all(0 < task["hours"] <= 6 for task in described["tasks"].values())
 

@@ -3,130 +3,19 @@
 import json
 import os
 import shutil
-import socket
 import stat
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 import pandas as pd
 import psutil
 import pytest
-import yaml
 
 from pneumo import workflow
-from pneumo.servers.api import Airflow
-
-ROOT = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent
-TINY = {
-    "models": ["unet_densenet121", "unet_vgg19"],
-    "data": {"size_px": 32, "validation_images": 10, "test_images": 10},
-    "demo": {"images": 40},
-    "train": {"epochs": 2},
-    "ensemble": {"candidates": 4},
-    "promotion": {"minimum_map": 0.0, "minimum_sensitivity": 0.0},
-}
+from tests.dags.checkout import Checkout, free_port, marked
+from tests.dags.loop import Loop
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-
-
-class Checkout:
-    """A copy of this checkout with a tiny recipe, and shell lines run in it as a user would."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        names = self._git("ls-files", "-co", "--exclude-standard", cwd=ROOT).split("\n")
-        for name in filter(None, names):
-            if (ROOT / name).is_file():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(ROOT / name, folder / name)
-        self.change(TINY)
-        self._git("init", "-q", cwd=folder)
-
-    def change(self, edit: dict) -> None:
-        path = self.folder / "params.yaml"
-        params = yaml.safe_load(path.read_text())
-        for name, section in edit.items():
-            params[name] = {**params[name], **section} if isinstance(section, dict) else section
-        self.set_params(yaml.safe_dump(params))
-
-    def set_params(self, text: str) -> None:
-        """Put ``text`` in params.yaml's place at once: Airflow may be reading it."""
-        written = self.folder / "params.yaml.new"
-        written.write_text(text)
-        written.replace(self.folder / "params.yaml")
-
-    def run(self, line: str, code: int = 0) -> str:
-        cache = {"XDG_CACHE_HOME": str(self.folder / ".pneumo/cache")}
-        env = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", **cache, **self.ports}
-        command = f"[ ! -e .pneumo/env ] || . .pneumo/env; {line}"
-        done = subprocess.run(
-            ["bash", "-c", command], cwd=self.folder, env=env, capture_output=True, text=True
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-    def mlflow(self, path: str, **query: str) -> dict:
-        """What the MLflow server answers to a GET."""
-        login = ("admin", (self.folder / ".pneumo/password").read_text().strip())
-        url = f"http://127.0.0.1:{self.ports['PNEUMO_MLFLOW_PORT']}/api/2.0/mlflow/{path}"
-        return httpx.get(url, params=query, auth=login).raise_for_status().json()
-
-    @contextmanager
-    def airflow(self) -> Iterator[Airflow]:
-        """Airflow's REST API, logged in."""
-        password = (self.folder / ".pneumo/password").read_text().strip()
-        url = f"http://127.0.0.1:{self.ports['PNEUMO_AIRFLOW_PORT']}"
-        with Airflow(url, "admin", password) as client:
-            yield client
-
-    def run_dag(self, dag_id: str, conf: dict | None = None) -> tuple[str, dict[str, str], Path]:
-        """Trigger a DAG; how the run and its tasks ended, and the folder of its logs."""
-        with self.airflow() as client:
-            client.patch(f"/dags/{dag_id}", {"is_paused": False})
-            body = {"logical_date": None, "conf": conf or {}}
-            run = client.post(f"/dags/{dag_id}/dagRuns", body)["dag_run_id"]
-            path = f"/dags/{dag_id}/dagRuns/{run}"
-            while (state := client.get(path)["state"]) not in ("success", "failed"):
-                time.sleep(0.5)
-            found = client.get(f"{path}/taskInstances", limit=100)["task_instances"]
-            client.patch(f"/dags/{dag_id}", {"is_paused": True})
-        logs = self.folder / f".pneumo/airflow/logs/dag_id={dag_id}/run_id={run}"
-        return state, {task["task_id"]: task["state"] for task in found}, logs
-
-    def versions(self) -> list[dict]:
-        found = self.mlflow("model-versions/search", max_results="100")
-        return found.get("model_versions", [])
-
-    ports: dict[str, str]
-
-    def _git(self, *words: str, cwd: Path) -> str:
-        return subprocess.run(
-            ["git", *words], cwd=cwd, check=True, capture_output=True, text=True
-        ).stdout
-
-
-def free_port() -> str:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return str(listener.getsockname()[1])
-
-
-def marked(folder: Path) -> list[psutil.Process]:
-    instance = (folder / ".pneumo/instance").read_text().strip()
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("PNEUMO_INSTANCE") == instance:
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -337,3 +226,77 @@ def test_a_failed_task_is_named_with_the_end_of_its_log(checkout):
     checkout.set_params(before)
     assert "prepare" in said
     assert "lower data.train_images, data.validation_images or data.test_images" in said
+
+
+@pytest.fixture(scope="module")
+def loop(checkout) -> Loop:
+    """What comes after the promotion, from an ordinary week on."""
+    found = Loop(checkout)
+    found.arrive("ordinary", 24)
+    found.answer()
+    found.look()
+    return found
+
+
+def test_an_ordinary_week_is_no_alarm_and_asks_for_nothing(loop):
+    assert loop.tasks["alarm"] == "success"
+    assert loop.tasks["verdicts"] == loop.tasks["retrain"] == "skipped"
+    assert loop.summary()["windows"] == 1
+    assert loop.summary()["level"] in ("quiet", "warning")
+    assert loop.wanted() == []
+
+
+def test_a_week_of_reversed_radiographs_is_an_alarm_and_asks_for_no_training(loop):
+    loop.arrive("reversed", 16)
+    loop.arrive("noise", 24)
+    loop.answer()
+    loop.look()
+    assert loop.tasks["alarm"] == "failed"
+    assert loop.tasks["retrain"] == "skipped"
+    assert loop.summary()["windows"] == 2
+    assert loop.summary()["level"] == "alarm"
+    assert loop.summary()["signals"]["turned"]
+    assert loop.wanted() == []
+
+
+def test_readers_who_say_the_opposite_want_a_training_once_and_say_why(loop):
+    said = loop.read()
+    (fell,) = [line for line in said.splitlines() if line.startswith("retraining wanted: ")]
+    assert "is below" in fell
+    loop.look()
+    (wanted,) = loop.wanted()
+    assert wanted["model"] == loop.champion()["sha256"][:16]
+    assert "; ".join(wanted["reasons"]) in fell
+    loop.look()
+    assert loop.tasks["retrain"] == "skipped"
+    assert loop.wanted() == [wanted]
+
+
+def test_verdicts_become_a_data_version_that_is_trained_on_without_sealed_people(loop):
+    champion = loop.champion()
+    data = loop.take_up()
+    state, tasks, _ = loop.checkout.run_dag("pneumonia_train")
+    assert state == "success", tasks
+    index = pd.read_parquet(loop.checkout.folder / "data/prepared/index.parquet")
+    ours = index[index["patientId"].str.startswith("feedback-")].set_index("patientId")["split"]
+    assert set(ours.index) == set(data["patientId"])
+    sealed = data.loc[data["sealed"], "patientId"]
+    assert 0 < len(sealed) < len(data)
+    assert set(ours[sealed]) == {"test"}
+    assert (ours.drop(sealed) == "train").sum() > len(sealed)
+    rules = {rule["name"]: rule for rule in loop.promotion()["rules"]}
+    assert rules["sealed feedback"]["figures"]["images"] == len(sealed)
+    assert "measured again now" in rules["same test images"]["reason"]
+    verdict = "promoted" if all(rule["held"] for rule in rules.values()) else "kept"
+    assert loop.promotion()["verdict"] == verdict
+    assert tasks["champion"] == {"promoted": "success", "kept": "skipped"}[verdict]
+    assert (loop.champion() != champion) == (verdict == "promoted")
+
+
+def test_of_the_loop_nobody_is_named_in_data_reports_events_logs_or_tags(loop):
+    """A planted name, ID, UID and comment of every radiograph; files are named by nobody."""
+    found = loop.named_in(
+        "data/feedback", "data/prepared", "data/watched", "reports", ".pneumo/airflow",
+        ".pneumo/mlflow", ".pneumo/logs",
+    )  # fmt: skip
+    assert found == []

@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 
@@ -6,8 +7,12 @@ import pytest
 
 from pneumo.base.errors import PneumoError
 from pneumo.engines.choose import choose, open_engine
+from pneumo.engines.graphs import graph
+from pneumo.engines.keras import load
+from pneumo.engines.openvino import hint, openvino
 from pneumo.engines.package import Package
-from tests.packages import pictures
+from tests.ensembles import save_network
+from tests.packages import ENSEMBLE, pictures, sum_up
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -24,6 +29,52 @@ def test_openvino_gives_the_probabilities_of_keras(package_folder, by_keras):
     assert found.dtype == np.float32
     assert by_keras.std() > 0.01
     np.testing.assert_allclose(found, by_keras, atol=2e-5)
+
+
+def test_every_engine_says_how_far_its_networks_are_apart(package_folder):
+    package, some = Package(package_folder), pictures(12, seed=3)
+    networks = [load(package, name) for name in package.networks]
+    planes = np.stack([network.predict_on_batch(some[..., None]) for network in networks])
+    planes, shares = planes[..., 1].astype(float), list(package.networks.values())
+    mean = np.average(planes, axis=0, weights=shares)
+    each = np.sqrt(np.average((planes - mean) ** 2, axis=0, weights=shares))
+    cells = each.reshape(12, 16, 2, 16, 2).mean(axis=(2, 4)).reshape(12, 256)
+    right = np.sort(cells)[:, -5:].mean(axis=1)
+    assert np.ptp(right) > 0.005
+    engines = [open_engine(package, "openvino", precision=p) for p in ("float32", "bfloat16")]
+    engines.append(open_engine(package, "tensorflow"))
+    for engine, within in zip(engines, (2e-5, 0.01, 1e-6), strict=True):
+        np.testing.assert_allclose(engine.answers(some).disagreement, right, atol=within)
+
+
+def test_the_second_output_changes_no_bit_of_the_first(tmp_path):
+    shares = {"a": 0.204, "b": 0.031, "c": 0.329, "d": 0.436}
+    for number, member in enumerate(shares):
+        save_network(tmp_path / f"{member}.keras", 90 + 20 * number, convolves=True)
+    (tmp_path / "ensemble.json").write_text(json.dumps(ENSEMBLE | {"weights": shares}))
+    sum_up(tmp_path)
+    core, path = openvino.Core(), graph(Package(tmp_path))
+    both, alone = core.read_model(path), core.read_model(path)
+    alone = openvino.Model([alone.get_results()[0]], alone.get_parameters())
+    for kind in (openvino.Type.f32, openvino.Type.bf16):
+        maps = []
+        for model in (both, alone):
+            model.reshape([8, 32, 32])
+            run = core.compile_model(model, "CPU", {hint.inference_precision: kind})
+            maps.append(run([pictures(8)])[0])
+        assert maps[0].tobytes() == maps[1].tobytes()
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "openvino"])
+def test_a_network_alone_disagrees_with_nobody(tmp_path, name):
+    for number, member in enumerate(("a", "b")):
+        save_network(tmp_path / f"{member}.keras", 100 + 50 * number, convolves=True)
+    weights = {"weights": {"a": 1.0, "b": 0.0}}
+    (tmp_path / "ensemble.json").write_text(json.dumps(ENSEMBLE | weights))
+    sum_up(tmp_path)
+    found = open_engine(Package(tmp_path), name).answers(pictures(3))
+    assert found.maps.std() > 0.1
+    assert found.disagreement.tolist() == [0.0, 0.0, 0.0]
 
 
 def test_bfloat16_is_taken_only_when_it_is_asked_for(package_folder, by_keras):
@@ -46,10 +97,10 @@ def test_a_stream_gives_every_batch_back_in_order_beside_its_tag(package_folder)
     batches = [(n, some[n : n + 4]) for n in range(0, 22, 4)]
     found = list(engine.stream(iter(batches)))
     assert [tag for tag, _ in found] == [0, 4, 8, 12, 16, 20]
-    assert (
-        np.concatenate([maps for _, maps in found]).tobytes()
-        == engine.probabilities(some).tobytes()
-    )
+    whole = engine.answers(some)
+    for number in range(2):
+        parts = np.concatenate([answers[number] for _, answers in found])
+        assert parts.tobytes() == whole[number].tobytes()
 
 
 def test_a_process_that_scores_with_openvino_loads_neither_keras_nor_tensorflow(package_folder):

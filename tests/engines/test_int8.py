@@ -6,6 +6,7 @@ import pytest
 from pneumo.base.errors import PneumoError, RegistryError
 from pneumo.engines import int8
 from pneumo.engines.choose import open_engine
+from pneumo.engines.openvino import OpenVinoEngine
 from pneumo.engines.package import INT8, Package
 from tests.packages import pictures
 
@@ -30,11 +31,21 @@ def test_a_quantised_ensemble_answers_nearly_as_before_and_is_half_its_size(
     engine = open_engine(package, "openvino", precision="int8", quantised=quantised)
     assert (engine.precision, engine.size_px) == ("int8", 32)
     some = pictures(40, seed=3)
-    gap = np.abs(engine.probabilities(some) - exact.probabilities(some)).mean()
-    assert 1e-5 < gap < 0.03
+    (maps, apart), (right, right_apart) = engine.answers(some), exact.answers(some)
+    assert 1e-5 < np.abs(maps - right).mean() < 0.03
+    assert 1e-6 < np.abs(apart - right_apart).max() < 0.03
     weights = (quantised / INT8[1]).stat().st_size
     assert weights < 0.5 * sum((package.folder / f"{n}.keras").stat().st_size
                                for n in package.networks)  # fmt: skip
+
+
+def test_a_graph_in_int8_of_before_says_nothing_of_disagreement(package_folder, tmp_path):
+    taken = image()
+    save_model(graph(op.multiply(as_float(taken), np.float32(1 / 256)), taken), tmp_path / INT8[0])
+    package, some = Package(package_folder), pictures(5)
+    found = OpenVinoEngine(package, 4, "int8", tmp_path).answers(some)
+    np.testing.assert_array_equal(found.maps, some / 256)
+    assert np.isnan(found.disagreement).all()
 
 
 def test_the_same_pictures_quantise_once(package_folder, quantised, monkeypatch):
@@ -58,8 +69,9 @@ def test_without_nncf_the_message_says_what_to_install(monkeypatch):
         int8.require()
 
 
-def graph(result, taken):
-    return Model([op.result(result)], [taken], "graph")
+def graph(found, taken):
+    results = found if isinstance(found, list) else [found]
+    return Model([op.result(result) for result in results], [taken], "graph")
 
 
 def image(side=32, kind=Type.u8):
@@ -68,6 +80,13 @@ def image(side=32, kind=Type.u8):
 
 def as_float(taken):
     return op.convert(taken, Type.f32)
+
+
+def cells(taken):
+    parts = op.constant(np.array([0, 16, 2, 16, 2], np.int64))
+    return op.reduce_mean(
+        op.reshape(as_float(taken), parts, True), op.constant(np.array([2, 4], np.int64))
+    )
 
 
 def counted(taken):
@@ -97,6 +116,9 @@ def huge(taken):
         (as_float, image(kind=Type.f32), "has other inputs and outputs"),
         (as_float, op.parameter(PartialShape([-1, 32, 31]), Type.u8), "takes no square pictures"),
         (as_float, op.parameter(PartialShape.dynamic(), Type.u8), "takes no square pictures"),
+        (lambda taken: [as_float(taken), cells(taken)], image(), ""),
+        (lambda taken: [as_float(taken)] * 2, image(), "has other inputs and outputs"),
+        (lambda taken: [as_float(taken), cells(taken)] * 2, image(), "has other inputs"),
         (lambda taken: op.sin(as_float(taken)), image(), "computes Sin"),
         (counted, image(), "computes Loop"),
         (huge, image(), "computes values that are larger"),

@@ -10,7 +10,7 @@ from pneumo.base.errors import RegistryError
 from pneumo.engines._sizes import fault_of
 from pneumo.engines.choose import open_engine
 from pneumo.engines.package import Package
-from tests.packages import sum_up
+from tests.packages import pictures, sum_up
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -123,11 +123,33 @@ def test_weights_that_are_not_finite_are_refused_with_their_member(package, tmp_
         open_engine(Package(package), engine)
 
 
-@pytest.mark.parametrize("engine", ["openvino", "tensorflow"])
-def test_an_ensemble_that_differs_on_its_golden_pictures_is_refused(package, engine):
+def change_golden(package, **changes):
     with np.load(package / "golden.npz") as arrays:
-        changed = {**arrays, "probabilities": arrays["probabilities"] + np.float32(0.02)}
-    np.savez(package / "golden.npz", **changed)
+        changed = {**arrays} | {name: change(arrays[name]) for name, change in changes.items()}
+    kept = {name: array for name, array in changed.items() if array is not None}
+    np.savez(package / "golden.npz", **kept)
     sum_up(package)
-    with pytest.raises(RegistryError, match=r"differs by 0\.020 .* golden\.npz"):
+
+
+@pytest.mark.parametrize("what", ["probabilities", "disagreement"])
+@pytest.mark.parametrize("engine", ["openvino", "tensorflow"])
+def test_an_ensemble_that_differs_on_its_golden_pictures_is_refused(package, engine, what):
+    change_golden(package, **{what: lambda known: known + np.float32(0.02)})
+    with pytest.raises(RegistryError, match=rf"differs by 0\.020 .* {what} of golden\.npz"):
         open_engine(Package(package), engine)
+
+
+def test_golden_pictures_of_before_hold_probabilities_alone(package):
+    change_golden(package, disagreement=lambda known: None)
+    engine = open_engine(Package(package), "tensorflow")
+    assert (engine.answers(pictures(2)).disagreement > 0).all()
+    change_golden(package, probabilities=lambda known: known + np.float32(0.02))
+    with pytest.raises(RegistryError, match="probabilities of golden"):
+        open_engine(Package(package), "tensorflow")
+
+
+@pytest.mark.parametrize("wrong", [np.zeros(2), np.zeros((3, 1)), np.array(["a", "b", "c"])])
+def test_a_golden_disagreement_that_is_none_is_refused(package, wrong):
+    change_golden(package, disagreement=lambda known: wrong)
+    with pytest.raises(RegistryError, match="holds no disagreement on its pictures"):
+        open_engine(Package(package), "tensorflow")

@@ -7,7 +7,7 @@ import yaml
 
 from pneumo.base.errors import DataError, SettingsError
 from pneumo.experiments.crossval import crossval, write_settings
-from tests.dags.test_end_to_end import ROOT
+from tests.dags.checkout import ROOT
 
 CHANGES = {
     "models": ["unet_vgg19"],

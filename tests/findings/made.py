@@ -22,6 +22,7 @@ SCORED_AT = "2026-03-29T01:30:05Z"
 COLUMNS = (
     "file", "content", "instance_uid", "status", "duplicate_of", "rows", "columns", "probability",
     "boxes", "model", "model_version", "model_sha256", "engine", "precision", "review",
+    "review_reason",
 )  # fmt: skip
 needs_dciodvfy = pytest.mark.skipif(
     not shutil.which("dciodvfy"), reason="dicom3tools is not installed"

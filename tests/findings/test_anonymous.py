@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from pneumo.base.errors import PneumoError
 from pneumo.cli.app import app
 from pneumo.dicom import read_radiograph
-from pneumo.findings import _burned_in, deidentify
+from pneumo.findings import _burned_in, deidentify, renamed
 from pneumo.findings._pseudonyms import key_of
 from tests.dicom import files
 from tests.findings.made import radiograph
@@ -97,6 +97,28 @@ def test_no_planted_identifier_is_in_any_byte(tmp_path, syntax):
     assert (before.pixels == after.pixels).all()
     assert new.PatientSex == new.PatientBirthDate == new.StudyDate == ""
     assert original.SOPClassUID == new.SOPClassUID
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda syntax: syntax.name)
+def test_renamed_it_keeps_view_sex_and_age_and_nothing_that_identifies(tmp_path, syntax):
+    path = planted(tmp_path / f"{CANARY}.dcm", syntax, PatientSex="F", PatientAge="77Y")
+    written, size = renamed(path, "feedback-1", view="PA")
+    assert [
+        word for word in (CANARY, DIGITS, "19770102", "20250607") if word.encode() in written
+    ] == []
+    (tmp_path / "new.dcm").write_bytes(written)
+    before, after = read_radiograph(path), read_radiograph(tmp_path / "new.dcm")
+    assert (before.pixels == after.pixels).all()
+    original, new = dcmread(path), dcmread(tmp_path / "new.dcm")
+    assert size == (original.Rows, original.Columns)
+    assert (new.PatientID, new.PatientSex, new.PatientAge) == ("feedback-1", "F", "077Y")
+    assert new.ViewPosition == "PA"  # what the source says there names somebody
+    uids = {new[f"{level}InstanceUID"].value for level in ("SOP", "Series", "Study")}
+    assert len(uids) == 3
+    assert renamed(path, "feedback-1", view="PA")[0] == written
+    codes = [code.CodeValue for code in new.DeidentificationMethodCodeSequence]
+    assert codes == ["113100", "113108"]  # basic profile, retain patient characteristics
+    assert len(new.DeidentificationMethod) <= 64
 
 
 def test_text_in_bits_beside_the_pixels_does_not_stay(tmp_path):

@@ -405,16 +405,23 @@ def test_a_picture_that_cannot_be_drawn_costs_itself_alone(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("review", "said"),
+    ("review", "reason", "said"),
     [
-        ("", ""),
-        ("uncertain", ""),  # what its batch decides would make another report of the same answer
-        ("turned", " Read first: it seems to be turned, or its grey levels reversed."),
+        ("", "", ""),
+        # what its batch decides would make another report of the same answer
+        ("uncertain", "", ""),
+        ("uncertain", "its probability is near the operating point", ""),
+        (
+            "uncertain",
+            "the networks disagree about it",
+            " Read first: the networks disagree about it.",
+        ),
+        ("turned", "", " Read first: it seems to be turned, or its grey levels reversed."),
     ],
 )
-def test_a_report_says_why_it_should_be_read_first(tmp_path, review, said):
-    path = radiograph(tmp_path / "inbox/one.dcm")
-    write(results(tmp_path / "results", {path: BOXES}, review=review), tmp_path / "objects")
+def test_a_report_says_why_it_should_be_read_first(tmp_path, review, reason, said):
+    path, why = radiograph(tmp_path / "inbox/one.dcm"), {"review": review, "review_reason": reason}
+    write(results(tmp_path / "results", {path: BOXES}, **why), tmp_path / "objects")
     (comment,) = [
         item.TextValue
         for item in items(objects_of(tmp_path / "objects")["sr"])

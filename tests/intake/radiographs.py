@@ -3,6 +3,8 @@
 import numpy as np
 
 from pneumo.intake.features import features
+from pneumo.intake.fit import fit
+from pneumo.intake.profile import Profile
 from pneumo.intake.thumbnails import normalised, thumbnail
 
 SIZE_PX = 64
@@ -34,3 +36,13 @@ def seen(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     small = np.stack([thumbnail(picture) for picture in pictures])
     found = [features(picture, one) for picture, one in zip(pictures, small, strict=True)]
     return np.array(found, float), normalised(small)
+
+
+def fitted(size_px: int, disagreement: np.ndarray | None = None) -> Profile:
+    """A profile of 60 people for squares of ``size_px``."""
+    probability = np.random.default_rng(3).beta(1, 3, 60)
+    pictures = [chests(60, seed)[:, :size_px, :size_px] for seed in (1, 2)]
+    return fit(
+        seen(pictures[0]), seen(pictures[1]), np.arange(60).astype(str), probability,
+        probability > 0.5, size_px=size_px, level=0.006, counts={}, disagreement=disagreement,
+    )  # fmt: skip

@@ -1,6 +1,7 @@
 """What is turned, reversed, blank or unusual is told of single pictures; a profile keeps no row."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -61,6 +62,26 @@ def test_a_child_is_told_by_the_age_alone(profile, age, child):
     assert ("child" in codes(chests(1, 3)[0], profile, age)) == child
 
 
+@pytest.mark.parametrize(
+    ("disagreement", "limit", "uncertain"),
+    [(0.3, 0.2, True), (0.2, 0.2, False), (0.3, None, False), (None, 0.2, False)],
+)
+def test_where_the_networks_disagree_more_than_usual_it_is_uncertain(
+    profile, disagreement, limit, uncertain
+):
+    known = replace(profile, disagreement=limit)
+    look = look_at(chests(1, 7)[0], FRAME, known)
+    assert ("uncertain" in reviews(look, None, known, disagreement)) == uncertain
+    assert "uncertain" not in reviews(look, None, None, disagreement)
+
+
+def test_a_profile_of_before_has_no_limit_of_disagreement(profile):
+    assert "disagreement" not in profile.to_json()
+    assert Profile.from_json(profile.to_json()).disagreement is None
+    known = replace(profile, disagreement=0.123456)
+    assert Profile.from_json(known.to_json()).disagreement == 0.123456
+
+
 def test_margins_of_the_square_are_no_part_of_the_radiograph(profile):
     picture = chests(1, 4)[0]
     frame = Frame(2 * SIZE_PX, SIZE_PX, SIZE_PX)  # twice as high as wide
@@ -110,6 +131,7 @@ def test_a_profile_is_the_same_after_it_was_written_and_has_no_rows(profile, tmp
     [
         {"format": 99}, {"features": ["mean"]}, {"mirror": [1.0]}, {"mirror": None},
         {"mirror": [float("nan")] * 1024}, {"usual": {}}, {"input": []},
+        {"disagreement": "much"}, {"disagreement": [0.1]}, {"disagreement": float("nan")},
     ],
 )  # fmt: skip
 def test_what_is_no_profile_is_refused_in_one_line(profile, change):

@@ -171,6 +171,59 @@ def test_labels_of_other_radiographs_are_refused(tmp_path):
         read_and_judge(folder, labels, REGISTERED)
 
 
+@pytest.mark.parametrize(
+    ("text", "columns", "said"),
+    [
+        ("file,verdict\n", {}, "names no radiograph that is in"),
+        ("file,verdict\nf0.dcm,\n", {}, "names no radiograph that is in"),
+        ("file,verdict\nf0.dcm,?\nf1.dcm,?\n", {}, "no radiograph can be judged .*2 unsure"),
+        ("file,verdict\nf0.dcm,1\nf0.dcm,0\n", {}, "no radiograph can be judged .*1 contradictory"),
+        (
+            "file,verdict\nf0.dcm,1\n",
+            {"status": "rejected", "reason": "not_chest"},
+            "no radiograph can be judged .*1 refused",
+        ),
+        (
+            "instance_uid,verdict\n1.2.3,1\n",
+            {"instance_uid": "1.2.3"},
+            "no radiograph can be judged .*1 ambiguous",
+        ),
+    ],
+)
+def test_labels_that_judge_nothing_are_one_line(tmp_path, text, columns, said):
+    folder, labels = results(tmp_path, *answers(0.8, 0.9, 4, 4), **columns)
+    labels.write_text(text)
+    with pytest.raises(DataError, match=said) as refused:
+        read_and_judge(folder, labels, REGISTERED)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_name_of_two_radiographs_is_not_counted_and_that_of_two_copies_is(tmp_path):
+    truth, called = answers(1.0, 1.0, 3, 2)
+    names = ["a", "a", "b", "b", "c"]
+    content = ["1" * 64, "2" * 64, "3" * 64, "3" * 64, "4" * 64]  # a: two, b: one, twice there
+    folder, labels = results(tmp_path, truth, called, image_id=names, content=content)
+    labels.write_text("image_id,verdict\na,opacity\nb,opacity\nc,clear\n")
+    found = read_and_judge(folder, labels, REGISTERED)
+    assert found["here"]["all"]["images"] == 2
+    assert found["aside"]["labels name several radiographs; not counted"] == 1
+
+
+@pytest.mark.parametrize(
+    ("people", "said"),
+    [
+        ("one", "one person with an opacity is here, and"),
+        (None, "30 people with an opacity are here, and"),  # nobody is named: each is one
+    ],
+)
+def test_the_sample_is_told_in_people(tmp_path, people, said):
+    found = read_and_judge(
+        *results(tmp_path, *answers(0.8, 0.9, 30, 30), person=people), REGISTERED
+    )
+    assert found["verdict"] == "undecided"
+    assert said in found["sentence"]
+
+
 @pytest.mark.parametrize("kind", ["positive", "negative"])
 def test_one_kind_alone_is_undecided(tmp_path, kind):
     counts = (30, 0) if kind == "positive" else (0, 30)

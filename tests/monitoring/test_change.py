@@ -9,6 +9,7 @@ from pneumo.monitoring.change import (
     alternatives,
     factor_of,
     stake,
+    stakes_of,
     watch,
 )
 
@@ -109,3 +110,46 @@ def test_radiographs_of_one_person_that_are_alike_are_no_alarm(alike, share):
             weeks.append(readings)
         alarms += watch(weeks, 0.77, 1.0, share).alarm is not None
     assert alarms <= 10  # one in ten years or more
+
+
+@pytest.mark.parametrize("positive", [True, False])
+@pytest.mark.parametrize(("before", "now"), [(0.1, 0.5), (0.1, 1.0), (0.5, 0.1), (0.02, 0.1)])
+def test_a_share_of_readers_that_changes_leaves_the_mean_of_a_bet_at_most_one(
+    before, now, positive
+):
+    """Half of the radiographs were drawn with each share; of the uncalled some are not read."""
+    rng = np.random.default_rng(7)
+    floor, count = 0.7, 40_000
+    right = rng.random(count) < floor
+    share = np.where(rng.random(count) < 0.5, before, now) * rng.uniform(0.5, 1.0, count)
+    chance = np.where(right == positive, 1.0, share)
+    read = rng.random(count) < chance
+    weeks = [[Reading(bool(r), float(c)) for r, c in zip(right[read], chance[read], strict=True)]]
+    chances = (1.0, now) if positive else (now, 1.0)
+    for number, stakes in enumerate(stakes_of(weeks, floor, *chances)):
+        factors = np.ones(count)
+        factors[read] = [factor_of(reading, floor, stakes) for reading in weeks[0]]
+        error = factors.std() / count**0.5
+        assert factors.mean() <= 1 + 3 * error, number
+        assert factors.min() > 0
+
+
+def test_where_the_share_was_raised_a_specificity_that_holds_is_no_alarm():
+    """Thirty weeks at 0.1, then thirty at 0.5, of 60 radiographs a week without an opacity."""
+    rng = np.random.default_rng(3)
+    alarms = 0
+    for _ in range(60):
+        weeks = []
+        for week in range(60):
+            share = (0.1 if week < 30 else 0.5) * 0.5
+            right = rng.random(60) < 0.9
+            chances = np.where(right, share, 1.0)
+            read = rng.random(60) < chances
+            weeks.append(
+                [
+                    Reading(bool(r), float(c))
+                    for r, c in zip(right[read], chances[read], strict=True)
+                ]
+            )
+        alarms += watch(weeks, 0.9, 0.5, 1.0).alarm is not None
+    assert alarms <= 8  # one in ten years or more

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pydicom
 import pytest
+from pydicom.encaps import encapsulate, generate_frames
 
 from pneumo.base.errors import DataError
 from pneumo.base.settings import DataSettings
@@ -20,6 +21,7 @@ from pneumo.prepared.format import load_prepared
 from pneumo.site.sitekey import person_of, site_key
 from pneumo.site.trail import look
 from pneumo.stages.prepare import prepare
+from pneumo.stages.validate import validate
 from tests.monitoring.answers import Scored, write_results
 from tests.monitoring.test_labels import SETTINGS
 
@@ -33,6 +35,20 @@ class File(Scored):
     @property
     def content(self) -> str:
         return hashlib.sha256(Path(self.name).read_bytes()).hexdigest()
+
+
+def hide(data: pydicom.Dataset) -> None:
+    """Secrets in sequences, private items, overlays, and the comment of a JPEG's frame."""
+    item, inner = pydicom.Dataset(), pydicom.Dataset()
+    inner.add_new(0x00091001, "LO", SECRET[1])
+    item.PatientID, item.OtherPatientIDsSequence = SECRET[1], [inner]
+    data.RequestAttributesSequence = data.OtherPatientIDsSequence = [item]
+    data.add_new(0x60003000, "OB", SECRET[1].encode() + b" ")
+    data.WindowCenterWidthExplanation = SECRET[0]
+    (frame,) = generate_frames(data.PixelData, number_of_frames=1)
+    said = SECRET[0].encode()
+    comment = b"\xff\xfe" + (len(said) + 2).to_bytes(2, "big") + said
+    data.PixelData = encapsulate([frame[:2] + comment + frame[2:]])
 
 
 @pytest.fixture
@@ -53,8 +69,14 @@ def site(tmp_path, monkeypatch, demo_root):
         data.add_new(0x00091010, "LO", SECRET[0])
         data.ImageComments = SECRET[0]
         data.InstanceNumber = number
-        data.save_as(inbox / f"{number}.dcm")
-        one = File(str(inbox / f"{number}.dcm"), number % 2 == 0, 0.5, person_of(f"P{number}", key))
+        hide(data)
+        data.save_as(inbox / f"{SECRET[1]}-{number}.dcm")
+        one = File(
+            str(inbox / f"{SECRET[1]}-{number}.dcm"),
+            number % 2 == 0,
+            0.5,
+            person_of(f"P{number}", key),
+        )
         scored.append(one)
         verdict = "opacity,called" if one.called else "clear,"
         lines.append(f"{one.content},A,{verdict},no,audit")
@@ -92,7 +114,9 @@ def test_verdicts_become_a_data_set_that_names_nobody(site):
     assert data.boxes()[["x", "y", "width", "height"]].drop_duplicates().to_numpy().tolist() == [
         [1, 2, 30, 20]
     ]
-    everything = b"".join(p.read_bytes() for p in data.root.rglob("*") if p.is_file())
+    kept = [*data.root.rglob("*"), *(tmp_path / "monitor").rglob("*"), tmp_path / "trail.jsonl"]
+    everything = b"".join(p.read_bytes() for p in kept if p.is_file())
+    everything += "".join([*lines, *map(str, kept)]).encode()
     for secret in SECRET:
         assert secret.encode() not in everything
     assert look().acts["feedback"] == 1
@@ -100,6 +124,9 @@ def test_verdicts_become_a_data_set_that_names_nobody(site):
     for path in data.files:
         ours, theirs = (read_radiograph(p) for p in (path, by_name[path.stem]))
         assert np.array_equal(ours.pixels, theirs.pixels)
+        ours, theirs = (pydicom.dcmread(p) for p in (path, by_name[path.stem]))
+        for keyword in ("ViewPosition", "PatientSex", "PatientAge", "PixelSpacing", "Modality"):
+            assert ours[keyword].value == theirs[keyword].value, keyword
 
 
 def test_sealed_people_are_reserved_for_test_and_prepare_takes_the_data(site, demo_root):
@@ -165,6 +192,35 @@ def test_what_cannot_be_taken_in_is_counted_by_reason(site):
         "left out: 1 opacities have no boxes; name them in the column boxes, or write called",
         "left out: 1 radiographs name no person, so nobody can say that theirs are not held out",
     }
+
+
+def test_boxes_are_cut_to_their_radiograph_and_the_table_is_valid(site):
+    tmp_path, scored = site
+    size = pydicom.dcmread(scored[0].name, stop_before_pixels=True)
+    rows, columns = float(size.Rows), float(size.Columns)
+    drawn = {
+        0: [[-40.0, -40.0, 90.0, 90.0], [0.0, 0.0, 50.0, 50.0], [columns + 1, 0.0, 5.0, 5.0]],
+        1: [[columns - 10, rows - 20, 50.0, 50.0]],
+        2: [[-9.0, -9.0, 3.0, 3.0]],
+    }
+    table = [f'{scored[n].content},A,opacity,"{boxes}",no,audit\n' for n, boxes in drawn.items()]
+    Path("more.csv").write_text("content,reader,verdict,boxes,ai_seen,why\n" + "".join(table))
+    take_in(Path("more.csv"), tmp_path / "monitor", "Ada", DAY)
+    data, lines = written(tmp_path)
+    boxes = data.boxes().set_index("patientId")[["x", "y", "width", "height"]]
+    name = [f"feedback-{one.content[:32]}" for one in scored]
+    assert boxes.loc[[name[0]]].to_numpy().tolist() == [[0, 0, 50, 50]]
+    assert boxes.loc[[name[1]]].to_numpy().tolist() == [[columns - 10, rows - 20, 10, 20]]
+    assert name[2] not in set(data.images()["patientId"])
+    assert {line for line in lines if "outside" in line} == {
+        "left out: 1 boxes lie outside their radiographs, which have others",
+        "left out: 1 radiographs have boxes that lie outside them alone",
+    }
+    settings = DataSettings(
+        root=str(data.root), size_px=32, train_images=None, validation_images=1, test_images=1,
+        reserved_test="reserved.csv", frontal_only=True, seed=1,
+    )  # fmt: skip
+    validate(tmp_path / "validation.json", tmp_path / "docs", data=settings)  # or raises
 
 
 def test_without_prepared_data_nobody_knows_who_is_held_out(site):

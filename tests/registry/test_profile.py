@@ -56,6 +56,14 @@ def test_the_registered_counts_are_those_of_the_cases(cases, written):
     assert counts["negative_called"] == (~ill & called).sum()
 
 
+def test_one_test_radiograph_in_twenty_is_above_the_limit_of_disagreement(
+    prepared, cases, tmp_path
+):
+    apart = np.random.default_rng(2).random(2 * PEOPLE)
+    limit = read_profile(write_profile(tmp_path, prepared, cases, apart)).disagreement
+    assert limit == pytest.approx(np.quantile(apart, 0.95), rel=1e-5)
+
+
 def test_it_names_nobody_and_is_small(prepared, written):
     text = written.read_text()
     assert len(text) < 400_000

@@ -13,6 +13,7 @@ import pytest
 from pneumo.base.errors import DataError, PneumoError, RegistryError, ServiceError
 from pneumo.base.files import sha256, sha256_of
 from pneumo.engines.package import GOLDEN
+from pneumo.intake.profile import PROFILE, read_profile
 from pneumo.registry import agreement, champion, store
 from pneumo.registry.champion import OvertakenError
 from pneumo.registry.golden import phantoms
@@ -22,7 +23,7 @@ from pneumo.registry.verify import verify
 from pneumo.scoring._model import open_model
 from pneumo.scoring.score import score
 from pneumo.tracking.runs import client
-from tests.ensembles import Results, save_network, write_prepared
+from tests.ensembles import PEOPLE, SPLITS, Results, save_network, write_prepared
 
 pytestmark = pytest.mark.usefixtures("mlflow_store")
 GOOD, FAIR, POOR, BAD = 95, 130, 160, 200
@@ -103,6 +104,18 @@ def test_the_first_ensemble_becomes_champion_with_all_that_it_needs(results):
     assert set(json.loads(tags["pneumo.networks"])) == set(results.settings.models)
 
 
+def test_the_limit_of_disagreement_is_that_of_the_networks_on_the_test_images(results):
+    results.run(FAIR)
+    for number, name in enumerate(results.settings.models):  # differ by 0, 0.01, .. 1.91 on test
+        path = results.paths["models"] / name / "probabilities.npy"
+        maps = np.zeros_like(np.load(path))
+        maps[SPLITS["validation"] :] = number * np.arange(2 * PEOPLE)[:, None, None] / 100
+        np.save(path, maps)
+    promote(results.paths, results.settings)
+    profile = read_profile(package_of(store.version_at(client(), "champion")) / PROFILE)
+    assert profile.disagreement == pytest.approx(0.95 * (2 * PEOPLE - 1) / 200, rel=1e-3)
+
+
 def test_golden_images_are_synthetic_the_same_for_everybody_and_answered(results):
     promoted(results, FAIR)
     with np.load(package_of(store.version_at(client(), "champion")) / GOLDEN) as golden:
@@ -110,6 +123,8 @@ def test_golden_images_are_synthetic_the_same_for_everybody_and_answered(results
         assert (golden["images"] == phantoms(32)).all()
         assert golden["probabilities"].dtype == np.float32
         assert np.ptp(golden["probabilities"]) > 0.5
+        assert golden["disagreement"].shape == (4,)
+        assert (golden["disagreement"] > 0).any()
 
 
 def test_a_better_one_takes_over_and_the_old_champion_stays_at_hand(results):

@@ -17,10 +17,10 @@ from pneumo.scoring.parts import Store
 from pneumo.site.sitekey import person_of, site_key
 
 
-def row(content, probability, review="", margin=0.5, unusual=1.0):
+def row(content, probability, review="", margin=0.5, unusual=1.0, disagreement=0.1):
     return {
         "content": content, "reason": "", "probability": probability, "margin": margin,
-        "review": review, "unusual": unusual,
+        "review": review, "unusual": unusual, "disagreement": disagreement,
     }  # fmt: skip
 
 
@@ -39,6 +39,21 @@ def test_the_gravest_reason_comes_first_and_then_probability():
     assert found["a"].words == ""
 
 
+def test_what_the_networks_disagree_about_comes_before_what_is_near_the_operating_point():
+    rows = [
+        row("a", 0.1, "uncertain", disagreement=0.2), row("b", 0.9, margin=0.01),
+        row("c", 0.2, "uncertain", margin=0.0, disagreement=0.3), row("d", 0.3, "child"),
+        row("e", 0.8, "unusual;uncertain"), row("f", 0.7),
+    ]  # fmt: skip
+    found = places(rows, 0.9)
+    assert sorted(found, key=lambda content: found[content].order) == list("edcabf")
+    assert found["a"].words == "the networks disagree about it"
+    assert found["e"].words == f"{REVIEWS['unusual']}; the networks disagree about it"
+    assert (found["b"].review, found["b"].words) == (
+        "uncertain", "its probability is near the operating point",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(("share", "marked"), [(0.0, 1), (0.2, 2), (0.5, 5), (1.0, 10)])
 def test_what_is_near_the_operating_point_fills_the_share(share, marked):
     rows = [row(f"r{n}", 0.5, margin=n / 100) for n in range(9)] + [row("x", 0.1, "child")]
@@ -48,9 +63,19 @@ def test_what_is_near_the_operating_point_fills_the_share(share, marked):
     assert len(found) == 10
 
 
+@pytest.mark.parametrize(
+    ("count", "share", "marked"),
+    [(1, 0.1, 1), (9, 0.1, 1), (10, 0.1, 1), (11, 0.1, 2), (100, 0.07, 7), (30, 0.1, 3), (5, 0, 0)],
+)
+def test_at_least_the_share_has_a_reason_however_few_there_are(count, share, marked):
+    found = places([row(f"r{n}", 0.5, margin=n / 100) for n in range(count)], share)
+    assert sum(place.review == "uncertain" for place in found.values()) == marked
+
+
 def test_radiographs_of_before_have_an_order_and_no_reason():
     old = [
-        dict.fromkeys(("review", "margin", "unusual")) | {"content": c, "probability": p}
+        dict.fromkeys(("review", "margin", "unusual", "disagreement"))
+        | {"content": c, "probability": p}
         for c, p in (("a", 0.1), ("b", 0.9))
     ]
     found = places(old, 1.0)

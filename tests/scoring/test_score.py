@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,10 @@ from pneumo.detection.ensemble import image_level
 from pneumo.dicom import read_square
 from pneumo.engines.choose import open_engine
 from pneumo.engines.package import Package
+from pneumo.intake.profile import PROFILE
 from pneumo.scoring.score import score
+from tests.intake.radiographs import fitted
+from tests.packages import sum_up
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,8 +66,9 @@ def test_a_row_holds_what_the_networks_give_for_the_radiograph(predictions, bala
         square = read_square(Path(row.file), 32)
         size = square.rows, square.columns
         assert (row.rows, row.columns, row.view) == (*size, square.facts.view)
-        (probability,) = engine.probabilities(square.pixels[None])
+        (probability,), (apart,) = engine.answers(square.pixels[None])
         assert row.probability == pytest.approx(float(image_level(probability)), abs=1e-5)
+        assert row.disagreement == pytest.approx(apart, abs=1e-5)
         boxes = package.ensemble.boxes(probability, Frame(*size, 32))
         assert len(json.loads(row.boxes)) == len(boxes)
 
@@ -187,6 +192,7 @@ def test_anew_is_refused_while_another_run_is_on_its_way(
                   resume=False)  # fmt: skip
 
 
+@pytest.mark.slow
 def test_jax_finds_the_boxes_of_tensorflow(inbox, balanced_package, tmp_path):
     files = sorted(path for path in inbox.folder.glob("*.dcm") if path.stat().st_size > 9000)[:8]
     shutil.copy(ROOT / "recipes/demo.yaml", tmp_path / "params.yaml")
@@ -244,6 +250,24 @@ def test_mirrored_pictures_are_averaged_in(inbox, balanced_package, score_settin
     expected = float(image_level((plain + mirrored[:, :, ::-1]) / 2)[0])
     assert row["probability"] == pytest.approx(expected, abs=1e-6)
     assert abs(float(image_level(plain)[0]) - expected) > 1e-6
+    both = engine.answers(np.stack([square, square[:, ::-1]])).disagreement
+    assert row["disagreement"] == pytest.approx(both.mean(), abs=1e-6)
+
+
+def test_radiographs_on_which_the_networks_disagree_are_uncertain(
+    inbox, balanced_package, predictions, score_settings, tmp_path
+):
+    found = predictions[predictions["view"] == "PA"].drop_duplicates("content").iloc[:9]
+    limit = float(found["disagreement"].median())
+    package = copytree(balanced_package, tmp_path / "package")
+    (package / PROFILE).write_text(json.dumps(fitted(32, np.full(60, limit)).to_json()))
+    sum_up(package)
+    score([Path(file) for file in found["file"]], tmp_path / "out", str(package),
+          score=score_settings)  # fmt: skip
+    rows = pd.read_csv(tmp_path / "out/predictions.csv").sort_values("disagreement")
+    assert rows["review"].str.contains("uncertain").tolist() == [False] * 5 + [True] * 4
+    assert rows["review_reason"].iloc[-1].endswith("the networks disagree about it")
+    assert "the networks disagree about it" in (tmp_path / "out/index.html").read_text()
 
 
 def test_bfloat16_scores_only_where_its_agreement_was_measured(

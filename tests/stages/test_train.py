@@ -1,7 +1,9 @@
+import io
 import os
 import re
 import subprocess
 import sys
+from contextlib import redirect_stdout
 
 import keras
 import numpy as np
@@ -91,10 +93,22 @@ def test_the_history_has_a_row_per_epoch_and_no_seconds(trained):
     assert set(history) == {"epoch", "learning_rate", "loss", "iou", "val_loss", "val_iou"}
 
 
-def test_two_identical_trainings_give_the_same_bytes(trained, prepared, tmp_path):
-    train("unet_vgg19", prepared, tmp_path / "again", train=SETTINGS, augment=AUGMENT)
+@pytest.fixture(scope="module")
+def watched(trained, prepared, tmp_path_factory):
+    """The same training again: its folder, its lines, and what MLflow was told."""
+    out, said = tmp_path_factory.mktemp("again") / "unet_vgg19", io.StringIO()
+    epochs, ends = {}, []
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said):
+        run = "pneumo.tracking.live.NetworkRun"
+        patch.setattr(f"{run}.epoch", lambda _, n, figures: epochs.update({n: figures}))
+        patch.setattr(f"{run}.finish", lambda _, *ended: ends.append(ended))
+        train("unet_vgg19", prepared, out, train=SETTINGS, augment=AUGMENT)
+    return out, said.getvalue().splitlines(), epochs, ends
+
+
+def test_two_identical_trainings_give_the_same_bytes(trained, watched):
     for name in FILES:
-        assert sha256(tmp_path / "again" / name) == sha256(trained / name)
+        assert sha256(watched[0] / name) == sha256(trained / name)
 
 
 def test_another_seed_gives_another_network(trained, prepared, tmp_path):
@@ -103,9 +117,8 @@ def test_another_seed_gives_another_network(trained, prepared, tmp_path):
     assert sha256(tmp_path / "other" / "model.keras") != sha256(trained / "model.keras")
 
 
-def test_without_a_terminal_every_epoch_is_a_line(prepared, tmp_path, capsys):
-    train("unet_vgg19", prepared, tmp_path / "out", train=SETTINGS, augment=AUGMENT)
-    lines = capsys.readouterr().out.splitlines()
+def test_without_a_terminal_every_epoch_is_a_line(watched):
+    _, lines, *_ = watched
     assert len(lines) == 2
     number = r"\d+\.\d+"
     figures = f"loss {number} val_loss {number} val_iou {number} {number} s"
@@ -135,15 +148,8 @@ def test_a_loss_that_is_not_finite_stops_the_training_and_leaves_what_was_there(
     assert sorted(path.name for path in tmp_path.iterdir()) == [".out.resume", "out"]
 
 
-def test_the_epochs_and_the_summary_are_tracked(prepared, tmp_path, monkeypatch):
-    epochs, ends = {}, []
-    monkeypatch.setattr(
-        "pneumo.tracking.live.NetworkRun.epoch", lambda _, n, m: epochs.update({n: m})
-    )
-    monkeypatch.setattr(
-        "pneumo.tracking.live.NetworkRun.finish", lambda _, *ended: ends.append(ended)
-    )
-    train("unet_vgg19", prepared, tmp_path / "out", train=SETTINGS, augment=AUGMENT)
+def test_the_epochs_and_the_summary_are_tracked(watched):
+    out, _, epochs, ends = watched
     assert list(epochs) == [1, 2]
     assert {"loss", "val_loss", "iou", "val_iou", "seconds"} <= set(epochs[1])
     assert 0 <= epochs[2]["waiting_share"] < 1
@@ -151,7 +157,7 @@ def test_the_epochs_and_the_summary_are_tracked(prepared, tmp_path, monkeypatch)
     [(summary, tags, pictures)] = ends
     assert not pictures
     assert summary["best_epoch"] in (1, 2)
-    assert tags == {"pneumo.sha256": sha256(tmp_path / "out" / "model.keras")}
+    assert tags == {"pneumo.sha256": sha256(out / "model.keras")}
 
 
 ELSEWHERE = """
@@ -194,13 +200,17 @@ def test_another_process_gives_the_same_bytes_too(trained, prepared, tmp_path):
         assert sha256(tmp_path / "unet_vgg19" / name) == sha256(trained / name)
 
 
-@pytest.mark.parametrize(
-    "model", ["unet_vgg19", pytest.param("aspp_resnet152", marks=pytest.mark.slow)]
-)
-def test_jax_trains_a_network_that_tensorflow_then_runs(prepared, tmp_path, model):
-    pytest.importorskip("jax")
-    train_elsewhere("jax", prepared, tmp_path, model)
-    network = keras.saving.load_model(tmp_path / model / "model.keras", safe_mode=True)
+def assert_same_maps(folder, prepared):
+    """This backend finds with a saved network what its training has kept."""
+    network = keras.saving.load_model(folder / "model.keras", safe_mode=True)
     images = np.load(prepared / "images.npy")[12:, :, :, np.newaxis]
-    found = np.load(tmp_path / model / "probabilities.npy")
+    found = np.load(folder / "probabilities.npy")
     assert np.abs(network.predict_on_batch(images)[..., 1] - found).max() < 0.01
+
+
+@pytest.mark.slow
+def test_jax_trains_a_network_that_tensorflow_then_runs(prepared, tmp_path):
+    """The VGG19's turn is in tests/training/test_spread.py."""
+    pytest.importorskip("jax")
+    train_elsewhere("jax", prepared, tmp_path, "aspp_resnet152")
+    assert_same_maps(tmp_path / "aspp_resnet152", prepared)

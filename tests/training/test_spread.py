@@ -12,7 +12,7 @@ from pneumo.base.errors import PneumoError
 from pneumo.training.fitting import make_trainer
 from pneumo.training.spread import even_rows, even_size, handed_over, scope_over
 from tests.stages.conftest import prepared  # noqa: F401
-from tests.stages.test_train import AUGMENT, SETTINGS
+from tests.stages.test_train import AUGMENT, SETTINGS, assert_same_maps
 
 SPREAD = """
 import sys
@@ -69,6 +69,7 @@ def test_two_devices_learn_what_one_learns(backend, prepared, tmp_path):  # noqa
         assert np.allclose(one[name], other[name], rtol=1e-2, atol=2e-3), name
     first, second = (np.load(tmp_path / devices / "probabilities.npy") for devices in "12")
     assert np.abs(first.astype(float) - second).max() < 0.02
+    assert_same_maps(tmp_path / "2", prepared)
 
 
 def test_more_devices_than_there_are_is_refused():

@@ -17,11 +17,16 @@ if TYPE_CHECKING:
 SKIPPED = 99
 """The exit code of "no retraining is wanted": Airflow's tasks skip on it."""
 
+UNKNOWN = 1
+"""The exit code of "nobody can say": so that a task fails, and is tried again."""
+
 FORM = ("content", "instance_uid", "file", "reader", "verdict", "boxes", "ai_seen")
 
 Results = Annotated[Path, typer.Option(help="The folder of results that was read from.")]
 By = Annotated[str, typer.Option(help="Who brings them; blank: your login.")]
 SCORED = Path("data/scored")
+SHORT = 16
+"""Digits of an ensemble's sum that name it to the next tasks."""
 
 
 def labels(
@@ -45,7 +50,7 @@ def labels(
     if not file.is_file():
         raise PneumoError(f"{file}: no such file")
     table, new = take_in(file, out, by or getuser(), day_of(day))
-    found, told = _standing(results, out)
+    found, told = standing_now(results, out)
     if as_json:
         about = {"verdicts": len(table.verdicts), "number": table.number, "new": new}
         print(json.dumps(about | found.to_json() | {"told": told}))
@@ -92,13 +97,20 @@ def retrain(
 ) -> None:
     """Say whether readers' verdicts want a retraining, and why; nothing else can want one.
 
-    Exit code 0: it is wanted, a reason a line; 99: it is not. Example: `pneumo monitor retrain`
+    Exit code 0: it is wanted, a reason a line; 99: it is not; 1: there are verdicts, and what was
+    registered cannot be had. Example: `pneumo monitor retrain`
     """
-    found, told = _standing(results, out)
+    from pneumo.monitoring.labels import any_taken_in
+
+    found, told = standing_now(results, out)
     if as_json:
-        print(json.dumps({"wanted": bool(found.reasons), "reasons": found.reasons, "told": told}))
+        fell = [one.name for one in found.watched if one.fell]
+        said = {"wanted": bool(fell), "fell": fell, "reasons": found.reasons, "told": told}
+        print(json.dumps({"model": found.model[:SHORT], "version": found.version, **said}))
     else:
         print("\n".join(found.reasons) or told or "no reader's verdict asks for a retraining")
+    if told and any_taken_in(out):
+        raise typer.Exit(UNKNOWN)
     if not found.reasons:
         raise typer.Exit(SKIPPED)
 
@@ -132,7 +144,8 @@ def feedback(
     print("\n".join(found))
 
 
-def _standing(results: Path, out: Path) -> "tuple[Standing, str]":
+def standing_now(results: Path, out: Path) -> "tuple[Standing, str]":
+    """What all verdicts say by now, kept for the page; and why nothing is compared, if so."""
     from pneumo.monitoring.labels import newest, stand
     from pneumo.monitoring.registered import if_known
 

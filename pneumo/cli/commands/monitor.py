@@ -32,14 +32,18 @@ def run(
     """Judge the closed windows of what was scored, each once, and write a page.
 
     Where an MLflow server is named, the head of the audit trail is kept there.
-    Exit code 4: the newest verdict is an alarm. Example: `pneumo monitor run results`
+    Exit code 4: an ensemble in use of late has an alarm. Example: `pneumo monitor run results`
     """
+    from pneumo.cli.commands.labels import standing_now
+    from pneumo.monitoring.labels import any_taken_in
     from pneumo.monitoring.measure import measure
     from pneumo.scoring.parts import Store
     from pneumo.tracking.runs import client
 
     if not (results / "shards").is_dir():
         raise PneumoError(f"{results}: nothing was scored there; run `pneumo score` first")
+    if any_taken_in(out):  # a verdict may have come before its radiograph was scored
+        standing_now(results, out)
     found = measure(Store(results), out, monitor=load_settings().monitor, today=day_of(day))
     if client() is not None:
         from pneumo.registry.heads import keep_or_say
@@ -52,7 +56,7 @@ def run(
 def show(out: MonitorFolder = MONITOR, as_json: AsJson = False) -> None:
     """Say what the monitor knows, and measure nothing.
 
-    Exit code 4: the newest verdict is an alarm. Example: `pneumo monitor show`
+    Exit code 4: an ensemble in use of late has an alarm. Example: `pneumo monitor show`
     """
     from pneumo.monitoring.measure import show as known
 

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Builds the images but the GPU's and looks into them: `make images`. Needs buildah, as root or rootless.
+# PYTHON_DIGEST pins the base; PYTHON_IMAGE with UNPINNED=yes names another, as docker/base.sh makes.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+limit_mb=1500  # of scorer
+fault=0
+
+fails() { echo "$1: $2" >&2; fault=1; }
+
+inside() {  # inside CONTAINER COMMAND...: as the image's user, without its entrypoint
+  local container=$1
+  shift
+  buildah run --isolation chroot "$container" -- "$@"
+}
+
+look() {  # look TARGET CONTAINER: who runs, what must not be there, what must work
+  local target=$1 container=$2 root
+  [ "$(inside "$container" id -u)" != 0 ] || fails "$target" "runs as root"
+  root=$(buildah mount "$container")
+  for name in opt/venv/.lock src root/.cache home/pneumo/.cache srv/pneumo/.git srv/pneumo/tests run/secrets; do
+    [ -z "$(ls -A "$root/$name" 2>/dev/null)" ] || fails "$target" "holds /$name"
+  done
+  [ -z "$(find "$root/opt" "$root/srv" "$root/home" -name .git -o -name '*.dcm' -path '*pneumo*' | head -1)" ] ||
+    fails "$target" "holds git data or radiographs"
+  [ -z "$(find "$root/opt/venv" -perm -002 ! -type l | head -1)" ] || fails "$target" "/opt/venv: others may write"
+  [ ! -e "$root/var/lib/apt/lists" ] || [ -z "$(ls -A "$root/var/lib/apt/lists")" ] || fails "$target" "holds apt's lists"
+  buildah umount "$container" > /dev/null
+  if [ "$target" = mlflow ]; then
+    inside "$container" mlflow --version > /dev/null || fails mlflow "does not start"
+    return
+  fi
+  inside "$container" env AIRFLOW_HOME=/tmp/airflow airflow version > /dev/null || fails "$target" "airflow does not start"
+  if [ "$target" = orchestrator ]; then
+    buildah run --isolation chroot --volume "$PWD/dags:/tmp/dags:ro" --volume "$PWD/params.yaml:/tmp/params.yaml:ro" "$container" -- \
+      env AIRFLOW_HOME=/tmp/airflow AIRFLOW__CORE__LOAD_EXAMPLES=False python -c '
+from airflow.dag_processing.dagbag import DagBag
+found = DagBag("/tmp/dags")
+assert len(found.dags) == 5 and not found.import_errors, found.import_errors' > /dev/null ||
+      fails orchestrator "DAGs do not parse"
+  else
+    inside "$container" sh -c 'HOME=/tmp pneumo --help' > /dev/null || fails "$target" "pneumo does not start"
+  fi
+}
+
+for target in ${TARGETS:-mlflow orchestrator scorer worker}; do
+  buildah bud --quiet --isolation chroot --network host --format docker --layers \
+    --build-arg PYTHON_IMAGE="${PYTHON_IMAGE:-python:3.11-slim-bookworm}" \
+    --build-arg PYTHON_DIGEST="${PYTHON_DIGEST:-}" --build-arg UNPINNED="${UNPINNED:-no}" \
+    --ignorefile docker/Dockerfile.dockerignore --target "$target" -t "pneumo-$target" \
+    -f docker/Dockerfile . > /dev/null
+  container=$(buildah from "pneumo-$target")
+  look "$target" "$container"
+  root=$(buildah mount "$container")
+  size=$(du -sm "$root" | cut -f1)
+  buildah umount "$container" > /dev/null
+  buildah rm "$container" > /dev/null
+  echo "$target: $size MB"
+  [ "$target" != scorer ] || [ "$size" -le $limit_mb ] || fails scorer "more than $limit_mb MB"
+done
+exit $fault

@@ -1,0 +1,99 @@
+"""Every `pneumo` and `make` line of a page names commands, options and targets that there are."""
+
+import re
+import shlex
+
+import pytest
+import typer
+
+from docs.make import ROOT
+from docs.site import CUT, pages
+from pneumo.cli.app import app
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+CLI = typer.main.get_command(app)
+
+
+def shown(text: str) -> list[str]:
+    """Lines of indented and fenced code, continued ones joined, cut where one command ends."""
+    blocks = "\n".join(
+        line.strip().removeprefix("$ ")
+        for part in re.split(r"^(```.*?^```)", text, flags=re.M | re.S)
+        for line in part.split("\n")
+        if part.startswith("```") or line.startswith("    ")
+    )
+    lines = re.sub(r"\\\n\s*", " ", blocks).split("\n")
+    return [word.strip() for line in lines for word in re.split(r"&&|;|\|\|?|[<>]", line)]
+
+
+def fault(line: str, complete: bool = True) -> str:
+    """What the command line says against a call, before anything of it is run; blank: nothing.
+
+    Values need not fit, since pages show placeholders; where it is not ``complete`` none is needed.
+    """
+    line = re.sub(r" (\.\.\.|>.*)(?=\s|$)", "", line)  # "and so on", and where the output goes
+    words = [word.partition("|")[0] for word in shlex.split(line, comments=True)[1:]]
+    command, context = CLI, typer.Context(CLI, info_name="pneumo")
+    while (inner := getattr(command, "commands", None)) is not None:
+        if not words or words[0][0] in "-…" or words[0].isupper():
+            return ""
+        if words[0] not in inner:
+            return f"{words[0]}: no such command"
+        command = inner[words.pop(0)]
+    if "--help" in words:
+        return ""
+    try:
+        command.make_context(command.name, words, parent=context)
+    except typer.BadParameter.__base__ as error:  # a wrong call; Typer names its class nowhere else
+        missing = type(error).__name__ in ("MissingParameter", "BadOptionUsage")
+        fine = not complete if missing else isinstance(error, typer.BadParameter)
+        return "" if fine else f"{type(error).__name__}: {error.format_message()}"
+    return ""
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_lines_of_code_are_calls_that_the_command_line_takes(path):
+    lines = shown(path.read_text(encoding="utf-8"))
+    calls = [line for line in lines if line.startswith("pneumo ")]
+    assert [(line, said) for line in calls if (said := fault(line))] == []
+    made = {
+        word for line in lines if line.startswith("make ") for word in line.split("#")[0].split()
+    }
+    assert {w for w in made if re.fullmatch("[a-z-]+", w)} <= {"make", *TARGETS}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_what_is_named_in_a_sentence_is_a_command(path):
+    text = re.sub(r"\s+", " ", path.read_text(encoding="utf-8"))
+    calls = re.findall(r"(?<!Model Name )`(pneumo [^`]+)`", text)
+    assert [(line, said) for line in calls if (said := fault(line, complete=False))] == []
+    assert set(re.findall(r"`make ([a-z-]+)[^`]*`", text)) <= TARGETS
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("pneumo scoer inbox results", "no such command"),
+        ("pneumo registry promot 4", "no such command"),
+        ("pneumo score inbox results --modle x", "NoSuchOption"),
+        ("pneumo check a b c", "extra argument"),
+        ("pneumo metric truth.csv", "MissingParameter"),
+        ("pneumo score inbox results --model x", ""),
+    ],
+)
+def test_a_wrong_call_would_be_found(line, said):
+    assert said in fault(line)
+    assert bool(said) == bool(fault(line))
+
+
+def test_the_sites_pages_hold_the_whole_readme_and_lead_to_no_file_outside():
+    found = pages()
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    heads = set(re.findall(r"^## (.+)$", readme, re.M))
+    cut = "".join(found[name] for name in ("index", *CUT))
+    assert heads == set(re.findall(r"^##? (.+)$", cut, re.M)) - {"pneumo"}
+    assert {path.stem for path in PAGES[1:]} < set(found)
+    for name, text in found.items():
+        for link in re.findall(r"\]\(([^)#]+)", text):
+            assert link.startswith(("http", "images/")) or link.removesuffix(".md") in found, name
