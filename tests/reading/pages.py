@@ -80,6 +80,13 @@ class Page:
     def shown(self) -> int:
         return int(self.run("return document.getElementById('canvas')?.dataset.shown") or 0)
 
+    def frame(self) -> None:
+        """Until what was asked is painted."""
+        self.driver.execute_async_script(
+            "const [done] = arguments;"
+            "requestAnimationFrame(() => requestAnimationFrame(() => done()))"
+        )
+
     def text(self, name: str) -> str:
         found = self.run("return document.getElementById(arguments[0]).textContent", name)
         return str(found).replace(TIMES, "x")

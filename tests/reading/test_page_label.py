@@ -133,13 +133,21 @@ def test_a_box_is_moved_resized_and_deleted_by_keys_and_each_step_is_undone(page
 
 def test_the_picture_is_inverted_windowed_turned_and_zoomed(page):
     open_at(page, 1)
-    before = page.pixel(0.5, 0.9)
+    page.keys("f")
+    page.frame()
+    before, note = page.pixel(0.5, 0.9), page.text("picture-note")
     page.keys("i")
-    page.wait(lambda: page.pixel(0.5, 0.9) == [255 - grey for grey in before])
-    page.keys("i", "r", "r", "r", "r")
-    page.wait(lambda: page.pixel(0.5, 0.9) == before)
-    page.keys("+")
-    page.wait(lambda: page.pixel(0.5, 0.9) != before)
+    page.frame()
+    assert page.pixel(0.5, 0.9) == [255 - grey for grey in before]
+    page.keys("i", "r")
+    page.frame()
+    assert page.pixel(0.5, 0.9) != before
+    page.keys("r", "r", "r")
+    page.frame()
+    assert page.pixel(0.5, 0.9) == before
+    page.keys("+", "[")
+    page.frame()
+    assert page.text("picture-note") != note
     page.keys("f")
     assert "mm a pixel" in page.text("picture-note")
 
