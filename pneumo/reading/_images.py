@@ -117,4 +117,4 @@ def told(image: Image, *, hidden: bool) -> dict[str, Any]:
 
 
 def _id(key: str, secret: bytes) -> str:
-    return hmac.new(secret, key.encode(errors="replace"), hashlib.sha256).hexdigest()[:16]
+    return hmac.new(secret, key.encode(errors="surrogateescape"), hashlib.sha256).hexdigest()[:16]

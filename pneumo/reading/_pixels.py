@@ -17,6 +17,7 @@ from pneumo.dicom.full import Full
 from pneumo.dicom.refusal import Refused
 from pneumo.dicom.source import file_bytes
 from pneumo.dicom.workers import Reader, Rejected
+from pneumo.reading._archives import Archives
 from pneumo.reading._images import Image
 
 KEPT_BYTES = 256 * 2**20
@@ -71,6 +72,7 @@ class Pixels:
     """Decoded radiographs by image. ``get`` waits; ``ahead`` does not."""
 
     def __init__(self) -> None:
+        self.archives = Archives()
         self._pool = ThreadPoolExecutor(READERS, "pixels")
         self._readers: SimpleQueue[Reader] = SimpleQueue()
         self._all = [Reader() for _ in range(READERS)]
@@ -85,8 +87,15 @@ class Pixels:
             self._pool.submit(self.decode, Path(__file__), "")
 
     def get(self, image: Image) -> Shown | Rejected:
-        """The radiograph, or why it is not shown."""
-        return self._future(image).result()
+        """The radiograph, or why it is not shown; that is looked at anew each time."""
+        try:
+            found = self._future(image).result()
+        except BaseException:
+            self._drop(image)
+            raise
+        if isinstance(found, Rejected):
+            self._drop(image)
+        return found
 
     def ahead(self, image: Image) -> None:
         """Begin to decode what will be asked for next."""
@@ -94,6 +103,7 @@ class Pixels:
 
     def decode(self, path: Path, content: str) -> Shown | Rejected:
         """Decode a file, whose bytes must have the sum ``content`` unless that is blank."""
+        path = self.archives.file(path)
         try:
             found = hashlib.sha256(file_bytes(path)).hexdigest()
         except Refused as refused:
@@ -114,6 +124,7 @@ class Pixels:
         self._pool.shutdown(wait=False, cancel_futures=True)
         for reader in self._all:
             reader.close()
+        self.archives.close()
 
     def _future(self, image: Image) -> Future[Shown | Rejected]:
         with self._lock:
@@ -124,6 +135,10 @@ class Pixels:
             self._known.move_to_end(image.id)
             self._forget()
             return future
+
+    def _drop(self, image: Image) -> None:
+        with self._lock:
+            self._known.pop(image.id, None)
 
     def _forget(self) -> None:
         done = {

@@ -229,6 +229,6 @@ def _box(item: Any, rows: int | None, columns: int | None) -> tuple[float, float
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError
-    if not math.isfinite(value) or abs(value) > 1e5:
+    if abs(value) > 1e5 or not math.isfinite(value):
         raise ValueError("a box's numbers must be finite, in pixels of the radiograph")
     return float(value)

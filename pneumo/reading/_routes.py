@@ -47,7 +47,7 @@ def application(session: Session, token: str) -> Starlette:
             Route(f"{image}/heat", routes.heat),
             Route(f"{image}/reading", routes.reading, methods=["PUT"]),
             Route("/api/try", routes.trial, methods=["POST"]),
-            Route("/api/try/{number:int}/pixels", routes.tried),
+            Route("/api/try/{number}/pixels", routes.tried),
         ]
     )
 
@@ -109,7 +109,7 @@ class Routes:
             raise HTTPException(404)
         self.session.seen(image)
         try:
-            found = maps.heat(image.path, network)
+            found = maps.heat(self.session.pixels.archives.file(image.path), network)
         except PneumoError as error:
             return _refused(str(error))
         if isinstance(found, Rejected):
@@ -130,13 +130,19 @@ class Routes:
             return JSONResponse(stale.stored.told(), 409)
         except (ValueError, PneumoError) as error:
             return _refused(str(error))
+        except OSError as error:  # a full disk: the page keeps it and tries again
+            line = f"it cannot be written ({error.strerror})"
+            return JSONResponse({"refused": line}, 503)
         return JSONResponse(kept.told())
 
     async def trial(self, request: Request) -> Response:
         """Read and answer a file that was dropped on the page."""
         limited = Request(request.scope, _limited(request.receive, LARGEST_FILE_BYTES + 2**16))
-        async with asyncio.timeout(LONGEST_UPLOAD_S):
-            form = await limited.form(max_files=1, max_fields=4)
+        try:
+            async with asyncio.timeout(LONGEST_UPLOAD_S):
+                form = await limited.form(max_files=1, max_fields=4)
+        except (TimeoutError, ClientDisconnect):
+            raise HTTPException(408) from None
         try:
             upload = form.get("file")
             if not isinstance(upload, UploadFile):

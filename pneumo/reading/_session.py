@@ -3,12 +3,15 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal
 
+from pneumo.base.errors import DataError
 from pneumo.dicom.workers import Rejected
+from pneumo.monitoring.labels import meaning
 from pneumo.reading._agreement import agreement
 from pneumo.reading._answers import Answers
 from pneumo.reading._dataset import Labelled
@@ -16,6 +19,7 @@ from pneumo.reading._images import Image, told
 from pneumo.reading._maps import Maps
 from pneumo.reading._pixels import Pixels
 from pneumo.reading._readings import (
+    LONGEST_COMMENT,
     VERDICTS,
     Reading,
     Readings,
@@ -42,6 +46,8 @@ class Session:
     labelled: Labelled | None = None
     audited: frozenset[str] = frozenset()
     """Contents that were drawn though they were not called."""
+
+    _saving: Lock = field(default_factory=Lock)
 
     def worklist(self) -> dict[str, Any]:
         """Everything the page needs to list; no radiograph is opened."""
@@ -109,9 +115,11 @@ class Session:
             comment=_comment(said.get("comment")),
             ai_seen=shown,
         )
-        kept = self.readings.save(reading, _revision(said.get("revision")))
-        if self.labelled:
-            self.labelled.write(self.readings.load())
+        revision = _revision(said.get("revision"))
+        with self._saving:
+            kept = self.readings.save(reading, revision)
+            if self.labelled:
+                self.labelled.write(self.readings.load())
         return kept
 
     def agreement(self) -> dict[str, Any]:
@@ -155,8 +163,6 @@ def table_name(reader: str) -> str:
 
 
 def _ours(path: Path) -> list[Reading]:
-    from pneumo.base.errors import DataError
-
     try:
         return read_readings(path)
     except DataError:  # another table that lies there
@@ -164,16 +170,12 @@ def _ours(path: Path) -> list[Reading]:
 
 
 def _meaning(word: Any) -> str:
-    from pneumo.monitoring.labels import meaning
-
     if not isinstance(word, str):
         raise ValueError("the verdict must be a word")
     return meaning(word)
 
 
 def _comment(said: Any) -> str:
-    from pneumo.reading._readings import LONGEST_COMMENT
-
     if said is None:
         return ""
     if not isinstance(said, str) or len(said) > LONGEST_COMMENT:

@@ -21,10 +21,10 @@ class Trials:
 
     def __init__(self, pixels: Pixels) -> None:
         self._pixels, self._lock = pixels, Lock()
-        self._known: OrderedDict[int, Shown] = OrderedDict()
+        self._known: OrderedDict[str, Shown] = OrderedDict()
         self._count = 0
 
-    def get(self, number: int) -> Shown | None:
+    def get(self, number: str) -> Shown | None:
         """A radiograph that was tried, if it is still at hand."""
         return self._known.get(number)
 
@@ -42,7 +42,7 @@ class Trials:
             return answer
         with self._lock:
             self._count += 1
-            number = self._count
+            number = str(self._count)
             self._known[number] = shown
             while len(self._known) > KEPT:
                 self._known.popitem(last=False)

@@ -69,7 +69,8 @@ def serve(session: Session, token: str, host: str, port: int, *, browser: bool) 
     address = f"http://{name}:{port}/{token}/"
     app = Guard(application(session, token), token, {*LOOPBACK, name.lower()}, port)
     config = uvicorn.Config(
-        app, access_log=False, log_config=None, server_header=False, date_header=False,
+        app, access_log=False, log_config=None, log_level="critical",
+        server_header=False, date_header=False,
         timeout_graceful_shutdown=GRACE_S, timeout_keep_alive=30, lifespan="off", ws="none",
         proxy_headers=False,
     )  # fmt: skip
