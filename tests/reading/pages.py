@@ -161,7 +161,8 @@ class Page:
     def complaints(self) -> list[str]:
         """What the browser said: refused scripts, errors of ours; not that a server was away."""
         log = self.driver.get_log("browser")
-        return [one["message"] for one in log if "status of 422" not in one["message"]]
+        found = [one["message"] for one in log if one["level"] == "SEVERE"]
+        return [message for message in found if "status of 422" not in message]
 
     def close(self) -> None:
         self.driver.quit()
