@@ -102,6 +102,20 @@ def test_the_answer_stays_hidden_on_the_next_one_and_its_boxes_can_be_put_off(pa
     assert page.complaints() == []
 
 
+def test_a_finger_draws_a_box_and_two_fingers_enlarge(page):
+    page.keys("f")
+    before = page.text("picture-note")
+    page.touch([(0.4, 0.4)], [(0.5, 0.55)], [(0.6, 0.6)])
+    page.wait(lambda: len(page.boxes()) == 1)
+    assert page.verdict() == "opacity"
+    assert page.text("picture-note") == before
+    page.touch([(0.4, 0.5), (0.6, 0.5)], [(0.3, 0.5), (0.7, 0.5)])
+    page.wait(lambda: page.text("picture-note") != before)
+    assert len(page.boxes()) == 1
+    page.keys("f", "c")
+    page.saved()
+
+
 def test_a_change_from_another_window_is_told_and_neither_is_lost(page, results):
     page.keys("c")
     page.saved()
