@@ -114,6 +114,19 @@ class Page:
                 chain.click_and_hold()
         chain.release().perform()
 
+    def touch(self, *steps: list[tuple[float, float]]) -> None:
+        """Fingers on the radiograph, from step to step, in shares of the canvas."""
+        area = self.run("return document.getElementById('canvas').getBoundingClientRect().toJSON()")
+        for kind, points in zip(
+            ["touchStart", *["touchMove"] * (len(steps) - 1), "touchEnd"], [*steps, []], strict=True
+        ):
+            places = [
+                {"x": area["x"] + x * area["width"], "y": area["y"] + y * area["height"], "id": n}
+                for n, (x, y) in enumerate(points)
+            ]
+            event = {"type": kind, "touchPoints": places}
+            self.driver.execute_cdp_cmd("Input.dispatchTouchEvent", event)
+
     def pixel(self, x: float, y: float) -> list[int]:
         """Red, green, blue at a share of the canvas."""
         return list(
@@ -161,7 +174,8 @@ class Page:
     def complaints(self) -> list[str]:
         """What the browser said: refused scripts, errors of ours; not that a server was away."""
         log = self.driver.get_log("browser")
-        return [one["message"] for one in log if "status of 422" not in one["message"]]
+        found = [one["message"] for one in log if one["level"] == "SEVERE"]
+        return [message for message in found if "status of 422" not in message]
 
     def close(self) -> None:
         self.driver.quit()
