@@ -64,7 +64,8 @@ def retrain(wanted: Any, inlet_events: Any = None, outlet_events: Any = None) ->
     said = json.loads(wanted)
     outlet_events[RETRAIN_WANTED].extra = {name: said[name] for name in TOLD}
     for before in inlet_events[RETRAIN_WANTED].ascending(False).limit(1):
-        if all(before.extra.get(name) == said[name] for name in ("model", "fell")):
+        known = before.extra or {}
+        if all(known.get(name) == said[name] for name in ("model", "fell")):
             return "echo 'this was said already'; exit 99"
     return "true"
 

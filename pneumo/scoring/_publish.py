@@ -8,6 +8,7 @@ from typing import Any
 
 from pneumo.base.files import whole
 from pneumo.scoring._counts import Counts, write_summary
+from pneumo.scoring._overlays import heat_name
 from pneumo.scoring._rows import named, results
 from pneumo.scoring._sheets import sheets
 from pneumo.scoring._wall import Gallery
@@ -29,7 +30,7 @@ def publish(
         for row in named(named(results(plan, parts, review_share)), "name"):
             if overlays == "none":
                 row["overlay"] = ""
-            _show(pictures, row)
+            row["heat"] = _show(pictures, row)
             for taker in (counts, gallery, tables):
                 taker.add(row)
     found = counts.summary()
@@ -38,10 +39,19 @@ def publish(
     return found
 
 
-def _show(pictures: Path, row: Mapping[str, Any]) -> None:
-    """Give the part's picture of a row a second name in ``overlays``; no byte is copied."""
-    if row["overlay"] and not (pictures / row["overlay"]).exists():
-        _link(row["folder"] / row["overlay"], pictures / row["overlay"])
+def _show(pictures: Path, row: Mapping[str, Any]) -> str:
+    """Give the part's pictures of a row a second name in ``overlays``; no byte is copied.
+
+    Returns the name of the heat map, blank where there is none: parts of before have it in the
+    picture itself.
+    """
+    if not row["overlay"]:
+        return ""
+    heat = heat_name(row["overlay"])
+    for name in (row["overlay"], heat):
+        if not (pictures / name).exists() and (row["folder"] / name).exists():
+            _link(row["folder"] / name, pictures / name)
+    return heat if (pictures / heat).exists() else ""
 
 
 def _link(source: Path, target: Path) -> None:

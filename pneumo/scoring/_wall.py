@@ -13,7 +13,7 @@ MOST_CARDS = 20_000
 
 SHOWN = (
     "file", "image_id", "status", "reason", "message", "view", "rows", "columns", "row_spacing_mm",
-    "column_spacing_mm", "notes", "probability", "overlay", "duplicate_of", "model",
+    "column_spacing_mm", "notes", "probability", "overlay", "heat", "duplicate_of", "model",
     "review", "order", "review_reason",
 )  # fmt: skip
 
@@ -29,7 +29,7 @@ class Gallery:
     def add(self, row: Mapping[str, Any]) -> None:
         """Take a row of ``_rows.results``."""
         noted = {"noted": row["noted"]} if row["notes"] else {}
-        self._rows.append({key: row[key] for key in (*SHOWN, "boxes")} | noted)
+        self._rows.append({key: row.get(key) for key in (*SHOWN, "boxes")} | noted)
         if row["view"]:
             self._views.add(row["view"])
         if len(self._rows) >= 2 * self._most:

@@ -37,6 +37,7 @@ class Loop:
     def __init__(self, checkout: Checkout) -> None:
         self.checkout, self.tasks, self.number = checkout, {}, 0
         checkout.change({"monitor": {"window_images": 20, "audit_share": 1.0}})
+        checkout.run("dvc repro prepare")  # a run that failed before leaves nothing there
         drawn = checkout.folder / "data/drawn"
         demo(drawn, demo=DemoSettings(images=DRAWN, seed=7))
         self.sources = sorted((drawn / "stage_2_train_images").iterdir())

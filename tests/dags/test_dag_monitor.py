@@ -139,8 +139,10 @@ def test_a_parameter_never_becomes_a_word_of_the_shell(described):
 
 
 def test_the_commands_of_the_tasks_exist():
+    import pneumo.cli.app  # puts the commands around readers into the group
     from pneumo.cli.commands.monitor import app
 
+    assert pneumo.cli.app.app
     known = {command.callback.__name__ for command in app.registered_commands}
     text = (ROOT / "dags/pneumonia_monitor.py").read_text()
     assert set(re.findall(r"'pneumo monitor (\w+) ", text)) == {"run", "show", "retrain"} <= known

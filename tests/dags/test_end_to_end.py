@@ -272,6 +272,7 @@ def test_readers_who_say_the_opposite_want_a_training_once_and_say_why(loop):
     assert loop.wanted() == [wanted]
 
 
+@pytest.mark.timeout(1800)
 def test_verdicts_become_a_data_version_that_is_trained_on_without_sealed_people(loop):
     champion = loop.champion()
     data = loop.take_up()

@@ -145,13 +145,15 @@ def test_every_scored_content_has_its_objects_with_the_time_of_its_scoring(
 def test_those_with_opacities_have_a_picture_that_shows_their_boxes(undisturbed, predictions):
     positive = predictions[(predictions["status"] == "scored") & (predictions["boxes"] != "[]")]
     drawn = {path.name for path in (undisturbed / "overlays").iterdir()}
-    assert drawn == set(positive["overlay"])
+    heats = {name.replace(".png", ".heat.png") for name in positive["overlay"]}
+    assert drawn == set(positive["overlay"]) | heats
     for row in positive.itertuples():
         with Image.open(undisturbed / "overlays" / row.overlay) as picture:
             assert max(picture.size) == 512
             assert picture.mode == "RGB"
             colours = {colour: count for count, colour in picture.getcolors(512 * 512)}
-            assert colours[(255, 220, 0)] > 50
+            assert colours.pop((255, 220, 0)) > 50
+            assert all(red == green == blue for red, green, blue in colours)
 
 
 def test_a_second_run_scores_nothing_and_gives_the_same_bytes(

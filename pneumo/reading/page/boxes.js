@@ -10,7 +10,7 @@ export class Boxes {
   }
 
   show(boxes, size, editable) {
-    [this.all, this.size, this.editable] = [boxes.map(box => ({ ...box })), size, editable];
+    [this.all, this.size, this.editable, this.busy] = [boxes.map(box => ({ ...box })), size, editable, false];
     if (this.chosen >= this.all.length) this.chosen = -1;
     this.list();
   }

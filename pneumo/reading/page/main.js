@@ -77,7 +77,7 @@ class Page {
     by("comment").disabled = disabled;
     [by("undo").disabled, by("redo").disabled] = [!one.before.length, !one.after.length];
     by("conflict").hidden = !one.conflict;
-    if (this.boxes.size && JSON.stringify(one.boxes) !== JSON.stringify(this.boxes.all)) this.boxes.show(one.boxes, this.boxes.size, true);
+    if (this.boxes.size && !this.boxes.busy && JSON.stringify(one.boxes) !== JSON.stringify(this.boxes.all)) this.boxes.show(one.boxes, this.boxes.size, true);
     this.list.refresh(image);
   }
 

@@ -17,7 +17,7 @@ export function paintBoxes(context, place, boxes, { colour, dashed = false, chos
     context.setLineDash([]);
     context.fillStyle = colour;
     if (index === chosen) for (const [x, y] of [[u, v], [u + width, v], [u, v + height], [u + width, v + height]]) context.fillRect(x - 5, y - 5, 10, 10);
-    label(context, box.confidence === undefined ? String(index + 1) : box.confidence.toFixed(2), u + 3, v - 5, colour);
+    label(context, box.confidence === undefined ? String(index + 1) : box.confidence.toFixed(2), u + 3, dashed ? v + height + 15 : v - 5, colour);
   });
 }
 

@@ -66,9 +66,11 @@ export function listen(viewer, boxes) {
     const saved = boxes.all.map(box => ({ ...box })), corner = grabbed(start, near);
     const from = corner ?? place.toImage(...start), hit = corner ? boxes.chosen : under(start);
     let moved = false;
+    boxes.busy = true;  // until another radiograph is shown, too
     if (!corner && hit !== boxes.chosen) boxes.choose(hit);
     return {
       move(now) {
+        if (!boxes.busy) return;
         if (!moved && Math.hypot(now[0] - start[0], now[1] - start[1]) < LEAST_DRAG_PX) return;
         const to = place.toImage(...now);
         if (hit >= 0 && !corner) boxes.all[hit] = boxes.inside({ ...saved[hit], x: saved[hit].x + to[0] - from[0], y: saved[hit].y + to[1] - from[1] });
@@ -80,8 +82,9 @@ export function listen(viewer, boxes) {
         viewer.draw();
       },
       end(done) {
-        const box = boxes.all[boxes.chosen];
-        if (!moved) return;
+        const box = boxes.all[boxes.chosen], here = boxes.busy;
+        boxes.busy = false;
+        if (!moved || !here) return;
         if (done && box.width >= 1 && box.height >= 1) { boxes.list(); boxes.changed(""); return; }
         boxes.all = saved;
         boxes.choose(-1);
