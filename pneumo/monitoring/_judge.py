@@ -154,7 +154,7 @@ def _sentence(level: str, found: Mapping[str, Any], reference: Reference) -> str
     if not reference.is_own:
         alike, unlike = "where the ensemble was judged", "those on which the ensemble was judged"
     if level == QUIET:
-        return f"Radiographs and answers are as {alike}."
+        return f"Radiographs and answers look as they did {alike}."
     if signals["turned"]:
         return "Radiographs arrive turned or with their grey levels reversed: look at the source."
     what = [

@@ -90,7 +90,7 @@ def read_rows(
             cells = {k.strip().lower(): str(v or "").strip() for k, v in row.items() if k}
             yield reader.line_num, cells
     except csv.Error:
-        raise DataError(f"{path}: line {reader.line_num}: is no line of a CSV") from None
+        raise DataError(f"{path}: line {reader.line_num + 1}: is no line of a CSV") from None
 
 
 def each(path: Path, rows: Iterable[tuple[int, Cells]], read: Callable[[Cells], T]) -> list[T]:

@@ -132,6 +132,11 @@ def test_a_box_of_a_table_that_is_none_refuses_the_table(tmp_path, boxes, said):
     assert "\n" not in str(refused.value)
 
 
+def test_a_cell_that_no_table_has_refuses_the_table_in_a_line(tmp_path):
+    with pytest.raises(DataError, match="line 2: is no line of a CSV"):
+        read_table(table(tmp_path / "t.csv", "[" * 200_000), KEY)
+
+
 @pytest.mark.parametrize(
     ("box", "left"),
     [

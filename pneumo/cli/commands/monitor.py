@@ -86,6 +86,7 @@ def _tell(found: dict[str, Any], out: Path, as_json: bool) -> None:
         print(json.dumps(brief(found)))
     else:
         print(f"{found['level']}: {found['sentence']}")
-        print(f"{len(found['windows'])} windows judged; look at {out / 'index.html'}")
+        number = len(found["windows"])
+        print(f"{number} window{'s' * (number != 1)} judged; look at {out / 'index.html'}")
     if found["level"] == "alarm":
         raise typer.Exit(ALARM)
