@@ -124,8 +124,7 @@ def test_a_change_from_another_window_is_told_and_neither_is_lost(page, results)
     place = next(n for n, line in enumerate(lines) if ",clear," in line)
     cells = lines[place].split(",")
     column = lines[0].split(",").index("revision")
-    assert cells[column] == "1"
-    cells[column] = "5"
+    cells[column] = str(int(cells[column]) + 5)
     cells[lines[0].split(",").index("verdict")] = "unsure"
     lines[place] = ",".join(cells)
     path.write_text("\n".join(lines) + "\n")
