@@ -19,13 +19,16 @@ import pydicom
 from pydicom.pixels import apply_voi_lut
 
 PICTURES = 20
+DEMO = Path("data/demo/stage_2_train_images")
 
 
 def main() -> None:
     """Start a server, look at radiographs, print what each took."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="Radiographs as DICOM files.")
+    parser.add_argument("--folder", type=Path, default=DEMO, help="Radiographs as DICOM files.")
     folder = parser.parse_args().folder
+    if not any(folder.glob("*.dcm")):
+        parser.error(f"{folder}: holds no radiographs; run `make demo` first, or name --folder")
     with tempfile.TemporaryDirectory() as labels:
         command = [sys.executable, "-c", "from pneumo.cli.app import main; main()", "read"]
         began = time.perf_counter()
