@@ -19,6 +19,7 @@ REVIEWS = {
     "turned": "turned or reversed",
     "unusual": "unusual",
     "child": "of a child",
+    "uncertain": "the networks disagree",
 }
 Windows = Sequence[Mapping[str, Any]]
 Texts = Mapping[Hashable, str]
