@@ -12,7 +12,7 @@ from pneumo.monitoring.measure import measure
 from pneumo.scoring.parts import Store
 
 REASONS = ("not_dicom", "no_pixels", "other_view")
-CODES = ("blank", "child", "turned", "unusual")
+CODES = ("blank", "turned", "unusual", "child", "uncertain")
 
 
 def window(number: int, rng: np.random.Generator) -> dict:
