@@ -27,12 +27,17 @@ class Server:
         return self.process.returncode, said
 
 
+def site_of(home: Path) -> dict[str, str]:
+    """What makes ``home`` a site of its own, with a key and a trail."""
+    return {"PNEUMO_SITE_KEY": str(home / "site.key"), "PNEUMO_TRAIL": str(home / "trail.jsonl")}
+
+
 def start(*arguments: object, home: Path) -> Server:
     process = subprocess.Popen(
         [sys.executable, "-c", "from pneumo.cli.app import main; main()", "read",
          *map(str, arguments), "--no-browser"],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=home,
-        env={**os.environ, "PNEUMO_SITE_KEY": str(home / "site.key")},
+        env={**os.environ, **site_of(home)},
     )  # fmt: skip
     assert process.stdout
     line = process.stdout.readline()

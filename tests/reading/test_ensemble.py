@@ -19,7 +19,7 @@ from pneumo.monitoring.labels import standing, take_in
 from pneumo.scoring.parts import Store
 from pneumo.scoring.score import score
 from tests.packages import ENSEMBLE, SIZE_PX, balance
-from tests.reading.server import Server, start
+from tests.reading.server import Server, site_of, start
 
 pytestmark = pytest.mark.slow
 WEIGHTS = {name: weight for name, weight in ENSEMBLE["weights"].items() if weight}
@@ -59,7 +59,8 @@ def site(tmp_path_factory, demo_root, package_folder, cache_home, settings):
     package = balance(package_folder, home / "package", files)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(cache_home))
-        patch.setenv("PNEUMO_SITE_KEY", str(home / "site.key"))
+        for name, value in site_of(home).items():
+            patch.setenv(name, value)
         how = settings.score.model_copy(update={"engine": "openvino"})
         score([home / "inbox"], home / "results", str(package), score=how, review_share=0.0)
         server = start(home / "results", "--reader", "anna", home=home)

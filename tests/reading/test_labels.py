@@ -11,7 +11,7 @@ from pneumo.prepared.format import load_prepared
 from pneumo.stages.prepare import prepare
 from pneumo.stages.train import train
 from pneumo.stages.validate import validate
-from tests.reading.server import start
+from tests.reading.server import site_of, start
 
 pytestmark = pytest.mark.slow
 
@@ -52,7 +52,8 @@ def test_labels_of_twenty_radiographs_are_validated_learned_and_counted(
         losses = [float(row["loss"]) for row in csv.DictReader(file)]
     assert losses[-1] < losses[0]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PNEUMO_SITE_KEY", str(tmp_path / "site.key"))
+        for name, value in site_of(tmp_path).items():
+            patch.setenv(name, value)
         table, new = take_in(out / "readings/anna.csv", tmp_path / "m", "b", date(2026, 11, 28))
     verdicts = [one.verdict for one in table.verdicts]
     assert new

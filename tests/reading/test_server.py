@@ -17,7 +17,7 @@ from pneumo.scoring.parts import Scorer, Store, write_part
 from pneumo.scoring.plan import make_plan
 from pneumo.site.sitekey import site_key
 from tests.dicom.test_full import picture, write
-from tests.reading.server import start
+from tests.reading.server import site_of, start
 
 pytestmark = pytest.mark.slow
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -30,7 +30,8 @@ def home(tmp_path_factory):
     home = tmp_path_factory.mktemp("reading")
     home.chmod(0o700)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PNEUMO_SITE_KEY", str(home / "site.key"))
+        for name, value in site_of(home).items():
+            patch.setenv(name, value)
         site_key()
     inbox = home / "inbox"
     inbox.mkdir()
