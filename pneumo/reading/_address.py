@@ -1,6 +1,7 @@
 """The address of a reader's page stays the same, so that a page that is open goes on when its
 server is started again: its secret and its port lie beside the readings, for the owner alone."""
 
+import hashlib
 import json
 import os
 import re
@@ -13,24 +14,28 @@ from pneumo.base.files import whole
 SECRET = re.compile(r"[A-Za-z0-9_-]{32}")
 
 
-def kept_address(table: Path, host: str, port: int) -> tuple[str, int]:
-    """The secret and the port of the last server of the reader whose readings are ``table``.
+def kept_address(table: Path, reader: str, host: str, port: int) -> tuple[str, int]:
+    """The secret and the port of the last server of ``reader``, whose readings are in ``table``.
 
     New ones where there was none, the port 0 (any) where the last one is taken; ``port``, unless it
     is 0, stands. What lies there and can be read by others, or is none of ours, is made anew.
     """
-    path = table.with_name(f".{table.stem}.address")
-    secret, last = _read(path)
+    secret, last = _read(_path(table, reader))
     return secret or secrets.token_urlsafe(24), port or (last if _is_free(host, last) else 0)
 
 
-def keep_address(table: Path, secret: str, port: int) -> None:
+def keep_address(table: Path, reader: str, secret: str, port: int) -> None:
     """Write both down."""
-    path = table.with_name(f".{table.stem}.address")
-    with whole(path) as new:
+    with whole(_path(table, reader)) as new:
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as stream:
             json.dump({"secret": secret, "port": port}, stream)
+
+
+def _path(table: Path, reader: str) -> Path:
+    """Each reader's own: readers may share a table, but none's page may speak for another."""
+    mark = hashlib.sha256(reader.encode()).hexdigest()[:8]
+    return table.with_name(f".{table.stem}-{mark}.address")
 
 
 def _read(path: Path) -> tuple[str, int]:

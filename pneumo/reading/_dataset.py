@@ -1,16 +1,19 @@
 """The labels of one reader as a data set in RSNA's format, which `validate` and `train` take."""
 
 import csv
+import hashlib
 import os
 import re
 import shutil
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pneumo.base.errors import DataError
 from pneumo.base.files import whole
+from pneumo.base.locks import alone
+from pneumo.base.safe import printable
 from pneumo.dataset.dataset import CLASS_INFO, IMAGES, LABELS, PATIENTS
 from pneumo.dataset.rsna import CLASSES, LABEL_COLUMNS
 from pneumo.reading._images import Image
@@ -19,50 +22,81 @@ from pneumo.reading._readings import VERDICTS, Reading
 OPACITY, CLEAR, _ = VERDICTS
 CLASS = {OPACITY: CLASSES[2], CLEAR: CLASSES[1]}
 LONGEST_ID = 64
+OURS = ".pneumo-read"
+"""The file that says that a folder is ours, so that nothing of another one is overwritten."""
+
+PICTURES = (b"\x89PNG", b"\xff\xd8")
+"""What PNG and JPEG files begin with, which a data set of DICOM files has no place for."""
 
 
 class Labelled:
     """The folder ``root``: tables, and the labelled radiographs under names of their own.
 
-    An opacity counts when it has a box; ``unsure`` does not count. Radiographs are linked, or
-    copied where the disk has no links.
+    An opacity counts when it has a box; ``unsure`` does not count, nor does a picture that is no
+    DICOM file. Radiographs are linked, or copied where the disk has no links. DataError for a
+    folder that holds something else.
     """
 
     def __init__(self, root: Path, images: Iterable[Image]) -> None:
-        self.root, self._named = root, dict(_named(images))
+        self.root = root
+        self._named = {image.key: (_name(image), image.path) for image in images}
+        if root.exists() and not (root / OURS).exists() and not _is_empty(root):
+            raise DataError(
+                f"{printable(root)}: holds what was not written here; name another --reader, or "
+                "another folder by --labels"
+            )
 
-    def write(self, readings: Mapping[str, Reading]) -> None:
-        """Write what is labelled now, each table whole; radiographs that are no longer so go."""
-        used = {
-            self._named[key][0]: (self._named[key][1], row)
-            for key, row in readings.items()
-            if key in self._named
-            and (row.verdict == CLEAR or (row.verdict == OPACITY and row.boxes))
-        }
-        rows = {name: row for name, (_, row) in sorted(used.items())}
+    def write(self, load: Callable[[], Mapping[str, Reading]]) -> None:
+        """Write what ``load`` says is labelled now, each table whole; radiographs that are no
+        longer so go. One process writes at a time."""
         folder = self.root / IMAGES
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for name, (path, _) in used.items():
-            _link(path, folder / f"{name}.dcm")
+        for place in (self.root.parent, self.root, folder):
+            place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with alone(self.root / OURS):
+            used = {
+                self._named[key][0]: row
+                for key, row in load().items()
+                if key in self._named and self._is_used(key, row, folder)
+            }
+            self._tables(dict(sorted(used.items())))
+            for path in folder.glob("*.dcm"):
+                if path.stem not in used:
+                    path.unlink(missing_ok=True)
+
+    def _is_used(self, key: str, row: Reading, folder: Path) -> bool:
+        """Whether a radiograph is labelled, and there; then it is in ``folder``."""
+        if row.verdict != CLEAR and not (row.verdict == OPACITY and row.boxes):
+            return False
+        name, path = self._named[key]
+        try:
+            return _link(path, folder / f"{name}.dcm")
+        except FileNotFoundError:
+            return False
+
+    def _tables(self, rows: Mapping[str, Reading]) -> None:
         lines = [line for name, row in rows.items() for line in _lines(name, row)]
         _table(self.root / LABELS, LABEL_COLUMNS, lines)
         classes = [(name, CLASS[row.verdict]) for name, row in rows.items()]
         _table(self.root / CLASS_INFO, ("patientId", "class"), classes)
         people = [(name, row.person or name) for name, row in rows.items()]
         _table(self.root / PATIENTS, ("patientId", "person"), people)
-        for path in folder.glob("*.dcm"):
-            if path.stem not in used:
-                path.unlink(missing_ok=True)
 
 
-def _named(images: Iterable[Image]) -> Iterator[tuple[str, tuple[str, Path]]]:
-    """Key -> ``patientId``, a file's name in letters that any table takes, and the file."""
-    taken: Counter[str] = Counter()
-    for image in images:
-        plain = re.sub(r"[^A-Za-z0-9_-]+", "_", image.path.stem).strip("_-")[:LONGEST_ID] or "image"
-        taken[plain.lower()] += 1
-        number = taken[plain.lower()]
-        yield image.key, (plain if number == 1 else f"{plain}.{number}", image.path)
+def _is_empty(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
+
+
+def _name(image: Image) -> str:
+    """The ``patientId`` of a file, in letters that any table takes, whatever else is listed.
+
+    That of a file in the folder itself is its name; others have a sum of where they lie behind.
+    """
+    stem = image.path.stem
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_-")
+    if image.key == f"{plain}.dcm" and len(plain) <= LONGEST_ID:
+        return plain
+    mark = hashlib.sha256(image.key.encode(errors="surrogateescape")).hexdigest()[:8]
+    return f"{plain[: LONGEST_ID - 9] or 'image'}-{mark}"
 
 
 def _lines(name: str, row: Reading) -> Iterator[Sequence[Any]]:
@@ -72,21 +106,28 @@ def _lines(name: str, row: Reading) -> Iterator[Sequence[Any]]:
         yield (name, *box, 1)
 
 
-def _link(path: Path, target: Path) -> None:
+def _link(path: Path, target: Path) -> bool:
+    """Whether a DICOM file is at ``target`` now. FileNotFoundError where there is none at all."""
     if os.path.lexists(target):
-        return
+        return True
+    with path.open("rb") as file:
+        if file.read(4).startswith(PICTURES):
+            return False
     with suppress(FileExistsError):
         try:
             os.link(path.resolve(), target)
         except OSError:  # another disk, or one without links
             with whole(target) as new:
                 shutil.copyfile(path, new)
+    return True
 
 
 def _table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    with whole(path) as new, new.open("w", encoding="utf-8", newline="") as stream:
-        table = csv.writer(stream)
-        table.writerow(columns)
-        table.writerows(rows)
-        stream.flush()
-        os.fsync(stream.fileno())
+    with whole(path) as new:
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
+            table = csv.writer(stream)
+            table.writerow(columns)
+            table.writerows(rows)
+            stream.flush()
+            os.fsync(stream.fileno())

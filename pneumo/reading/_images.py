@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+from pyarrow import ArrowInvalid
 
 from pneumo.base.errors import PneumoError
 from pneumo.base.safe import printable
@@ -17,6 +18,7 @@ from pneumo.dicom.source import leaves
 from pneumo.intake.look import REVIEWS
 
 TABLE = "predictions.parquet"
+NEEDED = ("file", "content", "image_id", "status", "message", "reason")
 OF_THE_ANSWER = ("uncertain",)
 """Reasons to read first that tell something of the answer."""
 
@@ -63,7 +65,13 @@ def scored(results: Path, secret: bytes) -> Iterator[Image]:
     path = results / TABLE
     if not path.is_file():
         raise PneumoError(f"{printable(results)}: holds no {TABLE}; run `pneumo score` first")
-    for row in pq.read_table(path).to_pylist():
+    try:
+        table = pq.read_table(path)
+    except (OSError, ArrowInvalid):
+        raise PneumoError(f"{printable(path)}: cannot be read; run `pneumo score` again") from None
+    if missing := [name for name in NEEDED if name not in table.column_names]:
+        raise PneumoError(f"{printable(path)}: lacks {missing[0]}; run `pneumo score` again")
+    for row in table.to_pylist():
         if row.get("duplicate_of"):
             continue
         key = row["content"] or row["file"]

@@ -220,10 +220,11 @@ def _box(item: Any, rows: int | None, columns: int | None) -> tuple[float, float
     x, y, right, bottom = max(x, 0.0), max(y, 0.0), x + width, y + height
     right = min(right, columns or 1e5)
     bottom = min(bottom, rows or 1e5)
-    if right - x <= 0 or bottom - y <= 0 or width <= 0 or height <= 0:
-        raise ValueError("a box must have an area, and lie on the radiograph")
     x, y = round(x, 2), round(y, 2)
-    return x, y, round(right - x, 2), round(bottom - y, 2)
+    across, down = round(right - x, 2), round(bottom - y, 2)
+    if min(across, down, width, height) <= 0:
+        raise ValueError("a box must have an area, and lie on the radiograph")
+    return x, y, across, down
 
 
 def _number(value: Any) -> float:

@@ -56,7 +56,11 @@ class Routes:
     """A method per route; those that compute or touch a disk run in threads."""
 
     def __init__(self, session: Session, token: str) -> None:
-        self.session, self.token, self.trials = session, token, Trials(session.pixels)
+        self.session, self.token, self.trials = (
+            session,
+            token,
+            Trials(session.pixels, session.note_tried),
+        )
         self.order = list(session.images)
         self.files = {p.name: p for p in sorted(PAGE.iterdir()) if p.suffix in KINDS}
         self.pages = Environment(loader=FileSystemLoader(PAGE), autoescape=True)
@@ -167,9 +171,7 @@ class Routes:
         return image
 
     def _shown(self, image: Image) -> Shown | Rejected:
-        if image.status == "rejected":
-            return Rejected("rejected", image.reason)
-        return self.session.pixels.get(image)
+        return self.session.look(image)
 
     def _ahead(self, image: Image, wanted: str | None) -> None:
         after = self.order.index(image.id) + 1

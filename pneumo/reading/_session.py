@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,7 +18,7 @@ from pneumo.reading._answers import Answers
 from pneumo.reading._dataset import Labelled
 from pneumo.reading._images import Image, told
 from pneumo.reading._maps import Maps
-from pneumo.reading._pixels import Pixels
+from pneumo.reading._pixels import Pixels, Shown
 from pneumo.reading._readings import (
     LONGEST_COMMENT,
     VERDICTS,
@@ -30,6 +31,10 @@ from pneumo.reading._readings import (
 from pneumo.site.sitekey import person_of, site_key
 
 Mode = Literal["results", "label"]
+CHANGED = (
+    "is another file than the one that was read under this name; give it another name, or take its "
+    "row out of the table of readings"
+)
 
 
 @dataclass
@@ -44,9 +49,6 @@ class Session:
     pixels: Pixels
     answers: Answers | None = None
     labelled: Labelled | None = None
-    audited: frozenset[str] = frozenset()
-    """Contents that were drawn though they were not called."""
-
     _saving: Lock = field(default_factory=Lock)
 
     def worklist(self) -> dict[str, Any]:
@@ -118,9 +120,37 @@ class Session:
         revision = _revision(said.get("revision"))
         with self._saving:
             kept = self.readings.save(reading, revision)
-            if self.labelled:
-                self.labelled.write(self.readings.load())
+            self.write_data()
         return kept
+
+    def write_data(self) -> None:
+        """Write the data set of what is labelled; what is in the table is not lost by a fault."""
+        if self.labelled:
+            try:
+                self.labelled.write(self.readings.load)
+            except OSError as error:
+                said = f"the data set cannot be written ({error.strerror})"
+                print(f"pneumo read: {said}; it is with the next change", file=sys.stderr)
+
+    def look(self, image: Image) -> Shown | Rejected:
+        """An image's pixels. Rejected, too, for another file than was read under its name."""
+        if image.status == "rejected":
+            return Rejected("rejected", image.reason)
+        shown = self.pixels.get(image)
+        if isinstance(shown, Shown):
+            if not self.answers:
+                before = self.readings.load().get(image.key)
+                if before and before.content not in ("", shown.content):
+                    return Rejected("changed", CHANGED)
+            elif not self.blind and image.status == "scored":
+                self.seen(image)
+        return shown
+
+    def note_tried(self, content: str) -> None:
+        """A file that is dropped on the page may be one of those to read: its answer is shown."""
+        for image in self.images.values():
+            if self.answers and image.status == "scored" and image.content == content:
+                self.seen(image)
 
     def agreement(self) -> dict[str, Any]:
         """How all readers of this folder agree."""
@@ -135,8 +165,7 @@ class Session:
             self.maps.close()
 
     def _of(self, image: Image) -> Reading:
-        called = "called" if image.boxes else "other"
-        why = "audit" if image.content in self.audited else called
+        why = "called" if image.boxes else "other"
         return Reading(
             content=image.content,
             file="" if self.answers else image.key,
@@ -146,7 +175,7 @@ class Session:
         )
 
     def _decoded(self, image: Image, reading: Reading) -> tuple[Reading, int, int]:
-        shown = self.pixels.get(image)
+        shown = self.look(image)
         if isinstance(shown, Rejected):
             raise ValueError(shown.message)
         person = person_of(shown.full.facts.patient, site_key())

@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
 from typing import Any, BinaryIO
@@ -19,8 +20,9 @@ KEPT = 2
 class Trials:
     """Files that were tried, the last ones; nothing of them stays on the disk."""
 
-    def __init__(self, pixels: Pixels) -> None:
-        self._pixels, self._lock = pixels, Lock()
+    def __init__(self, pixels: Pixels, note: Callable[[str], None]) -> None:
+        """``note`` is called with a file's sum before it is answered."""
+        self._pixels, self._note, self._lock = pixels, note, Lock()
         self._known: OrderedDict[str, Shown] = OrderedDict()
         self._count = 0
 
@@ -37,6 +39,7 @@ class Trials:
             shown = self._pixels.decode(path, "")
             if isinstance(shown, Rejected):
                 return shown
+            self._note(shown.content)
             answer = _answer(path, maps)
         if isinstance(answer, Rejected):
             return answer

@@ -1,11 +1,13 @@
 """The server of the reading page, from its first line to ctrl-C."""
 
 import os
+import signal
 import socket
 import sys
 import webbrowser
 from collections.abc import Sequence
 from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 from threading import Thread
 
@@ -61,10 +63,13 @@ def readings_table(folder: Path, reader: str, *, label: bool, labels: Path | Non
 
 
 def serve(session: Session, token: str, host: str, port: int, *, browser: bool) -> None:
-    """Serve until ctrl-C. PneumoError for an address that cannot be had."""
+    """Serve until ctrl-C, or until the terminal is closed. PneumoError for an address that cannot
+    be had."""
+    if _is_anywhere(host):
+        raise PneumoError(f"--host {host}: name the address by which others reach this machine")
     listening = _listen(host, port)
     port = listening.getsockname()[1]
-    keep_address(session.readings.path, token, port)
+    keep_address(session.readings.path, session.reader, token, port)
     name = f"[{host}]" if ":" in host else host
     address = f"http://{name}:{port}/{token}/"
     app = Guard(application(session, token), token, {*LOOPBACK, name.lower()}, port)
@@ -74,15 +79,30 @@ def serve(session: Session, token: str, host: str, port: int, *, browser: bool) 
         timeout_graceful_shutdown=GRACE_S, timeout_keep_alive=30, lifespan="off", ws="none",
         proxy_headers=False,
     )  # fmt: skip
+    if session.readings.load():
+        session.write_data()
     session.pixels.warm()
     print(f"{len(session.images)} radiographs to read: {address}  (ctrl-C ends it)", flush=True)
     if browser and _has_screen():
         Thread(target=_open, args=(address,), daemon=True).start()
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     try:
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listening])
     finally:
         session.close()
+
+
+def _interrupt(*_: object) -> None:
+    """What uvicorn passes on when it has ended: as ctrl-C does, so that nothing is left behind."""
+    raise KeyboardInterrupt
+
+
+def _is_anywhere(host: str) -> bool:
+    with suppress(ValueError):
+        return ip_address(host).is_unspecified
+    return not host
 
 
 def _listen(host: str, port: int) -> socket.socket:

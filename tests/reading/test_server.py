@@ -7,6 +7,8 @@ from io import BytesIO
 
 import httpx
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -251,3 +253,26 @@ def test_two_readers_write_beside_each_other_and_their_agreement_is_told(
     assert (pair["images"], pair["agree"], pair["both_opacity"]) == (3, 3, 2)
     assert (pair["kappa"]["value"], pair["box_iou"]["value"]) == (1.0, 0.5)
     assert pair["score_one_truth"]["value"] == pytest.approx(2 / 8)  # IoU 0.5 clears .40 and .45
+
+
+def test_a_box_that_rounds_to_nothing_is_refused_and_the_table_stays_readable(server, images):
+    edge = {"x": 79.999, "y": 6.0, "width": 9.0, "height": 9.0}
+    for box in (BOX | {"width": 0.001}, edge):
+        assert put(server.http, images["1"], boxes=[box]).status_code == 422
+    assert server.http.get("api/worklist").status_code == 200
+
+
+def test_a_listed_file_that_is_tried_counts_as_shown(server, home, images):
+    content = (home / f"inbox/{HOSTILE}.dcm").read_bytes()
+    assert server.http.post("api/try", files={"file": ("x.dcm", content)}).status_code == 200
+    assert put(server.http, images[HOSTILE], verdict="clear").json()["ai_seen"] is True
+
+
+@pytest.mark.parametrize("table", [b"PAR1 torn", None])
+def test_results_that_cannot_be_read_are_a_line(home, tmp_path, table):
+    if table is None:
+        pq.write_table(pa.table({"file": ["a"]}), tmp_path / "predictions.parquet")
+    else:
+        (tmp_path / "predictions.parquet").write_bytes(table)
+    with pytest.raises(AssertionError, match="run `pneumo score` again"):
+        start(tmp_path, home=home)

@@ -38,7 +38,7 @@ def read(
 
     name = _reader(reader)
     table = readings_table(folder, name, label=label, labels=labels)
-    token, port = kept_address(table, host, port)
+    token, port = kept_address(table, name, host, port)
     session = open_session(
         folder, name, label=label, labels=labels, blind=blind, secret=token.encode()
     )
