@@ -1,8 +1,10 @@
 """A real server of `pneumo read` and a real browser that looks at it."""
 
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,8 @@ from typing import Any
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
+
+from tests.reading.server import site_of
 
 WAIT_S = 60
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -22,11 +26,13 @@ class Server:
 
     def __init__(self, *words: str) -> None:
         self.words = words
+        self.home = tempfile.TemporaryDirectory()
         self.start()
 
     def start(self) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-c", RUN, "read", "--no-browser", *self.words],
+            env={**os.environ, **site_of(Path(self.home.name))},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -47,6 +53,7 @@ class Server:
     def stop(self) -> int:
         self.process.send_signal(signal.SIGINT)
         self.process.communicate(timeout=30)
+        self.home.cleanup()
         return self.process.returncode
 
 
