@@ -247,7 +247,7 @@ def test_an_overlay_shows_the_box_where_it_is_and_the_radiograph_as_it_is():
     facts = Facts(pixel_aspect=0.5)
     square = Square(np.zeros((512, 512), np.uint8), 256, 128, facts)
     box = {"x": 64.0, "y": 64.0, "width": 32.0, "height": 64.0}
-    picture = np.asarray(overlay(square, np.zeros((64, 64), np.uint8), [box]))
+    picture = np.asarray(overlay(square, [box]))
     assert picture.shape == (512, 512, 3)
     drawn = (picture == BOX).all(axis=2)
     rows, columns = np.flatnonzero(drawn.any(1)), np.flatnonzero(drawn.any(0))
