@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from datetime import date
 from pathlib import Path
 from shutil import copyfile
 
@@ -13,6 +14,9 @@ from PIL import Image
 from selenium.webdriver.common.keys import Keys
 
 from pneumo.base.settings import DataSettings
+from pneumo.monitoring.labels import take_in
+from pneumo.stages.prepare import prepare
+from pneumo.stages.train import train
 from pneumo.stages.validate import validate
 from tests.reading.pages import Page, Server, readings
 
@@ -61,7 +65,9 @@ def open_at(page: Page, number: int) -> None:
     page.keys("s")
 
 
-def test_twenty_radiographs_are_labelled_and_validate_takes_them(server, page, folder, tmp_path):
+def test_twenty_radiographs_are_labelled_validated_learned_and_counted(
+    server, page, folder, settings, tmp_path, monkeypatch
+):
     open_at(page, 1)
     for number in range(20):
         if number % 4 == 0:
@@ -80,13 +86,25 @@ def test_twenty_radiographs_are_labelled_and_validate_takes_them(server, page, f
     assert sum(row["verdict"] == "opacity" for row in rows) == 15
     assert {row["ai_seen"] for row in rows} == {"no"}
     root = tables(folder) / "anna"
-    settings = DataSettings(
+    data = DataSettings(
         root=str(root), size_px=32, train_images=None, validation_images=4, test_images=4,
         reserved_test=None, frontal_only=True, seed=1,
     )  # fmt: skip
-    validate(tmp_path / "validation.json", tmp_path / "docs", data=settings)
+    validate(tmp_path / "validation.json", tmp_path / "docs", data=data)
     found = json.loads((tmp_path / "validation.json").read_text())
     assert (found["images"], found["positive"]) == (20, 15)
+    prepare(tmp_path / "prepared", data=data)
+    small = {"encoder": "small", "encoder_weights": "none", "epochs": 3, "batch_size": 4}
+    how, net = settings.train.model_copy(update=small), tmp_path / "net"
+    train("unet_vgg19", tmp_path / "prepared", net, train=how, augment=settings.augment)
+    with (net / "history.csv").open(newline="") as file:
+        losses = [float(row["loss"]) for row in csv.DictReader(file)]
+    assert losses[-1] < losses[0]
+    monkeypatch.setenv("PNEUMO_SITE_KEY", str(tmp_path / "site.key"))
+    table = tables(folder) / "readings/anna.csv"
+    told, _ = take_in(table, tmp_path / "monitor", "lead", date(2026, 11, 28))
+    verdicts = [one.verdict for one in told.verdicts]
+    assert [verdicts.count(word) for word in ("opacity", "clear")] == [15, 5]
 
 
 def test_a_box_drawn_by_mouse_lies_where_it_was_drawn(page, folder):
