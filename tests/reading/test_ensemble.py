@@ -102,7 +102,7 @@ def test_a_network_that_does_not_count_is_none(site, images, network):
 
 
 def test_a_file_that_is_tried_has_the_answer_that_score_gave_it(site):
-    for path in site.files:
+    for path in site.files[:2]:  # whose answers are then known
         told = site.server.http.post("api/try", files={"file": path.open("rb")}).json()
         row = site.rows[path.stem]
         assert told["probability"] == pytest.approx(float(row["probability"]), abs=1e-4)
