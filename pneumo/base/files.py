@@ -43,6 +43,15 @@ def write_text(path: Path, text: str, mode: int = 0o644) -> None:
             file.write(text)
 
 
+def flush(path: Path) -> None:
+    """Bring a file, or the names in a folder, onto the disk, where a power cut leaves them."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as JSON in a fixed form: same value, same bytes. NaN is refused."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")

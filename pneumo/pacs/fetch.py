@@ -11,11 +11,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from pneumo.base.errors import PneumoError, RadiographError
-from pneumo.base.files import NO_ROOM
+from pneumo.base.files import NO_ROOM, flush
 from pneumo.dicom.identity import data_set_sum, read_dataset
 from pneumo.dicom.source import files_below
 from pneumo.pacs._audit import Audit
-from pneumo.pacs._folders import flush_folder
 from pneumo.pacs._link import RADIOGRAPHS, AbsentError, Instance, UnfitError
 from pneumo.pacs._patience import MOST_TRIES, Patience, due
 from pneumo.pacs._reach import reached
@@ -132,7 +131,7 @@ def _keep(site: Site, new: Path, sop: str, total: str) -> Path:
     """Give a whole file its name, on the disk when this returns."""
     target = site.path("radiographs", f"{re.sub('[^0-9.]', '_', sop)[:64]}.{total[:16]}.dcm")
     new.replace(target)
-    flush_folder(target.parent)
+    flush(target.parent)
     return target
 
 

@@ -19,10 +19,9 @@ from types import FrameType
 from typing import Any, cast
 
 from pneumo.base.errors import PneumoError
-from pneumo.base.files import NO_ROOM
+from pneumo.base.files import NO_ROOM, flush
 from pneumo.dicom.source import LARGEST_FILE_BYTES
 from pneumo.pacs._audit import AUTHENTICATION, Audit
-from pneumo.pacs._folders import flush_folder
 from pneumo.pacs._link import RADIOGRAPHS
 from pneumo.pacs.peers import Receiver, Site
 
@@ -204,7 +203,7 @@ def _put(inbox: Path, sop: str, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(inbox / name)
-        flush_folder(inbox)
+        flush(inbox)
     except OSError:
         aside.unlink(missing_ok=True)
         raise

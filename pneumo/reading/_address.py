@@ -9,7 +9,7 @@ import secrets
 import socket
 from pathlib import Path
 
-from pneumo.base.files import whole
+from pneumo.base.files import write_text
 
 SECRET = re.compile(r"[A-Za-z0-9_-]{32}")
 
@@ -26,10 +26,7 @@ def kept_address(table: Path, reader: str, host: str, port: int) -> tuple[str, i
 
 def keep_address(table: Path, reader: str, secret: str, port: int) -> None:
     """Write both down."""
-    with whole(_path(table, reader)) as new:
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as stream:
-            json.dump({"secret": secret, "port": port}, stream)
+    write_text(_path(table, reader), json.dumps({"secret": secret, "port": port}), 0o600)
 
 
 def _path(table: Path, reader: str) -> Path:

@@ -1,6 +1,5 @@
 """The labels of one reader as a data set in RSNA's format, which `validate` and `train` take."""
 
-import csv
 import hashlib
 import os
 import re
@@ -18,6 +17,7 @@ from pneumo.dataset.dataset import CLASS_INFO, IMAGES, LABELS, PATIENTS
 from pneumo.dataset.rsna import CLASSES, LABEL_COLUMNS
 from pneumo.reading._images import Image
 from pneumo.reading._readings import VERDICTS, Reading
+from pneumo.reading._tables import write_table
 
 OPACITY, CLEAR, _ = VERDICTS
 CLASS = {OPACITY: CLASSES[2], CLEAR: CLASSES[1]}
@@ -75,11 +75,11 @@ class Labelled:
 
     def _tables(self, rows: Mapping[str, Reading]) -> None:
         lines = [line for name, row in rows.items() for line in _lines(name, row)]
-        _table(self.root / LABELS, LABEL_COLUMNS, lines)
+        write_table(self.root / LABELS, LABEL_COLUMNS, lines)
         classes = [(name, CLASS[row.verdict]) for name, row in rows.items()]
-        _table(self.root / CLASS_INFO, ("patientId", "class"), classes)
+        write_table(self.root / CLASS_INFO, ("patientId", "class"), classes)
         people = [(name, row.person or name) for name, row in rows.items()]
-        _table(self.root / PATIENTS, ("patientId", "person"), people)
+        write_table(self.root / PATIENTS, ("patientId", "person"), people)
 
 
 def _is_empty(path: Path) -> bool:
@@ -120,14 +120,3 @@ def _link(path: Path, target: Path) -> bool:
             with whole(target) as new:
                 shutil.copyfile(path, new)
     return True
-
-
-def _table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    with whole(path) as new:
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
-            table = csv.writer(stream)
-            table.writerow(columns)
-            table.writerows(rows)
-            stream.flush()
-            os.fsync(stream.fileno())

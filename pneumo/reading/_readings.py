@@ -9,17 +9,16 @@ verdict says only that the radiograph was looked at, and `labels` passes over it
 import csv
 import json
 import math
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pneumo.base.errors import DataError
-from pneumo.base.files import whole
 from pneumo.base.locks import alone
 from pneumo.base.safe import printable
+from pneumo.reading._tables import write_table
 
 VERDICTS = ("opacity", "clear", "unsure")
 MOST_BOXES, LONGEST_COMMENT = 100, 4000
@@ -136,7 +135,7 @@ class Readings:
                 rows.append(new)
             else:
                 rows[place] = new
-            _write(self.path, rows)
+            write_table(self.path, COLUMNS, [_cells(row) for row in rows])
         return new
 
 
@@ -184,22 +183,6 @@ def _read(row: Mapping[str, str]) -> Reading:
             "revision": int(row["revision"] or 0),
         }
     )
-
-
-def _write(path: Path, rows: Sequence[Reading]) -> None:
-    with whole(path) as new:
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
-            table = csv.writer(stream)
-            table.writerow(COLUMNS)
-            table.writerows([_cells(row) for row in rows])
-            stream.flush()
-            os.fsync(stream.fileno())
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _cells(row: Reading) -> list[Any]:

@@ -6,7 +6,6 @@ hold have equal rows, so it does not matter which one is read.
 """
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pneumo.base.aside import put
-from pneumo.base.files import sha256, sha256_of, unless_unread, whole, write_json
+from pneumo.base.files import flush, sha256, sha256_of, unless_unread, whole, write_json
 from pneumo.base.locks import alone
 from pneumo.base.words import OverlayName
 from pneumo.intake.profile import PROFILE
@@ -264,10 +263,10 @@ def write_part(
     }
     (pictures / ABOUT).write_text(json.dumps(about, sort_keys=True), encoding="utf-8")
     for name in (ROWS, ABOUT):
-        _flush(pictures / name)
+        flush(pictures / name)
     if not _read(path):
         put(pictures, path)
-    _flush(path.parent)
+    flush(path.parent)
 
 
 def _asked(folder: Path) -> dict[str, str]:
@@ -318,11 +317,3 @@ def _listed(folder: Path) -> list[Path]:
     except OSError as error:
         unless_unread(error, folder)
         return []
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
