@@ -54,6 +54,16 @@ class Site:
         self.settings, self.day, self.number = settings, FIRST, 0
         self.digest = "d" * 64
 
+    def rolled_back(self) -> str:
+        """An ensemble answered, then another one; from now on the first does again: its sum."""
+        first = self.digest
+        for self.digest in (first, "e" * 64):
+            self.score(100)
+            found = self.run()
+        assert found["model"] == "e" * 16
+        self.digest = first
+        return first
+
     def score(
         self,
         count: int,

@@ -201,12 +201,7 @@ def test_another_champion_never_shares_a_window(site):
 
 
 def test_after_a_rollback_the_ensemble_that_scores_is_the_one_looked_at(site):
-    site.score(100)
-    site.run()
-    first, site.digest = site.digest, "e" * 64
-    site.score(100)
-    assert site.run()["model"] == "e" * 16
-    site.digest = first
+    first = site.rolled_back()
     site.score(100, negative)
     found = site.run()
     assert (found["model"], found["level"]) == (first[:16], "alarm")
