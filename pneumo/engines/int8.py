@@ -42,8 +42,8 @@ def require() -> None:
     """Raise PneumoError when what quantises is not installed."""
     if find_spec("nncf") is None:
         raise PneumoError(
-            "score.precision: int8 needs NNCF where ensembles are promoted; install pneumo[int8], "
-            "or choose float32 or bfloat16"
+            "int8 needs NNCF where ensembles are promoted or quantised; install pneumo[int8], "
+            "or choose auto, float32 or bfloat16"
         )
 
 
