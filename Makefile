@@ -146,7 +146,7 @@ site: .venv-site/.ready  ## Make the pages a site with a search: dist/site
 	@touch $@
 
 .PHONY: images
-images:  ## Build the images but the GPU's with buildah, and look into them
+images: $(READY)  ## Build the images but the GPU's with buildah, and look into them
 	@bash docker/images.sh
 
 .PHONY: sbom
