@@ -106,6 +106,16 @@ def line(few: tuple[int, float], many: tuple[int, float], all_: int) -> float:
     return high + each * max(0, all_ - m)
 
 
+def paced(few: tuple[int, float, float], many: tuple[int, float, float], all_: int) -> float:
+    """Seconds of ``all_``, where ``few`` and ``many`` took so many, and so much work, each.
+
+    The share that each one adds is taken from the seconds of processors, which other programs of
+    the machine disturb less, and the work becomes time as it did with ``many``.
+    """
+    (n, _, low), (m, seconds, high) = few, many
+    return seconds / high * line((n, low), (m, high), all_) if high else seconds
+
+
 def makespan(seconds: Sequence[float], jobs: int) -> float:
     """When all trainings are done, ``jobs`` at a time, the longest first."""
     busy = [0.0] * max(1, jobs)

@@ -22,7 +22,7 @@ REGISTRY = ("promote", "score")
 class Took:
     """What a stage took: seconds, bytes of memory at most, bytes that it left, its own steps.
 
-    ``fault`` is a line where it failed.
+    ``fault`` is a line where it failed; ``work`` the seconds of processors in all its processes.
     """
 
     seconds: float
@@ -30,6 +30,7 @@ class Took:
     written: int
     told: list[dict[str, Any]] = field(default_factory=list)
     fault: str = ""
+    work: float = 0.0
 
 
 def run(work: Path, stage: str, settings: Path, paths: Mapping[str, Path], **asked: Any) -> Took:
@@ -56,7 +57,7 @@ def run(work: Path, stage: str, settings: Path, paths: Mapping[str, Path], **ask
             stderr=subprocess.STDOUT,
         )
         try:
-            memory = _followed(process)
+            memory, busy = _followed(process)
         except BaseException:
             process.kill()
             process.wait()
@@ -64,10 +65,10 @@ def run(work: Path, stage: str, settings: Path, paths: Mapping[str, Path], **ask
     seconds = time.monotonic() - began
     written = max(0, size_of(work) - before)
     if not answer.exists():
-        return Took(seconds, memory, written, fault=_why(process.returncode, log))
+        return Took(seconds, memory, written, [], _why(process.returncode, log), busy)
     told = json.loads(answer.read_text())
     memory = max(memory, told["peak_bytes"])
-    return Took(seconds, memory, written, told["told"], told["fault"])
+    return Took(seconds, memory, written, told["told"], told["fault"], busy)
 
 
 def _environment(work: Path, stage: str) -> dict[str, str]:
@@ -82,15 +83,26 @@ def _environment(work: Path, stage: str) -> dict[str, str]:
     return {**os.environ, **own}
 
 
-def _followed(process: psutil.Popen) -> int:
-    """The most memory that a process and those below it held at a time; waits for its end."""
-    peak = 0
+def _followed(process: psutil.Popen) -> tuple[int, float]:
+    """The most memory that a process and those below it held at a time, and their work.
+
+    Waits for its end.
+    """
+    peak, busy = 0, {}
     while process.poll() is None:
         with suppress(psutil.Error):
             family = [process, *process.children(recursive=True)]
             peak = max(peak, sum(_held(one) for one in family))
+            busy |= {one.pid: _busy(one) or busy.get(one.pid, 0.0) for one in family}
         time.sleep(LOOK_S)
-    return peak
+    return peak, sum(busy.values())
+
+
+def _busy(process: psutil.Process) -> float:
+    with suppress(psutil.Error):
+        times = process.cpu_times()
+        return times.user + times.system
+    return 0.0
 
 
 def _held(process: psutil.Process) -> int:

@@ -16,6 +16,7 @@ from pneumo.rehearsal._forecast import (
     epoch_s,
     line,
     pace_of,
+    paced,
     training_s,
 )
 from pneumo.rehearsal._needs import Counts, maps_bytes
@@ -157,7 +158,7 @@ class Run:
         self.used = self._write("some", folders[1], counts)
         high = self._run("prepare", "prepare", self.used, self.work)
         files = len(list(folders[0].glob("*/*.dcm"))), len(list(folders[1].glob("*/*.dcm")))
-        seconds = line((files[0], low.seconds), (files[1], high.seconds), len(self.found.images))
+        seconds = _seconds((files[0], low), (files[1], high), len(self.found.images))
         self.done.stages["prepare"] = Whole(high, seconds, high.memory)
         return not high.fault
 
@@ -205,7 +206,7 @@ class Run:
             if took.fault:
                 return
             few, more = whole.took, n * times
-            whole.seconds = line((n, few.seconds), (more, took.seconds), total)
+            whole.seconds = _seconds((n, few), (more, took), total)
             whole.memory = line((n, few.memory), (more, took.memory), total)
 
     def _promote(self) -> bool:
@@ -222,7 +223,12 @@ class Run:
             return
         low = self._run("score, some files", "score", self.used, self.work / "again", inputs=few)
         high = self._run("score", "score", self.used, self.work, inputs=files)
-        seconds = line((len(few), low.seconds), (len(files), high.seconds), PER)
+        seconds = _seconds((len(few), low), (len(files), high), PER)
         whole = Whole(high, seconds, max(first.memory, high.memory))
         whole.note = f"of {PER:,} radiographs; graphs are made once, {first.seconds:.0f} s"
         self.done.stages["score"] = whole
+
+
+def _seconds(few: tuple[int, Took], many: tuple[int, Took], all_: int) -> float:
+    (n, low), (m, high) = few, many
+    return paced((n, low.seconds, low.work), (m, high.seconds, high.work), all_)

@@ -4,7 +4,16 @@ import pytest
 
 from pneumo.evaluation.perturbations import PERTURBATIONS
 from pneumo.rehearsal import _forecast
-from pneumo.rehearsal._forecast import Pace, Trained, epoch_s, line, makespan, pace_of, training_s
+from pneumo.rehearsal._forecast import (
+    Pace,
+    Trained,
+    epoch_s,
+    line,
+    makespan,
+    pace_of,
+    paced,
+    training_s,
+)
 from pneumo.training._normalisation import MOST_BATCHES
 from pneumo.training.batches import VALIDATION_BATCH_SIZE
 
@@ -65,6 +74,12 @@ def test_the_rehearsal_itself_is_what_was_measured():
 )
 def test_a_start_is_not_counted_per_image(few, many, all_, takes):
     assert line(few, many, all_) == pytest.approx(takes)
+
+
+def test_time_follows_work_where_others_disturb_the_clock():
+    """3 s of work to start and 0.2 s each; the clock, twice as slow with 110, was slower before."""
+    assert paced((10, 60.0, 5.0), (110, 50.0, 25.0), 1_110) == pytest.approx(2 * 225.0)
+    assert paced((10, 60.0, 0.0), (110, 50.0, 0.0), 1_110) == 50.0
 
 
 @pytest.mark.parametrize(("jobs", "hours"), [(1, 14), (2, 7), (3, 5), (4, 5), (9, 5)])
