@@ -88,7 +88,7 @@ def _followed(process: psutil.Popen) -> tuple[int, float]:
 
     Waits for its end.
     """
-    peak, busy = 0, {}
+    peak, busy = 0, dict[int, float]()
     while process.poll() is None:
         with suppress(psutil.Error):
             family = [process, *process.children(recursive=True)]
