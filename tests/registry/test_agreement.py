@@ -36,6 +36,7 @@ def test_an_ensemble_that_calls_nothing_proves_nothing():
 
 
 @pytest.mark.usefixtures("cache")
+@pytest.mark.slow
 def test_float32_agrees_with_keras_on_an_ensemble(package_folder):
     some = pictures(24, seed=7)
     frames = [Frame(1024, 1024, 32)] * 24

@@ -465,6 +465,7 @@ def test_without_a_server_it_says_how_to_start_one(results, monkeypatch):
         promote(results.paths, results.settings)
 
 
+@pytest.mark.slow
 def test_a_faster_precision_is_measured_when_it_is_wanted(results, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     wanted = results.settings.score.model_copy(update={"precision": "bfloat16"})
@@ -494,6 +495,7 @@ def int8(results, monkeypatch, tmp_path):
     return wanted
 
 
+@pytest.mark.slow
 def test_int8_that_agrees_is_registered_and_scores_while_its_sum_holds(
     int8, results, demo_root, monkeypatch, tmp_path
 ):
@@ -517,6 +519,7 @@ def test_int8_that_agrees_is_registered_and_scores_while_its_sum_holds(
         score(files, tmp_path / "other", uri, score=int8)
 
 
+@pytest.mark.slow
 def test_int8_that_does_not_agree_is_not_registered_and_float32_scores(
     int8, results, demo_root, monkeypatch, tmp_path, capsys
 ):
