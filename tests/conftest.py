@@ -51,6 +51,19 @@ def settings() -> Settings:
     return load_settings(ROOT / "recipes/demo.yaml")
 
 
+@pytest.fixture
+def eager() -> Iterator[None]:
+    """TensorFlow computes step by step: few steps cost less than tracing their graph.
+
+    Rounding differs from a graph's, so not for what compares bytes with another training.
+    """
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture(scope="session")
 def demo_root(tmp_path_factory) -> Path:
     """Thirty-six synthetic radiographs in RSNA's format. Read only: copy before a change."""

@@ -28,6 +28,8 @@ MORE = SETTINGS.model_copy(update={"epochs": 6, "patience": 6})
 ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("PNEUMO_KILLS", "2"))
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _no_server(monkeypatch):
@@ -59,7 +61,6 @@ def _start(prepared, folder, **settings):
     )
 
 
-@pytest.mark.slow
 def test_killed_at_any_moment_it_ends_with_the_same_bytes(undisturbed, prepared, tmp_path):
     chance = random.Random(1)
     for _ in range(KILLS):
@@ -74,7 +75,6 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(undisturbed, prepared,
     assert [path.name for path in tmp_path.iterdir()] == ["unet_vgg19"]
 
 
-@pytest.mark.slow
 def test_a_training_whose_dvc_was_killed_ends_when_another_begins(prepared, tmp_path):
     settings = yaml.safe_load((ROOT / "recipes/demo.yaml").read_text())
     long = MORE.model_copy(update={"epochs": 5_000, "patience": 5_000})
@@ -130,7 +130,6 @@ def test_a_training_whose_dvc_was_killed_ends_when_another_begins(prepared, tmp_
             process.wait()
 
 
-@pytest.mark.slow
 def test_killed_between_epochs_and_started_again_it_is_one_run(prepared, tmp_path, monkeypatch):
     server = Server(tmp_path)
     server.start()
@@ -204,6 +203,7 @@ def test_a_torn_checkpoint_falls_back(torn, first, stopped, undisturbed, prepare
     assert not stopped.exists()
 
 
+@pytest.mark.usefixtures("eager")
 def test_other_settings_start_over(stopped, prepared, capsys):
     other = MORE.model_copy(update={"learning_rate": 0.002, "epochs": 1})
     train("unet_vgg19", prepared, stopped.parent / "unet_vgg19", train=other, augment=AUGMENT)
