@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from pneumo.base.files import sha256
+from pneumo.nets.encoders import ENCODERS
 from pneumo.stages.train import train
 from pneumo.tracking import runs
 from pneumo.training import checkpoints
@@ -159,22 +160,49 @@ class Killed(BaseException):
     """Ends a training as a kill does, without ending the tests."""
 
 
-@pytest.fixture(scope="module")
-def left(prepared, tmp_path_factory):
-    """What a training leaves that was killed after its third epoch."""
-    folder, save = tmp_path_factory.mktemp("killed"), Checkpoints.save
+def _train_until_killed(prepared, folder, settings, *, after):
+    """A training that is killed after an epoch; what it leaves."""
+    save = Checkpoints.save
 
     def killed(self, trainer, history):
         save(self, trainer, history)
-        if len(history) == 3:
+        if len(history) == after:
             raise Killed
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Checkpoints, "save", killed)
         patched.setattr(checkpoints, "WRITING_SHARE", 1.0)  # after every epoch
         with pytest.raises(Killed):
-            train("unet_vgg19", prepared, folder / "unet_vgg19", train=MORE, augment=AUGMENT)
+            train("unet_vgg19", prepared, folder / "unet_vgg19", train=settings, augment=AUGMENT)
     return folder / ".unet_vgg19.resume"
+
+
+@pytest.fixture(scope="module")
+def left(prepared, tmp_path_factory):
+    """What a training leaves that was killed after its third epoch."""
+    return _train_until_killed(prepared, tmp_path_factory.mktemp("killed"), MORE, after=3)
+
+
+@pytest.fixture(scope="module")
+def taught(prepared, tmp_path_factory):
+    """Settings with weights of an encoder that is let go after two of four epochs, and the end."""
+    folder = tmp_path_factory.mktemp("taught")
+    ENCODERS["vgg19"]["small"](32, momentum=0.9).save_weights(folder / "vgg19.weights.h5")
+    chosen = {"encoder_weights": str(folder), "frozen_epochs": 2, "encoder_rate": 0.3}
+    settings = MORE.model_copy(update={**chosen, "average": 0.9, "epochs": 4, "patience": 2})
+    train("unet_vgg19", prepared, folder / "unet_vgg19", train=settings, augment=AUGMENT)
+    return settings, folder / "unet_vgg19"
+
+
+@pytest.mark.parametrize("after", [1, 3], ids=["frozen", "let go"])
+def test_killed_with_a_taught_encoder_it_ends_with_the_same_bytes(
+    after, taught, prepared, tmp_path, capsys
+):
+    settings, undisturbed = taught
+    _train_until_killed(prepared, tmp_path, settings, after=after)
+    train("unet_vgg19", prepared, tmp_path / "unet_vgg19", train=settings, augment=AUGMENT)
+    assert f"going on after epoch {after}" in capsys.readouterr().out
+    assert _same(tmp_path / "unet_vgg19", undisturbed)
 
 
 @pytest.fixture
