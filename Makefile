@@ -70,7 +70,7 @@ mutate: $(READY)  ## Read 10,000 damaged radiographs
 
 .PHONY: bench-score
 bench-score: $(READY)  ## Measure how fast radiographs are scored
-	@python bench/scoring.py
+	@python bench/scoring.py $(ARGS)
 
 .PHONY: bench-scale
 bench-scale: $(READY)  ## Plan and publish 100,000 files: time, memory, bytes
@@ -103,8 +103,8 @@ cluster-test: $(READY)  ## Run a cluster on this machine through six outages, an
 	@PNEUMO_OUTAGES="$$PWD/reports/outages.md" pytest -q -s tests/cluster
 
 .PHONY: bench
-bench: $(READY)  ## Measure how fast radiographs are read, `tune` searches, commands start; or WHAT=pacs alone
-	@for what in $(or $(WHAT),reading tuning startup); do python bench/$$what.py; done
+bench: $(READY)  ## Measure how fast radiographs are read, `tune` searches, commands start; or WHAT=score alone, with ARGS
+	@for what in $(patsubst score,scoring,$(or $(WHAT),reading tuning startup)); do python bench/$$what.py $(ARGS); done
 
 .PHONY: bench-pacs
 bench-pacs: $(READY)  ## Objects/s written, sent, fetched, confirmed, received, beside dcmtk's storescu
@@ -146,7 +146,7 @@ site: .venv-site/.ready  ## Make the pages a site with a search: dist/site
 	@touch $@
 
 .PHONY: images
-images:  ## Build the images but the GPU's with buildah, and look into them
+images: $(READY)  ## Build the images but the GPU's with buildah, and look into them
 	@bash docker/images.sh
 
 .PHONY: sbom

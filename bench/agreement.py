@@ -36,9 +36,11 @@ def main() -> None:
     truth, frames, pictures = data.truth(rows), data.frames(rows), np.asarray(data.images[rows])
     with tempfile.TemporaryDirectory() as name:
         package = assemble(Path(name), paths, data.size_px)
-        quantised = int8.quantised(package, np.asarray(data.images[held]))
         given = pictures, truth, frames
-        found = agreement.measure(package.folder, *given, quantised=quantised)
+        calibration = np.asarray(data.images[held])
+        found = agreement.measure(
+            package.folder, *given, quantise=lambda: int8.quantised(package, calibration)
+        )
         reference, ours = (
             agreement.find(open_engine(package, "tensorflow", batch_size=n), package, *given)
             for n in (16, BATCH)

@@ -1,9 +1,12 @@
-"""Radiographs scored per second, from file to boxes, in six ways: ``make bench-score``.
+"""Radiographs scored per second, from file to boxes, in six ways: ``make bench WHAT=score``.
 
 Each way runs in a process of its own, between two measurements of the machine's matrix-product
 rate, so that the floor of a busy machine is a busy machine's. On the RSNA-like files of
 PNEUMO_SHARED where there are any, else on radiographs of the demo; on the networks of ``--package``
 (a folder as it is registered), else on full networks with random weights, whose boxes mean nothing.
+With a package, it says first which precisions agree with float32 on the test radiographs of
+``--prepared`` (without: on the files), and last what the default, ``auto``, takes, and how many
+times the seed's way that is.
 """
 
 import argparse
@@ -21,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import precisions
 from inbox import sources
 from rich.console import Console
 from rich.table import Table
@@ -29,17 +33,16 @@ from pneumo.base.files import sha256, write_json
 from pneumo.dicom.process import usable_cores
 from pneumo.engines.package import Package
 
-SIZE_PX, BATCH = 128, 8
+BATCH = 8
 WAYS = {
     "a": ("(a) the seed's way: imread, resize, 4 x predict of one, skimage", 16),
     "b": ("(b) Keras predict in batches of 16", 96),
     "c": ("(c) ours on TensorFlow", 96),
     "d": ("(d) ours on OpenVINO, float32", 512),
     "e": ("(e) ours on OpenVINO, bfloat16", 512),
-    "f": ("(e) ours on OpenVINO, int8", 512),
+    "f": ("(f) ours on OpenVINO, int8", 512),
 }
-PRECISION = {"e": "bfloat16", "f": "int8"}
-CALIBRATION = 32
+PRECISION = {"d": "float32", "e": "bfloat16", "f": "int8"}
 
 
 def main() -> None:
@@ -49,17 +52,40 @@ def main() -> None:
         print("RESULT", json.dumps(_run(options)))
         return
     with tempfile.TemporaryDirectory() as folder:
-        package = options.package or random_package(Path(folder) / "package")
+        place = Path(folder)
+        package = Package(options.package or random_package(place / "package", options.size_px))
+        chosen = _agreement(package, options.prepared, place) if options.package else None
         trained = "as registered" if options.package else "random weights: speed only"
-        found = {way: _child(way, package, options) for way in options.ways}
-        _print(found, _gigaflop(package), trained, len(sources(Path(folder))))
+        found = {way: _child(way, package.folder, options) for way in options.ways}
+        _print(found, _gigaflop(package), trained, len(sources(place)))
+        if chosen:
+            _default(found, *chosen)
+
+
+def _agreement(package: Package, prepared: Path | None, folder: Path) -> tuple[str, str]:
+    """Print how the precisions agree; what the default takes, and why."""
+    given = precisions.radiographs(package, prepared, folder)
+    measured = precisions.compared(package, given)
+    console = Console(file=sys.stdout, width=120)
+    console.print(precisions.table(measured, known=prepared is not None))
+    return precisions.default(package, measured, given, BATCH)
+
+
+def _default(found: dict[str, dict[str, Any]], precision: str, why: str) -> None:
+    way = next(way for way, name in PRECISION.items() if name == precision)
+    times = ""
+    if {"a", way} <= found.keys():
+        times = f"; {found[way]['rate'] / found['a']['rate']:.1f} times the seed's way"
+    print(f"the default takes {precision}: {why}{times}")
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--package", type=Path, help="folder of a registered ensemble")
+    parser.add_argument("--prepared", type=Path, help="its prepared data: what it is judged on")
+    parser.add_argument("--size-px", type=int, default=128, help="of random networks")
     parser.add_argument("--ways", default="abcdef")
-    parser.add_argument("--files", type=int, default=0, help="files of (d) and (e), else 512")
+    parser.add_argument("--files", type=int, default=0, help="files of (d) to (f), else 512")
     parser.add_argument("--way", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -67,6 +93,7 @@ def _options() -> argparse.Namespace:
 def _child(way: str, package: Path, options: argparse.Namespace) -> dict[str, Any]:
     command = [sys.executable, __file__, "--way", way, "--package", str(package)]
     command += ["--files", str(options.files)]
+    command += ["--prepared", str(options.prepared)] if options.prepared else []
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     found = json.loads(done.stdout.rpartition("RESULT ")[2])
@@ -77,12 +104,12 @@ def _child(way: str, package: Path, options: argparse.Namespace) -> dict[str, An
 def _run(options: argparse.Namespace) -> dict[str, Any]:
     """Files per second, CPU seconds a file, peak memory, and the machine's rate meanwhile."""
     way, (_, count) = options.way, WAYS[options.way]
-    if way in "def" and options.files:
+    if way in PRECISION and options.files:
         count = options.files
     package = Package(options.package)
     with tempfile.TemporaryDirectory() as folder:
         files = list(islice(cycle(sources(Path(folder))), count))
-        score = _prepared(way, package, Path(folder))
+        score = _prepared(way, package, options.prepared, Path(folder))
         score(files[:BATCH])
         before = product_rate(PRECISION.get(way, "float32"))
         began, before_it = time.perf_counter(), os.times()
@@ -103,7 +130,9 @@ def _cpu_seconds(before: os.times_result, after: os.times_result) -> tuple[float
     return spent[0] + spent[1], spent[2] + spent[3]
 
 
-def _prepared(way: str, package: Package, folder: Path) -> Callable[[list[Path]], Any]:
+def _prepared(
+    way: str, package: Package, prepared: Path | None, folder: Path
+) -> Callable[[list[Path]], Any]:
     """The function that scores files in this way, everything loaded."""
     if way == "a":
         return seeds_way(package)
@@ -113,18 +142,9 @@ def _prepared(way: str, package: Package, folder: Path) -> Callable[[list[Path]]
 
     name = "tensorflow" if way == "c" else "openvino"
     precision = PRECISION.get(way, "float32")
-    quantised = quantise(package, folder) if precision == "int8" else None
+    quantised = precisions.quantised(package, prepared, folder) if precision == "int8" else None
     engine = open_engine(package, name, batch_size=BATCH, precision=precision, quantised=quantised)
     return lambda files: ours(package, engine, files, folder)
-
-
-def quantise(package: Package, folder: Path) -> Path:
-    """The folder of the package's graph in int8, which is made unless the cache has it."""
-    from pneumo.dicom.workers import read_squares
-    from pneumo.engines import int8
-
-    squares = read_squares(sources(folder)[:CALIBRATION], SIZE_PX)
-    return int8.quantised(package, np.stack([square.pixels for square in squares]))
 
 
 def seeds_way(package: Package) -> Callable[[list[Path]], Any]:
@@ -136,11 +156,12 @@ def seeds_way(package: Package) -> Callable[[list[Path]], Any]:
     from pneumo.engines.keras import load
 
     networks = [(weight, load(package, name)) for name, weight in package.networks.items()]
+    side = networks[0][1].input_shape[1]
 
     def score(files: list[Path]) -> None:
         for path in files:
             pixels = pydicom.dcmread(path).pixel_array
-            small = resize(pixels, (SIZE_PX, SIZE_PX), preserve_range=True, anti_aliasing=True)
+            small = resize(pixels, (side, side), preserve_range=True, anti_aliasing=True)
             batch = small[None, ..., None].astype(np.uint8)
             maps = [weight * net.predict(batch, verbose=0)[0, ..., 1] for weight, net in networks]
             regionprops(label(sum(maps) > package.ensemble.threshold))
@@ -156,7 +177,7 @@ def batched(package: Package) -> Callable[[list[Path]], Any]:
     networks = [(weight, load(package, name)) for name, weight in package.networks.items()]
 
     def score(files: list[Path]) -> None:
-        squares = list(read_squares(files, SIZE_PX))
+        squares = list(read_squares(files, networks[0][1].input_shape[1]))
         pictures = np.stack([square.pixels for square in squares])[..., None]
         maps = [w * net.predict(pictures, batch_size=16, verbose=0) for w, net in networks]
         for square, found in zip(squares, sum(maps)[..., 1], strict=True):
@@ -216,7 +237,7 @@ def _rounded(values: Any, levels: int) -> Any:
     return op.fake_quantize(values, *ends, *ends, levels)
 
 
-def random_package(folder: Path, size_px: int = SIZE_PX, encoder: str = "full") -> Path:
+def random_package(folder: Path, size_px: int = 128, encoder: str = "full") -> Path:
     """The four networks, untrained."""
     code = """
 import sys
@@ -243,13 +264,13 @@ for name in MODELS:
     return folder
 
 
-def _gigaflop(package: Path) -> float:
+def _gigaflop(package: Package) -> float:
     """Operations of all convolutions for one picture, in billions."""
     from pneumo.engines.graphs import graph
     from pneumo.engines.openvino import openvino
 
-    model = openvino.Core().read_model(graph(Package(package)))
-    model.reshape([1, SIZE_PX, SIZE_PX])
+    model = openvino.Core().read_model(graph(package))
+    model.reshape([1, *([precisions.size_of(package)] * 2)])
     return sum(map(_operations, _convolutions(model))) / 1e9
 
 

@@ -21,7 +21,7 @@ from pneumo.detection.boxes import Box, Frame
 from pneumo.detection.ensemble import Ensemble, blend, image_level, weightings
 from pneumo.detection.matching import precision_rows, table_of
 from pneumo.tuning.choice import halves
-from pneumo.tuning.search import Cases, score_all
+from pneumo.tuning.search import Cases, Judge
 
 METRIC_IMAGES, IMAGES, SIZE_PX, SEED = 26_684, 1_200, 128, 1
 FRAME = Frame(1024, 1024, SIZE_PX)
@@ -124,7 +124,7 @@ def main() -> None:
     tried = list(weightings(NETWORKS, settings.ensemble.candidates))
     subsets = np.vstack([np.ones((1, IMAGES), bool), halves(range(IMAGES), 20, SEED)])
     began = time.perf_counter()
-    scores = score_all(cases, tried, settings.boxes, subsets)
+    scores = Judge(cases, settings.boxes, subsets).every(tried)
     whole = time.perf_counter() - began
     count, best = scores.values[..., 0].size, scores.way(scores.best(0))
     naive = seconds(lambda: naive_score(cases, best), 3)

@@ -8,6 +8,8 @@ in the pool `gpu`, one slot per training at a time. Own data in place of the dem
 person, who says yes or no and why; both are recorded as tags of the version. Whoever leaves the
 reason blank is asked again. The answer is about the champion that was shown: if another one leads
 by then, the task `answer` fails and says so; clear `promote` and what follows to be asked again.
+A new champion scores at once, in what its promotion compared; `quantise` offers int8 beside it,
+which scoring takes where it agrees. Without the extra `int8` it is skipped, and says so.
 """
 
 import json
@@ -129,6 +131,11 @@ def pneumonia_train() -> None:
             env={"VERDICT": f"{{{{ {answered} }}}}"},
             append_env=True,
             outlets=[Asset(workflow.CHAMPION)],
+        ),
+        shell(
+            "quantise",
+            workflow.command("registry quantise champion --if-offered"),
+            **again | {"hours": 6},
         ),
     )
 

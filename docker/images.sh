@@ -1,12 +1,25 @@
 #!/usr/bin/env bash
 # Builds the images but the GPU's and looks into them: `make images`. Needs buildah, as root or rootless.
 # PYTHON_DIGEST pins the base; PYTHON_IMAGE with UNPINNED=yes names another, as docker/base.sh makes.
+# TARGETS names some of them. Their sizes are written into docs/containers.md, unless SIZES=no.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 limit_mb=1500  # of scorer
 fault=0
 
 fails() { echo "$1: $2" >&2; fault=1; }
+
+sample=$(mktemp -d)  # radiographs and a registered ensemble
+trap 'rm -rf "$sample"' EXIT
+chmod 755 "$sample"
+
+scores() {  # scores CONTAINER: 30 synthetic radiographs, by an ensemble as the registry keeps one
+  [ -d "$sample/package" ] || .venv/bin/python -m tests.packages "$sample" 2> "$sample/log" || { cat "$sample/log" >&2; exit 1; }
+  chmod -R a+rX "$sample"
+  buildah run --isolation chroot --volume "$sample:/tmp/sample:ro" "$1" -- sh -c \
+    'cd /tmp && cp sample/params.yaml . && HOME=/tmp pneumo score sample/data/stage_2_train_images out --model sample/package --json' \
+    2> "$sample/log" | grep -q '"files": 30, "scored": 30, "rejected": 0' || { cat "$sample/log" >&2; return 1; }
+}
 
 inside() {  # inside CONTAINER COMMAND...: as the image's user, without its entrypoint
   local container=$1
@@ -39,7 +52,9 @@ found = DagBag("/tmp/dags")
 assert len(found.dags) == 5 and not found.import_errors, found.import_errors' > /dev/null ||
       fails orchestrator "DAGs do not parse"
   else
-    inside "$container" sh -c 'HOME=/tmp pneumo --help' > /dev/null || fails "$target" "pneumo does not start"
+    scores "$container" || fails "$target" "does not score"
+    [ "$target" != scorer ] || ! inside "$container" python -c 'import tensorflow' 2> /dev/null ||
+      fails scorer "holds TensorFlow"
   fi
 }
 
@@ -56,6 +71,7 @@ for target in ${TARGETS:-mlflow orchestrator scorer worker}; do
   buildah umount "$container" > /dev/null
   buildah rm "$container" > /dev/null
   echo "$target: $size MB"
+  [ "${SIZES:-}" = no ] || sed -i -E "/^\| \`$target\` /s/image [0-9.]+ [MG]B/image $size MB/" docs/containers.md
   [ "$target" != scorer ] || [ "$size" -le $limit_mb ] || fails scorer "more than $limit_mb MB"
 done
 exit $fault

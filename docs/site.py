@@ -41,6 +41,7 @@ NAV = {
     "commands": "Commands",
     "design": "Design",
     "results": "Results",
+    "results-history": "Results of before",
     "development": "Development",
 }
 """Pages in their order with their titles; a page that is not named comes last."""

@@ -1,5 +1,7 @@
 """Data that many tests share: a small demo set, prepared, and maps that networks could give."""
 
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from shutil import copytree, ignore_patterns
 
@@ -27,10 +29,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in slow)
 
 
+@pytest.fixture(scope="session")
+def trails(tmp_path_factory) -> Iterator[Path]:
+    """A folder per test, numbered here: ``mktemp`` reads all that is there to find a number."""
+    folder = tmp_path_factory.mktemp("trails")
+    return (folder / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def trail(tmp_path_factory, monkeypatch) -> Path:
+def trail(trails, monkeypatch) -> Path:
     """The audit trail of a test: of no other test, and not of this checkout."""
-    path = tmp_path_factory.mktemp("trail") / "trail.jsonl"
+    folder = next(trails)
+    folder.mkdir()
+    path = folder / "trail.jsonl"
     monkeypatch.setenv("PNEUMO_TRAIL", str(path))
     return path
 
@@ -38,6 +49,19 @@ def trail(tmp_path_factory, monkeypatch) -> Path:
 @pytest.fixture(scope="session")
 def settings() -> Settings:
     return load_settings(ROOT / "recipes/demo.yaml")
+
+
+@pytest.fixture
+def eager() -> Iterator[None]:
+    """TensorFlow computes step by step: few steps cost less than tracing their graph.
+
+    Rounding differs from a graph's, so not for what compares bytes with another training.
+    """
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="session")

@@ -90,7 +90,8 @@ class Results:
 
     def __init__(self, folder: Path, prepared: Path, settings: Settings) -> None:
         self.paths = {"prepared": prepared, "models": folder / "m", "reports": folder / "r"}
-        self.settings = settings
+        exact = settings.score.model_copy(update={"precision": "float32"})  # others: on request
+        self.settings = settings.model_copy(update={"score": exact})
         (self.paths["reports"] / "evaluation").mkdir(parents=True)
 
     def run(self, level: float, **metrics) -> None:

@@ -5,7 +5,7 @@ One of them has an image head and answers with the mean over mirror images.
 
 import json
 from pathlib import Path
-from shutil import copytree
+from shutil import copyfile, copytree
 
 import numpy as np
 
@@ -87,3 +87,19 @@ def balance(package: Path, folder: Path, paths: list[Path]) -> Path:
     write_json(folder / "ensemble.json", ENSEMBLE | chosen)
     sum_up(folder)
     return folder
+
+
+def main(folder: Path) -> None:
+    """Write what ``make images`` scores inside an image: radiographs, ensemble and settings."""
+    from pneumo.base.settings import DemoSettings
+    from pneumo.stages.demo import demo
+
+    demo(folder / "data", demo=DemoSettings(images=30, seed=5))
+    write_package(folder / "package")
+    copyfile("recipes/demo.yaml", folder / "params.yaml")
+
+
+if __name__ == "__main__":
+    import sys
+
+    main(Path(sys.argv[1]))

@@ -159,8 +159,8 @@ class ScoreSettings(Section):
     """How new radiographs are scored."""
 
     engine: EngineName = Field(description="auto: Keras on a GPU, OpenVINO on a CPU")
-    precision: Literal["float32", "bfloat16", "int8"] = Field(
-        description="bfloat16 or int8 is used where it agreed with float32 at the promotion"
+    precision: Literal["auto", "float32", "bfloat16", "int8"] = Field(
+        description="Another than float32 must agree with it at the promotion; auto: the fastest"
     )
     batch_size: int = Field(
         ge=1, le=256, description="Pictures computed at once; OpenVINO in float32: 2 at most"

@@ -2,9 +2,10 @@
 
 ``package`` checks the files, ``keras`` and ``openvino`` run them, ``convert`` (in a process of
 its own) makes the graph that ``graphs`` keeps, ``known_answers`` asks each engine for what is known
-already, and ``choose`` takes the engine that fits the machine.
+already, ``choose`` takes the engine that fits the machine, and ``speed`` tells which precision is
+fastest on it.
 
 Floor 3: imports rooms of floors 2 to 0, no neighbour. Other rooms use ``choose``, ``package``,
 ``engine``, ``keras``, ``openvino``, ``graphs``, ``convert``, ``int8``, ``cache``,
-``known_answers``.
+``known_answers``, ``speed``.
 """

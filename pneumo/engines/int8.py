@@ -38,12 +38,17 @@ WIDEST = 4096
 """Planes of the networks' input size that a value may have, for one radiograph."""
 
 
+def is_offered() -> bool:
+    """Whether this machine has what quantises."""
+    return find_spec("nncf") is not None
+
+
 def require() -> None:
     """Raise PneumoError when what quantises is not installed."""
-    if find_spec("nncf") is None:
+    if not is_offered():
         raise PneumoError(
-            "score.precision: int8 needs NNCF where ensembles are promoted; install pneumo[int8], "
-            "or choose float32 or bfloat16"
+            "int8 needs NNCF where ensembles are promoted or quantised; install pneumo[int8], "
+            "or choose auto, float32 or bfloat16"
         )
 
 

@@ -30,6 +30,11 @@ MOST_FLOAT32 = 2
 its batch."""
 
 
+def processor() -> str:
+    """The name of this machine's processor."""
+    return str(openvino.Core().get_property("CPU", "FULL_DEVICE_NAME"))
+
+
 class OpenVinoEngine(Engine):
     """One graph for all networks, its input uint8, two batches at a time."""
 
@@ -65,8 +70,7 @@ class OpenVinoEngine(Engine):
             key, model = path.parent.name, core.read_model(path)
         self.size_px = model.inputs[0].partial_shape[1].get_length()
         model.reshape([batch_size, self.size_px, self.size_px])
-        processor = core.get_property("CPU", "FULL_DEVICE_NAME")
-        self.identity = sha256_of([key, precision, batch_size, processor])
+        self.identity = sha256_of([key, precision, batch_size, processor()])
         self._compiled = core.compile_model(model, "CPU", options)
         self._requests: SimpleQueue[openvino.InferRequest] = SimpleQueue()
         for _ in range(self.streams):

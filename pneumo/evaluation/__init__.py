@@ -2,5 +2,5 @@
 
 Floor 5: imports rooms of floors 4 to 0, no neighbour. Other rooms use ``figures``, ``judge``,
 ``cases``, ``froc``, ``roc``, ``bootstrap``, ``stability``, ``perturbations``, ``duplicates``,
-``proportions``, ``counts``.
+``proportions``, ``counts``, ``unseen``.
 """

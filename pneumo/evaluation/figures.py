@@ -21,7 +21,6 @@ from pneumo.detection.matching import precision_rows, table_of
 from pneumo.evaluation._groups import group_table, healthy_table, worst
 from pneumo.evaluation._leaks import leaked_images
 from pneumo.evaluation._pixels import (
-    constant_boxes,
     masks_of_boxes,
     pixel_counts,
     pixel_measures,
@@ -31,6 +30,7 @@ from pneumo.evaluation._shortcut import audit
 from pneumo.evaluation.bootstrap import estimate, weighted_means
 from pneumo.evaluation.froc import HIT_IOU, RATES, Calls, sensitivity_at_rates
 from pneumo.evaluation.roc import calibration, image_measures
+from pneumo.evaluation.unseen import two_boxes
 from pneumo.prepared.format import Prepared
 from pneumo.prepared.splits import leaked_people
 
@@ -161,9 +161,7 @@ def _calibration(cases: pd.DataFrame, draws: np.ndarray) -> list[dict[str, Any]]
 
 def _baselines(data: Prepared, test: HeldOut) -> dict[str, dict[str, float]]:
     """What predictions reach that never look at the radiograph."""
-    columns = max(frame.columns for frame in test.frames)
-    boxes = constant_boxes(data.truth(data.rows("train")), columns)
-    two = dict.fromkeys(test.truth, boxes)
+    two = two_boxes(data, "test")
     return {
         "nothing called": {
             "map": mean_average_precision(test.truth, {}),

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pneumo.evaluation.bootstrap import draw_people, estimate, weighted_means, with_all
+from pneumo.evaluation.cases import people_groups
 from pneumo.evaluation.roc import auroc
 
 RESAMPLES = 2000
@@ -58,7 +59,34 @@ def gains(judged: Mapping[str, Cases], seed: int) -> dict[str, dict[str, Any]]:
     }
 
 
-def table(results: Mapping[str, Mapping[str, dict[str, Any]]]) -> str:
+def group_gains(
+    ensembles: Mapping[str, pd.DataFrame], seed: int
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """What each recipe's ensemble gains over the first's, by view, sex and age of the people."""
+    first, *others = ensembles
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for name in others:
+        ours, theirs = ensembles[name], ensembles[first]
+        found[f"{name} less {first}"] = {
+            group: gain(ours[mask], theirs[mask], seed)
+            for group, mask in people_groups(ours).items()
+            if mask.any()
+        }
+    return found
+
+
+def in_markdown(result: Mapping[str, Any]) -> str:
+    """The tables of ``crossval``'s result in Markdown."""
+    parts = [
+        _table(result["recipes"]),
+        _gains_table("gain", "network", result["gains"]),
+        _gains_table("over no radiograph", "network", result["over_unseen"]),
+        _gains_table("ensemble's gain", "group", result["groups"]),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _table(results: Mapping[str, Mapping[str, dict[str, Any]]]) -> str:
     """Recipe -> network -> ``figures`` as a table in Markdown."""
     names = ("map", "auroc", "auroc_AP", "auroc_PA", "sensitivity", "specificity")
     head = ("recipe", "network", "mAP", "AUROC", "within AP", "within PA", "sensitivity",
@@ -77,11 +105,11 @@ def _cell(found: Mapping[str, Any], form: str = ".3f") -> str:
     return f"{found['value']:{form}} ({found['low']:{form}} to {found['high']:{form}})"
 
 
-def gains_table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
-    """What ``gains`` gave as a table in Markdown."""
-    lines = ["| gain | network | mAP | AUROC |", f"|{'---|' * 4}"]
-    for name, networks in found.items():
-        for network, figures in networks.items():
+def _gains_table(what: str, over: str, found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+    """Gains in Markdown, a row for each of ``over``; nothing where there are none."""
+    lines = [f"| {what} | {over} | mAP | AUROC |", f"|{'---|' * 4}"]
+    for name, rows in found.items():
+        for row, figures in rows.items():
             cells = [_cell(figures[key], "+.3f") for key in ("map", "auroc")]
-            lines.append(f"| {name} | {network} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+            lines.append(f"| {name} | {row} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n" if found else ""

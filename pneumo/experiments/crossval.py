@@ -23,14 +23,18 @@ from pneumo.base.files import sha256, sha256_of, write_json, write_text
 from pneumo.base.settings import Settings, load_settings
 from pneumo.detection.ensemble import Ensemble, blend
 from pneumo.evaluation.judge import judge
+from pneumo.evaluation.unseen import unseen_cases
 from pneumo.experiments._comparison import render_comparison
 from pneumo.experiments._folds import folds, write_fold
-from pneumo.experiments._gains import figures, gains, gains_table, table
+from pneumo.experiments._gains import figures, gain, gains, group_gains, in_markdown
 from pneumo.prepared.format import Prepared, load_maps, load_prepared
 from pneumo.report.examples import kinds_of, picture, section
 
 Task = Callable[..., None]
 ENSEMBLE = "ensemble"
+UNSEEN = "no radiograph"
+"""The row of what view, sex, age and two constant boxes reach."""
+
 PICTURES = 5
 """Images of each kind on the page."""
 
@@ -80,12 +84,24 @@ def crossval(
         cases = judged[name][ENSEMBLE]
         drawn[name] = _drawn(out / name, settings, cases, radiographs=radiographs)
     data = load_prepared(out / name / "prepared")
+    networks = {
+        recipe: {network: cases for network, cases in tables.items() if network != UNSEEN}
+        for recipe, tables in judged.items()
+    }
     result: dict[str, Any] = {
         "recipes": {
             recipe: {network: figures(cases, seed) for network, cases in tables.items()}
             for recipe, tables in judged.items()
         },
-        "gains": gains(judged, seed),
+        "gains": gains(networks, seed),
+        "over_unseen": {
+            recipe: {
+                network: gain(cases, judged[recipe][UNSEEN], seed)
+                for network, cases in tables.items()
+            }
+            for recipe, tables in networks.items()
+        },
+        "groups": group_gains({name: tables[ENSEMBLE] for name, tables in judged.items()}, seed),
         "images": len(data.index),
         "people": int(data.index["person"].nunique()),
         "positive": int((data.index["target"] == 1).sum()),
@@ -93,7 +109,7 @@ def crossval(
         **plan,
     }
     write_json(out / "crossval.json", result)
-    write_text(out / "crossval.md", table(result["recipes"]) + "\n" + gains_table(result["gains"]))
+    write_text(out / "crossval.md", in_markdown(result))
     write_text(out / "crossval.html", render_comparison(result, drawn))
     return result
 
@@ -185,13 +201,17 @@ def _run(folder: Path, words: Sequence[str], made: Path, *, told: bool = False) 
 
 
 def _judged(folder: Path, settings: Settings, count: int) -> dict[str, pd.DataFrame]:
-    """Network and ensemble -> the cases of all folds, one row per image, and its ``fold``."""
-    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in [*settings.models, ENSEMBLE]}
+    """Network, ensemble, ``UNSEEN`` -> the cases of all folds, by image, with their ``fold``."""
+    named = [*settings.models, ENSEMBLE, UNSEEN]
+    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in named}
     for fold in range(count):
         data, chosen, maps = _read_fold(folder / f"fold{fold}", settings)
         people = data.index["person"].iloc[data.rows("test")].to_numpy()
+        judged = {UNSEEN: unseen_cases(data, "test")}
+        for name, one in chosen.items():
+            judged[name] = judge(data, "test", blend(maps, one.weights), one)[1]
         for name, tables in parts.items():
-            cases = judge(data, "test", blend(maps, chosen[name].weights), chosen[name])[1]
+            cases = judged[name]
             tables.append(cases.assign(person=people, fold=fold))
     return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
 

@@ -21,13 +21,12 @@ from pneumo.detection.ensemble import Ensemble, blend
 from pneumo.engines.package import MANIFEST
 from pneumo.evaluation.cases import read_cases
 from pneumo.prepared.format import Prepared, load_maps, load_prepared
-from pneumo.registry import store
+from pneumo.registry import agreement, store
 from pneumo.registry._paired import mean_precision
 from pneumo.registry._profile import TAG as TAG_OF_PROFILE
 from pneumo.registry._profile import write_profile
-from pneumo.registry.agreement import TAG
 from pneumo.registry.golden import write_golden
-from pneumo.registry.judging import Seat, figures_of, measure_agreement
+from pneumo.registry.judging import Seat, agree, figures_of
 from pneumo.registry.lineage import lineage
 from pneumo.registry.register import (
     finished_run,
@@ -103,10 +102,9 @@ def upload(
         store.save_cases(server, version, test_set, results.cases)
     if version.tags.get("pneumo.test_set") != test_set:
         store.tag(server, version, tags)
-    wanted = settings.score.precision
-    if wanted != "float32" and wanted not in json.loads(version.tags.get(TAG, "{}")):
-        measured = measure_agreement(seat, version, wanted)
-        store.tag(server, version, {TAG: json.dumps(measured)})
+    if wanted := agreement.wanted(settings.score.precision):
+        version = server.get_model_version(store.ENSEMBLE, version.version)
+        print("\n".join(agreement.told(agree(seat, version, wanted), wanted)))
     return server.get_model_version(store.ENSEMBLE, version.version)
 
 

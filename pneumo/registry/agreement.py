@@ -1,29 +1,83 @@
-"""Whether a faster engine or precision calls what Keras calls: measured at the promotion.
+"""Whether a faster precision calls what float32 calls: measured at the promotion.
 
-The reference is Keras in full batches, float32. What comes out stands as JSON in the version's tag
-``pneumo.agreement``, and scoring takes a precision only when it ``passed``.
+The reference is OpenVINO in float32, which answers the golden pictures as Keras did. What comes out
+stands as JSON in the version's tag ``pneumo.agreement``, and scoring takes a precision only when
+``why_not`` has no reason against it.
 """
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pneumo.base.backends import keras_backend
-from pneumo.base.errors import RegistryError
+from pneumo.base.errors import PneumoError
 from pneumo.dataset.rsna import mean_average_precision
 from pneumo.detection.boxes import Box, Frame
 from pneumo.detection.matching import hits_of
 from pneumo.engines.choose import open_engine
 from pneumo.engines.engine import Engine
+from pneumo.engines.openvino import processor
 from pneumo.engines.package import Package
 
 TAG = "pneumo.agreement"
-FLOATS = ("float32", "bfloat16")
+RATE = "pictures_s"
+FASTER = ("bfloat16", "int8")
 SAME_IOU = 0.9
 LEAST_SHARE, LARGEST_DIFFERENCE = 0.99, 0.002
 """Boxes that must be matched at ``SAME_IOU``, and how far mAP may be from the reference's."""
+
+
+def wanted(precision: str) -> tuple[str, ...]:
+    """What a promotion compares with float32 for ``score.precision``.
+
+    ``auto`` is what takes little of its time; quantising takes longer than all the rest.
+    """
+    if precision == "auto":
+        return ("bfloat16",)
+    return () if precision == "float32" else (precision,)
+
+
+def why_not(measured: Mapping[str, Any], precision: str, here: str) -> str:
+    """Why scoring does not take ``precision``, as what follows its name; blank: it agreed.
+
+    ``here`` is the name of this processor: what another computes may differ.
+    """
+    found = measured.get(precision)
+    if found is None:
+        return "was not compared"
+    if found.get("passed") is True and found.get("processor") != here:
+        there = found.get("processor", "a processor that was not recorded")
+        return f"was compared on {there}, not on {here}: promote or quantise it here, too"
+    if found.get("passed") is True:
+        return ""
+    if "refused" in found:
+        return f"cannot be used: {found['refused']}"
+    if found.get("boxes") == 0:
+        return "was compared where nothing is called"
+    if not {"matched", "boxes", "map_difference"} <= found.keys():
+        return "was not compared"
+    return (
+        f"matches {found['matched']:.1%} of {found['boxes']} boxes ({LEAST_SHARE:.0%} are needed), "
+        f"and its mAP differs by {found['map_difference']:.4f} ({LARGEST_DIFFERENCE} is allowed)"
+    )
+
+
+def told(measured: Mapping[str, Any], precisions: Sequence[str]) -> list[str]:
+    """A line per precision: whether it agrees on this processor, or why not, and at what speed."""
+    here = processor()
+    return [
+        f"{name} {why_not(measured, name, here) or f'agrees with float32 on {here}'}"
+        f"{_speed(measured, name)}"
+        for name in precisions
+    ]
+
+
+def _speed(measured: Mapping[str, Any], precision: str) -> str:
+    """How many times as fast as float32 the comparison ran; blank where that was not timed."""
+    rates = [measured.get(name, {}).get(RATE) for name in (precision, "float32")]
+    return f"; {rates[0] / rates[1]:.1f} times as fast" if all(rates) else ""
 
 
 def measure(
@@ -32,30 +86,42 @@ def measure(
     truth: Mapping[str, Sequence[Box]],
     frames: Sequence[Frame],
     batch_size: int = 16,
-    quantised: Path | None = None,
+    quantise: Callable[[], Path] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Compare OpenVINO in each precision with Keras, on the test radiographs.
+    """Compare OpenVINO in faster precisions with float32, on the test radiographs.
 
     ``package`` is the folder of a registered ensemble; ``pictures`` is uint8
     ``(n, size_px, size_px)``; ``truth`` (ID -> boxes in original pixels) and ``frames`` are in the
-    order of the pictures; ``quantised`` is the folder of the graph in int8, if that is asked for.
-    Returns per precision ``matched`` (share of boxes), ``boxes``, ``map``, ``map_difference`` and
-    ``passed``; ``refused`` where the engine fails the golden pictures.
+    order of the pictures; ``quantise`` gives the folder of the graph in int8, if that is asked for.
+    Returns per precision the name of this ``processor``, ``map`` and ``boxes``, and of those that
+    are compared ``matched`` (share of boxes), ``map_difference`` and ``passed``; ``pictures_s`` is
+    how many pictures a second it took, in passing; ``refused`` says why one cannot be used, as
+    where it fails the golden pictures. What fails in float32 is not tried in another precision.
     """
     checked = Package(package)
-    keras = open_engine(checked, keras_backend(), batch_size=batch_size)
-    reference = find(keras, checked, pictures, truth, frames)
-    found = {}
-    for precision in (*FLOATS, "int8") if quantised else FLOATS:
+    found: dict[str, dict[str, Any]] = {}
+    reference: dict[str, list[Box]] = {}
+    for precision in ("float32", "bfloat16", *(["int8"] if quantise else [])):
+        if "refused" in found.get("float32", {}):
+            found[precision] = found["float32"]
+            continue
         try:
+            graph = quantise() if quantise and precision == "int8" else None
             engine = open_engine(
-                checked, "openvino", batch_size=batch_size, precision=precision, quantised=quantised
+                checked, "openvino", batch_size=batch_size, precision=precision, quantised=graph
             )
-        except RegistryError as error:
+            began = time.perf_counter()
+            calls = find(engine, checked, pictures, truth, frames)
+        except PneumoError as error:
             found[precision] = {"passed": False, "refused": str(error)}
             continue
-        found[precision] = compare(truth, reference, find(engine, checked, pictures, truth, frames))
-    return found
+        rate = len(frames) / (time.perf_counter() - began)
+        reference = reference or calls
+        found[precision] = {**compare(truth, reference, calls), RATE: round(rate, 1)}
+    for known in ("matched", "map_difference", "passed"):
+        found["float32"].pop(known, None)  # it is what the others are compared with
+    here = processor()
+    return {precision: {**figures, "processor": here} for precision, figures in found.items()}
 
 
 def find(

@@ -4,8 +4,9 @@ Tables of cases are taken from the registry where both were judged on the same t
 the registered files are fetched, checked, loaded in safe mode, and judged now.
 """
 
+import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ import pandas as pd
 
 from pneumo.base.errors import DataError, PneumoError, RegistryError
 from pneumo.dataset.sealed import is_sealed
+from pneumo.engines.openvino import processor
 from pneumo.engines.package import Package
 from pneumo.evaluation.cases import COLUMNS
 from pneumo.evaluation.judge import judge as judge_maps
@@ -124,29 +126,38 @@ def judged(package: Package, data: Prepared) -> pd.DataFrame:
     return judge_maps(data, "test", blended, package.ensemble)[1]
 
 
-def measure_agreement(
-    seat: Seat, version: "ModelVersion", precision: str
-) -> dict[str, dict[str, Any]]:
-    """What faster precisions call beside Keras on the test images: see ``agreement``.
+def agree(seat: Seat, version: "ModelVersion", precisions: Sequence[str]) -> dict[str, Any]:
+    """What ``precisions`` call beside float32 on the test images; kept as a tag, and known once
+    per processor: figures of another one are replaced.
 
     For ``int8`` the ensemble is quantised with the validation images; the graph is registered with
-    the version, and its ``sha256`` added, when it ``passed``.
+    the version, and its ``sha256`` added, when it ``passed``. DataError when the prepared data hold
+    another test set.
     """
-    data, package, graph = load_prepared(seat.prepared), seat.packages.of(version), None
-    if precision == "int8":
+    known: dict[str, Any] = json.loads(version.tags.get(agreement.TAG, "{}"))
+    here = processor()
+    if all(known.get(name, {}).get("processor") == here for name in precisions):
+        return known
+    data = test_data(seat.prepared, version, version.tags["pneumo.test_set"])
+    package = seat.packages.of(version)
+
+    def quantise() -> Path:
         from pneumo.engines import int8
 
-        graph = int8.quantised(package, np.asarray(data.images[data.rows("validation")]))
+        return int8.quantised(package, np.asarray(data.images[data.rows("validation")]))
+
     rows = data.rows("test")
     measured = agreement.measure(
         package.folder,
         np.asarray(data.images[rows]),
         data.truth(rows),
         data.frames(rows),
-        quantised=graph,
+        quantise=quantise if "int8" in precisions else None,
     )
-    if graph and measured["int8"]["passed"]:
-        measured["int8"]["sha256"] = store.save_graph(seat.server, version, graph)
+    if measured.get("int8", {}).get("passed"):
+        measured["int8"]["sha256"] = store.save_graph(seat.server, version, quantise())
+    measured = known | measured
+    store.tag(seat.server, version, {agreement.TAG: json.dumps(measured)})
     return measured
 
 

@@ -5,7 +5,6 @@
 """
 
 import shutil
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -20,6 +19,7 @@ from pneumo.engines.choose import choose, is_installed, open_engine
 from pneumo.intake.profile import PROFILE
 from pneumo.scoring._inputs import list_inputs
 from pneumo.scoring._model import Model, open_model
+from pneumo.scoring._precision import choose_precision
 from pneumo.scoring._publish import publish
 from pneumo.scoring._room import is_full
 from pneumo.scoring.parts import Scorer, Store
@@ -180,23 +180,12 @@ def _publish(
 
 def _scorer(model: Model, settings: "ScoreSettings") -> Scorer:
     engine = choose() if settings.engine == "auto" else settings.engine
-    precision = "float32"
-    if engine == "openvino" and settings.precision != precision:
-        measured = model.agreement.get(settings.precision, {})
-        if measured.get("passed") is True:
-            precision = settings.precision
-        else:
-            print(
-                f"{model.uri}: its promotion did not find that {settings.precision} agrees with "
-                "float32; scoring in float32",
-                file=sys.stderr,
-            )
     return Scorer(
         model=model.uri,
         version=model.version,
         digest=model.digest,
         engine=engine,
-        precision=precision,
+        precision=choose_precision(model, settings) if engine == "openvino" else "float32",
         flip=settings.flip,
         reading=READING,
         frontal_only=settings.frontal_only,

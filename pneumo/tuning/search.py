@@ -62,60 +62,74 @@ class Scores:
         )
 
 
-def score_all(
-    cases: Cases,
-    weightings: Sequence[Weights],
-    boxes: "BoxesSettings",
-    subsets: np.ndarray,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Scores:
-    """Score every way on every subset: bool ``(subsets, n)``."""
-    judge = _Judge(cases, boxes, subsets)
-    done, total = 0, len(weightings) * len(boxes.thresholds)
-    rows = []
-    for weights in weightings:
-        levels = judge.levels(weights)
-        blended = judge.pixels.blended(weights)
-        for threshold in boxes.thresholds:
-            progress(done, total)
-            regions = find_regions(judge.pixels, blended, threshold, judge.frames)
-            rows.append(judge.scores(regions, levels))
-            done += 1
-    shape = (len(weightings), len(boxes.thresholds), *rows[0].shape)
-    return Scores(np.reshape(rows, shape), weightings, boxes)
-
-
-class _Judge:
-    """What does not change from one way to the next."""
+class Judge:
+    """Scores ways on subsets of ``cases``; what does not change from one way to the next."""
 
     def __init__(self, cases: Cases, boxes: "BoxesSettings", subsets: np.ndarray) -> None:
-        self.pixels: LikelyPixels = likely_pixels(cases.probabilities, min(boxes.thresholds))
-        self.frames = Frames(cases.frames)
-        self.truth: Boxes = table_of(cases.truth, ranked=False)
+        """``boxes`` is searched; ``subsets`` is bool ``(subsets, n)``."""
+        self.boxes = boxes
+        self._pixels: LikelyPixels = likely_pixels(cases.probabilities, min(boxes.thresholds))
+        self._frames = Frames(cases.frames)
+        self._truth: Boxes = table_of(cases.truth, ranked=False)
         self._cells = {name: cells_of(maps) for name, maps in cases.probabilities.items()}
-        self._boxes = boxes
         self._count = len(cases.frames)
-        self._true_boxes = np.bincount(self.truth.image, minlength=self._count)
+        self._true_boxes = np.bincount(self._truth.image, minlength=self._count)
         self._positive = self._true_boxes > 0
         self._subsets = subsets.astype(float)
 
-    def levels(self, weights: Weights) -> np.ndarray:
+    def every(
+        self,
+        weightings: Sequence[Weights],
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Scores:
+        """The score of every way on every subset."""
+        done, total = 0, len(weightings) * len(self.boxes.thresholds)
+        rows = []
+        for weights in weightings:
+            levels = self._levels(weights)
+            blended = self._pixels.blended(weights)
+            for threshold in self.boxes.thresholds:
+                progress(done, total)
+                regions = find_regions(self._pixels, blended, threshold, self._frames)
+                rows.append(self._scores(regions, levels))
+                done += 1
+        shape = (len(weightings), len(self.boxes.thresholds), *rows[0].shape)
+        return Scores(np.reshape(rows, shape), weightings, self.boxes)
+
+    def one(self, way: Ensemble) -> np.ndarray:
+        """The score of a way on each subset, float64 ``(subsets,)``.
+
+        It need be none of those that are searched; its threshold is not below theirs.
+        """
+        blended = self._pixels.blended(way.weights)
+        regions = find_regions(self._pixels, blended, way.threshold, self._frames)
+        near = pairs_of(self._truth, _shrunk(regions.boxes, way.shrink_x, way.shrink_y))
+        judged = [self._precision(near, regions, regions.pixels >= way.minimum_area_px)]
+        passed = self._levels(way.weights) >= way.image_threshold
+        return self._called(*self._by_truth(judged), passed)[0]
+
+    def _levels(self, weights: Weights) -> np.ndarray:
         """The image level of each blended map, float64 ``(n,)``."""
         parts = [weights[name] * cells for name, cells in self._cells.items()]
         return level_of_cells(np.sum(parts, axis=0))
 
-    def scores(self, regions: Regions, levels: np.ndarray) -> np.ndarray:
+    def _scores(self, regions: Regions, levels: np.ndarray) -> np.ndarray:
         """Scores of one weighting and threshold.
 
         ``(areas, shrinks, shrinks, image thresholds, subsets)``.
         """
-        judged = list(self._precisions(regions))
-        precision = np.array([precision[self._positive] for precision, _ in judged])
-        false_calls = np.array([called[~self._positive] for _, called in judged], float)
-        limits = self._boxes.gates
-        rows = [self._called(precision, false_calls, levels >= limit) for limit in limits]
-        sides = [len(self._boxes.minimum_areas_px), *[len(self._boxes.shrinks)] * 2]
+        judged = self._by_truth(list(self._precisions(regions)))
+        limits = self.boxes.gates
+        rows = [self._called(*judged, levels >= limit) for limit in limits]
+        sides = [len(self.boxes.minimum_areas_px), *[len(self.boxes.shrinks)] * 2]
         return np.stack(rows, axis=1).reshape(*sides, len(limits), -1)
+
+    def _by_truth(
+        self, judged: Sequence[tuple[np.ndarray, np.ndarray]]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Precision of the positive images, and which of the others are called: rows of ways."""
+        precision = np.array([precision[self._positive] for precision, _ in judged])
+        return precision, np.array([called[~self._positive] for _, called in judged], float)
 
     def _called(
         self, precision: np.ndarray, false_calls: np.ndarray, passed: np.ndarray
@@ -128,16 +142,21 @@ class _Judge:
 
     def _precisions(self, regions: Regions) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Precision and whether anything is called, ``(n,)`` each, per area and shrinks."""
-        shrinks = list(product(self._boxes.shrinks, repeat=2))
-        pairs = [pairs_of(self.truth, _shrunk(regions.boxes, *both)) for both in shrinks]
-        for area in self._boxes.minimum_areas_px:
+        shrinks = list(product(self.boxes.shrinks, repeat=2))
+        pairs = [pairs_of(self._truth, _shrunk(regions.boxes, *both)) for both in shrinks]
+        for area in self.boxes.minimum_areas_px:
             kept = regions.pixels >= area
-            calls = np.bincount(regions.boxes.image[kept], minlength=self._count)
-            boxes = self._true_boxes + calls
             for near in pairs:
-                hits = count_hits(_kept(near, kept), self._count)
-                rows = hits / np.maximum(boxes[:, None] - hits, 1)
-                yield rows.mean(axis=1), calls > 0
+                yield self._precision(near, regions, kept)
+
+    def _precision(
+        self, near: Pairs, regions: Regions, kept: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        calls = np.bincount(regions.boxes.image[kept], minlength=self._count)
+        boxes = self._true_boxes + calls
+        hits = count_hits(_kept(near, kept), self._count)
+        rows = hits / np.maximum(boxes[:, None] - hits, 1)
+        return rows.mean(axis=1), calls > 0
 
 
 def _kept(pairs: Pairs, kept: np.ndarray) -> Pairs:

@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import yaml
 
 from pneumo import workflow
 
@@ -147,7 +148,7 @@ def test_each_network_trains_in_the_gpu_pool_and_is_tried_again(tasks):
 
 def test_work_that_fails_by_a_users_mistake_is_not_tried_again(tasks):
     again = {name for name, task in tasks.items() if task["retries"]}
-    assert again == {name for name in tasks if name.startswith("train_")} | {"promote"}
+    assert again == {name for name in tasks if name.startswith("train_")} | {"promote", "quantise"}
 
 
 def test_every_task_has_a_limit_and_runs_in_the_workspace(tasks):
@@ -160,9 +161,36 @@ def test_validation_goes_on_when_the_demo_is_skipped(tasks):
     assert "exit 99" in tasks["demo"]["line"]
 
 
-def test_the_last_task_announces_a_new_champion(tasks):
+def test_a_new_champion_is_announced_and_nobody_waits_for_int8(tasks):
     assert tasks["champion"]["outlets"] == [workflow.CHAMPION]
     assert tasks["champion"]["after"] == ["promote"]
+    assert (tasks["quantise"]["after"], tasks["quantise"]["outlets"]) == (["champion"], [])
+
+
+@pytest.mark.parametrize(
+    ("precision", "missing", "told"),
+    [
+        ("auto", True, "int8 is not offered: it needs NNCF here; install pneumo[int8]"),
+        ("float32", False, "int8 is not offered: score.precision is float32"),
+        ("bfloat16", False, "int8 is not offered: score.precision is bfloat16"),
+    ],
+)
+def test_the_task_of_int8_is_skipped_where_it_is_not_offered(
+    tasks, tmp_path, precision, missing, told
+):
+    shutil.copyfile(ROOT / "dvc.yaml", tmp_path / "dvc.yaml")
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["score"]["precision"] = precision
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    if missing:  # as where the extra is not installed
+        hidden = "import importlib.util as u; f = u.find_spec\n"
+        hidden += "u.find_spec = lambda name, *a: None if name == 'nncf' else f(name, *a)\n"
+        (tmp_path / "sitecustomize.py").write_text(hidden)
+        environment["PYTHONPATH"] = str(tmp_path)
+    line = ["bash", "-c", tasks["quantise"]["line"]]
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stdout.splitlines()) == (99, [told]), done.stderr
 
 
 APPROVAL = """
@@ -227,7 +255,7 @@ def approval(tmp_path_factory) -> dict:
 
 def test_where_approval_is_required_a_person_is_asked_before_the_champion_changes(approval):
     assert approval["errors"] == {}
-    order = ["promote", "waiting", "approval", "answer", "champion"]
+    order = ["promote", "waiting", "approval", "answer", "champion", "quantise"]
     for before, after in pairwise(order):
         assert approval["after"][after] == [before]
     assert (approval["options"], approval["days"]) == (["promote", "reject"], 7)

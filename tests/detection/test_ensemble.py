@@ -40,6 +40,18 @@ def test_an_image_below_the_image_threshold_is_not_called():
         assert len(choice.boxes(probability, FRAME)) == calls
 
 
+def test_an_image_at_the_image_threshold_is_called():
+    probability = maps_where(Box(256, 256, 256, 256), 0.9)[0]
+    choice = Ensemble({"a": 1.0}, 0.5, float(image_level(probability)), 0.0, 0.0, 0.0)
+    assert len(choice.boxes(probability, FRAME)) == 1
+
+
+def test_a_call_is_as_sure_as_its_region_and_its_radiograph():
+    probability = maps_where(Box(256, 256, 64, 64), 0.8)[0]  # one of the five cells that count
+    (box,) = Ensemble({"a": 1.0}, 0.5, 0.0, 0.0, 0.0, 0.0).boxes(probability, FRAME)
+    assert box.confidence == pytest.approx((0.8 * 0.8 / 5) ** 0.5)
+
+
 def test_one_bright_pixel_is_no_finding():
     probability = np.zeros((2, 64, 64))
     probability[1, 3, 3] = 1.0

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from bench.plain import hits, precision, ranked
 from pneumo.dataset.rsna import mean_precision_by_threshold, precision_of
 from pneumo.detection.boxes import Box
-from pneumo.detection.matching import hits_of, precision_rows, table_of
+from pneumo.detection.matching import THRESHOLDS, hits_of, precision_rows, table_of
 
 HERE = Box(0, 0, 100, 100)
 SIDES = st.integers(0, 8).map(lambda n: n * 10.0)
@@ -35,6 +35,23 @@ def test_an_image_without_anything_is_left_out_of_the_mean():
     rows = precision_rows(table_of([[], [HERE]], ranked=False), table_of([[], []], ranked=True), 2)
     assert np.isnan(rows[0]).all()
     assert not rows[1].any()
+
+
+def test_the_thresholds_are_the_challenges():
+    assert THRESHOLDS == (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75)
+
+
+def test_calls_are_answered_in_the_order_in_which_they_are_given():
+    (hit,) = hits_of([[HERE]], [[Box(500, 0, 100, 100, 0.5), Box(0, 0, 100, 100, 0.5)]], 0.5)
+    assert hit.tolist() == [False, True]
+
+
+def test_boxes_of_less_than_a_pixel_can_be_hit():
+    small = Box(0.1, 0.1, 0.5, 0.5)
+    assert [hit.tolist() for hit in hits_of([[small]], [[small]], 0.75)] == [[True]]
+    assert precision_rows(
+        table_of([[small]], ranked=False), table_of([[small]], ranked=True), 1
+    ).all()
 
 
 def test_no_radiograph_at_all_scores_zero():

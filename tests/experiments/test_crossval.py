@@ -38,11 +38,18 @@ def test_recipes_are_compared_on_the_same_images_and_a_second_run_only_reads(dem
     found = crossval(tmp_path, recipes, changes, 3, 1, jobs=2)
     assert set(found["recipes"]) == {"seed", "demo"}
     for networks in found["recipes"].values():
-        assert set(networks) == {"unet_vgg19", "ensemble"}
+        assert set(networks) == {"unet_vgg19", "ensemble", "no radiograph"}
         assert networks["unet_vgg19"]["map"] == networks["ensemble"]["map"]  # it is alone
         assert 0 <= networks["ensemble"]["auroc"]["value"] <= 1
     gain = found["gains"]["demo less seed"]["ensemble"]["map"]
     assert gain["low"] <= gain["value"] <= gain["high"]
+    assert found["recipes"]["seed"]["no radiograph"] == found["recipes"]["demo"]["no radiograph"]
+    over = found["over_unseen"]["demo"]["ensemble"]["map"]["value"]
+    alone = found["recipes"]["demo"]
+    assert over == pytest.approx(
+        alone["ensemble"]["map"]["value"] - alone["no radiograph"]["map"]["value"]
+    )
+    assert {"view AP", "view PA", "sex F", "age under 40"} < set(found["groups"]["demo less seed"])
     assert (tmp_path / "crossval.md").read_text().count("| ") > 20
     page = (tmp_path / "crossval.html").read_text()
     assert page.count("data:image/jpeg") == page.count("<figure>") > 0

@@ -1,9 +1,13 @@
-import numpy as np
+from shutil import copytree
+
 import pytest
 
 from pneumo.detection.boxes import Box, Frame
-from pneumo.registry.agreement import compare, measure, same_boxes
-from tests.packages import pictures
+from pneumo.engines.choose import open_engine
+from pneumo.engines.openvino import processor
+from pneumo.engines.package import Package
+from pneumo.registry.agreement import compare, find, measure, same_boxes, told, wanted, why_not
+from tests.packages import pictures, sum_up
 
 HERE, NEAR, FAR = Box(0, 0, 100, 100), Box(0, 0, 100, 95), Box(50, 0, 100, 100)
 
@@ -35,13 +39,73 @@ def test_an_ensemble_that_calls_nothing_proves_nothing():
     assert not compare({"a": [HERE]}, {"a": []}, {"a": []})["passed"]
 
 
+SOME, FRAMES = pictures(24, seed=7), [Frame(1024, 1024, 32)] * 24
+TRUTH = {f"image{n}": [Box(128, 256, 384, 384)] if n % 2 == 0 else [] for n in range(24)}
+
+
 @pytest.mark.usefixtures("cache")
-def test_float32_agrees_with_keras_on_an_ensemble(package_folder):
-    some = pictures(24, seed=7)
-    frames = [Frame(1024, 1024, 32)] * 24
-    truth = {f"image{n}": [Box(128, 256, 384, 384)] if n % 2 == 0 else [] for n in range(24)}
-    found = measure(package_folder, np.asarray(some), truth, frames)
+def test_precisions_are_compared_with_float32_which_agrees_with_keras(package_folder):
+    found = measure(package_folder, SOME, TRUTH, FRAMES)
     assert set(found) == {"float32", "bfloat16"}
-    assert found["float32"]["passed"]
+    assert set(found["float32"]) == {"boxes", "map", "pictures_s", "processor"}
+    assert {figures["processor"] for figures in found.values()} == {processor()}
     assert found["float32"]["boxes"] > 20
     assert {"matched", "map", "map_difference", "passed"} <= set(found["bfloat16"])
+    package = Package(package_folder)
+    by_keras, ours = (
+        find(open_engine(package, name), package, SOME, TRUTH, FRAMES)
+        for name in ("tensorflow", "openvino")
+    )
+    assert compare(TRUTH, by_keras, ours)["passed"]
+
+
+@pytest.mark.usefixtures("cache")
+def test_what_fails_in_float32_is_tried_in_no_other_precision(package_folder, tmp_path):
+    package = copytree(package_folder, tmp_path / "package")
+    (package / "unet_vgg19.keras").write_bytes(b"no network")
+    sum_up(package)
+    found = measure(package, SOME, TRUTH, FRAMES, quantise=lambda: pytest.fail("quantised"))
+    assert list(found) == ["float32", "bfloat16", "int8"]
+    for name in ("bfloat16", "int8"):
+        reason = why_not(found, name, processor())
+        assert reason.startswith("cannot be used: ")
+        assert "unet_vgg19.keras is no network that Keras saved" in reason
+
+
+@pytest.mark.parametrize(
+    ("measured", "reason"),
+    [
+        ({}, "was not compared"),
+        ({"passed": True, "processor": "A"}, ""),
+        ({"passed": True, "processor": "B"}, "was compared on B, not on A: "),
+        ({"passed": True}, "was compared on a processor that was not recorded, not on A: "),
+        ({"passed": False, "refused": "it broke"}, "cannot be used: it broke"),
+        ({"passed": False, "boxes": 0}, "was compared where nothing is called"),
+        (
+            {"passed": False, "boxes": 122, "matched": 0.6967, "map_difference": 0.00121},
+            "matches 69.7% of 122 boxes (99% are needed), and its mAP differs by 0.0012 (0.002 is",
+        ),
+        ({"boxes": 3, "map": 0.1}, "was not compared"),
+        ({"passed": "yes", "boxes": 3}, "was not compared"),
+    ],
+)
+def test_why_a_precision_is_not_taken(measured, reason):
+    found = why_not({"bfloat16": measured} if measured else {}, "bfloat16", "A")
+    assert found.startswith(reason)
+    assert bool(found) == bool(reason)
+
+
+def test_what_does_not_agree_is_told_with_its_speed():
+    failed = {"passed": False, "boxes": 50, "matched": 0.5, "map_difference": 0.1}
+    measured = {"float32": {"pictures_s": 4.0}, "int8": failed | {"pictures_s": 10.0}}
+    (line,) = told(measured, ["int8"])
+    assert line.startswith("int8 matches 50.0% of 50 boxes")
+    assert line.endswith("; 2.5 times as fast")
+
+
+@pytest.mark.parametrize(
+    ("setting", "compared"),
+    [("float32", ()), ("bfloat16", ("bfloat16",)), ("int8", ("int8",)), ("auto", ("bfloat16",))],
+)
+def test_a_promotion_compares_what_costs_little_unasked(setting, compared):
+    assert wanted(setting) == compared

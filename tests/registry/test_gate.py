@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pneumo.base.settings import PromotionSettings
@@ -158,6 +158,7 @@ def test_a_group_that_is_never_judged_holds_nothing_up():
     assert failed(nobody, nobody) == ["mAP", "sensitivity", "no loss", "gain"]
 
 
+@settings(max_examples=25)  # each draws intervals twice
 @given(st.floats(0.2, 0.9), st.floats(0.2, 0.9), st.integers(0, 1_000))
 def test_the_order_of_images_changes_nothing(one, other, seed):
     order = np.random.default_rng(seed).permutation(PEOPLE)
@@ -168,6 +169,7 @@ def test_the_order_of_images_changes_nothing(one, other, seed):
     assert [r.held for r in before.rules] == [r.held for r in after.rules]
 
 
+@settings(max_examples=25)
 @given(st.floats(0, 1), st.floats(0, 1))
 def test_no_two_ensembles_replace_each_other(one, other):
     a, b = measured(one), measured(other)

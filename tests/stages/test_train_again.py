@@ -232,6 +232,7 @@ def test_a_torn_checkpoint_falls_back(torn, first, stopped, undisturbed, prepare
     assert not stopped.exists()
 
 
+@pytest.mark.usefixtures("eager")
 def test_other_settings_start_over(stopped, prepared, capsys):
     other = MORE.model_copy(update={"learning_rate": 0.002, "epochs": 1})
     train("unet_vgg19", prepared, stopped.parent / "unet_vgg19", train=other, augment=AUGMENT)

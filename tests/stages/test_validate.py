@@ -1,15 +1,47 @@
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from great_expectations.data_context import FileDataContext
 
 from pneumo.base.errors import DataError
 from pneumo.dataset.dataset import CLASS_INFO, HEADERS, IMAGES, LABELS, PATIENTS, open_dataset
 from pneumo.stages.validate import validate
+from pneumo.validation import columns
 from pneumo.validation._rules import suites
 from pneumo.validation.columns import WHERE
+
+
+@pytest.fixture(scope="module")
+def known_headers():
+    return {}
+
+
+@pytest.fixture(autouse=True)
+def _headers_once(known_headers, monkeypatch):
+    """The same files are read once: linked radiographs keep name and inode."""
+    read = columns._read_headers
+
+    def remembered(files):
+        key = tuple((path.name, path.stat().st_ino) for path in files)
+        if key not in known_headers:
+            known_headers[key] = read(files)
+        return known_headers[key].copy()
+
+    monkeypatch.setattr(columns, "_read_headers", remembered)
+
+
+@pytest.fixture
+def _no_pages(monkeypatch):
+    """Data Docs stay unwritten; ``test_good_data_pass_and_data_docs_are_built`` looks at them."""
+
+    def unwritten(context):
+        (Path(context.root_directory) / "uncommitted/data_docs/local_site").mkdir(parents=True)
+
+    monkeypatch.setattr(FileDataContext, "build_data_docs", unwritten)
 
 
 def run(root, tmp_path, data_settings):
@@ -135,6 +167,7 @@ FAULTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.usefixtures("_no_pages")
 @pytest.mark.parametrize(("table", "edit", "where"), FAULTS)
 def test_a_critical_fault_stops_with_the_rule_and_its_rows(
     table, edit, where, broken_root, tmp_path, data_settings
@@ -197,6 +230,7 @@ WARNINGS = [
 ]  # fmt: skip
 
 
+@pytest.mark.usefixtures("_no_pages")
 @pytest.mark.parametrize(("table", "edit", "where"), WARNINGS)
 def test_a_lesser_fault_is_a_warning(
     table, edit, where, broken_root, tmp_path, data_settings, capsys
@@ -311,6 +345,7 @@ def test_neither_radiographs_nor_their_headers_are_a_fault(broken_root, tmp_path
 INDEX = "patientId,person,split\na,p,train\nb,q,validation\nc,r,test\n"
 
 
+@pytest.mark.usefixtures("_no_pages")
 @pytest.mark.parametrize(
     ("more", "where"),
     [

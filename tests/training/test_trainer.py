@@ -154,6 +154,7 @@ def test_statistics_estimated_anew_are_those_of_the_training_images(radiographs)
     assert norm.momentum == 0.9
 
 
+@pytest.mark.usefixtures("eager")
 def test_the_moving_average_of_the_weights_is_what_is_kept(batches):
     trainer = trainer_of(average=0.5)
     start = [np.asarray(v).copy() for v in trainer.network.trainable_variables]
@@ -177,6 +178,7 @@ def test_the_step_size_warms_up_and_follows_a_cosine():
     assert learning_rate(SETTINGS, steps=10) == 0.001
 
 
+@pytest.mark.usefixtures("eager")
 def test_half_precision_trains_and_what_is_kept_is_float32(batches):
     trainer = trainer_of(precision="bfloat16", image_head=True, image_head_weight=0.1)
     assert trainer.network.get_layer("conv1_conv").compute_dtype == "bfloat16"

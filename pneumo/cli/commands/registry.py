@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Version = Annotated[str, typer.Argument(help="A number, or champion, challenger, previous")]
 Because = Annotated[str, typer.Option(help="Why; it is recorded.")]
+SKIPPED = 99
+"""The exit code by which Airflow knows that a task had nothing to do."""
 By = Annotated[str, typer.Option(help="Who decides; blank: your login.")]
 
 
@@ -171,6 +173,34 @@ def verify(version: Version, as_json: AsJson = False) -> None:
         raise RegistryError(f"version {version} is not what was registered: {', '.join(wrong)}")
 
 
+def quantise(
+    version: Version,
+    if_offered: Annotated[
+        bool, typer.Option(help="Skip (99) without the extra, or where scoring would not take it.")
+    ] = False,
+) -> None:
+    """Make a version's graph in int8, and keep it with the version if it calls what float32 calls.
+
+    `score.precision: auto` then takes it where it is fastest. Needs the extra `int8`.
+    Example: `pneumo registry quantise champion`
+    """
+    from pneumo.engines import int8
+    from pneumo.registry import agreement, store
+    from pneumo.registry.judging import agree, seat_at
+
+    settings = load_settings()
+    if if_offered and settings.score.precision not in ("auto", "int8"):
+        print(f"int8 is not offered: score.precision is {settings.score.precision}")
+        raise typer.Exit(SKIPPED)
+    if if_offered and not int8.is_offered():
+        print("int8 is not offered: it needs NNCF here; install pneumo[int8]")
+        raise typer.Exit(SKIPPED)
+    int8.require()
+    with seat_at(workflow.paths(), settings.promotion) as seat:
+        found = agree(seat, store.version_of(seat.server, version), agreement.FASTER)
+    print("\n".join(agreement.told(found, agreement.FASTER)))
+
+
 def trace(
     what: Annotated[str, typer.Argument(help="A version, an alias, or the start of a hash")],
     as_json: AsJson = False,
@@ -219,6 +249,7 @@ COMMANDS: dict[str, Callable] = {
     "reject": reject,
     "rollback": rollback,
     "verify": verify,
+    "quantise": quantise,
     "trace": trace,
 }
 

@@ -1,0 +1,69 @@
+"""In which precision OpenVINO computes: what agreed at the promotion, where it is faster here."""
+
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pneumo.engines.openvino import processor
+from pneumo.engines.speed import rates
+from pneumo.registry.agreement import FASTER, why_not
+from pneumo.scoring._model import Model
+
+if TYPE_CHECKING:
+    from pneumo.base.settings import ScoreSettings
+
+EXACT = "float32"
+LEAST_GAIN = 1.05
+"""Times as fast as float32 that another precision must be: less is noise of the measurement."""
+
+
+def choose_precision(model: Model, settings: "ScoreSettings") -> str:
+    """The precision for ``model``, which is told in a line on the terminal.
+
+    ``auto`` is the fastest of those that agreed; another one that is named is taken if it agreed.
+    RegistryError when a graph is not the registered one.
+    """
+    wanted = settings.precision
+    if wanted == EXACT:
+        return EXACT
+    if wanted == "auto":
+        chosen, why = _fastest(model, settings.batch_size)
+        _tell(f"{model.uri}: scoring in {chosen}: {why}")
+        return chosen
+    if reason := why_not(model.agreement, wanted, processor()):
+        _tell(
+            f"{model.uri}: its promotion did not find that {wanted} agrees with float32: it "
+            f"{reason}; scoring in float32"
+        )
+        return EXACT
+    return wanted
+
+
+def _fastest(model: Model, batch_size: int) -> tuple[str, str]:
+    here = processor()
+    agreed = [name for name in FASTER if not why_not(model.agreement, name, here)]
+    quantised = model.quantised() if "int8" in agreed else None
+    found = rates(model.package, (EXACT, *agreed), batch_size, quantised) if agreed else {}
+    return fastest(model.agreement, found, here)
+
+
+def fastest(agreement: Mapping[str, Any], found: Mapping[str, float], here: str) -> tuple[str, str]:
+    """The precision to take, and why.
+
+    ``agreement`` is what was measured at the promotion, ``found`` pictures per second of float32
+    and of what agreed on ``here``, this processor; one that is not in it fails its golden pictures.
+    """
+    gains = {name: found[name] / found[EXACT] for name in FASTER if name in found}
+    best = max(gains, key=lambda name: gains[name], default=EXACT)
+    if gains.get(best, 0.0) >= LEAST_GAIN:
+        return best, f"it agrees with float32, and is {gains[best]:.1f} times as fast here"
+    reasons = []
+    for name in FASTER:
+        if name in agreement:
+            slow = "agrees, and is no faster here" if name in gains else "fails its check here"
+            reasons.append(f"{name} {why_not(agreement, name, here) or slow}")
+    return EXACT, "; ".join(reasons) or "no other precision was compared at its promotion"
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr)
