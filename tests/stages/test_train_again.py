@@ -17,7 +17,6 @@ import pytest
 import yaml
 
 from pneumo.base.files import sha256
-from pneumo.nets.encoders import ENCODERS
 from pneumo.stages.train import train
 from pneumo.tracking import runs
 from pneumo.training import checkpoints
@@ -28,6 +27,8 @@ from tests.stages.test_train import AUGMENT, ELSEWHERE, FILES, SETTINGS, section
 MORE = SETTINGS.model_copy(update={"epochs": 6, "patience": 6})
 ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("PNEUMO_KILLS", "2"))
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +61,6 @@ def _start(prepared, folder, **settings):
     )
 
 
-@pytest.mark.slow
 def test_killed_at_any_moment_it_ends_with_the_same_bytes(undisturbed, prepared, tmp_path):
     chance = random.Random(1)
     for _ in range(KILLS):
@@ -75,7 +75,6 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(undisturbed, prepared,
     assert [path.name for path in tmp_path.iterdir()] == ["unet_vgg19"]
 
 
-@pytest.mark.slow
 def test_a_training_whose_dvc_was_killed_ends_when_another_begins(prepared, tmp_path):
     settings = yaml.safe_load((ROOT / "recipes/demo.yaml").read_text())
     long = MORE.model_copy(update={"epochs": 5_000, "patience": 5_000})
@@ -131,7 +130,6 @@ def test_a_training_whose_dvc_was_killed_ends_when_another_begins(prepared, tmp_
             process.wait()
 
 
-@pytest.mark.slow
 def test_killed_between_epochs_and_started_again_it_is_one_run(prepared, tmp_path, monkeypatch):
     server = Server(tmp_path)
     server.start()
@@ -160,49 +158,22 @@ class Killed(BaseException):
     """Ends a training as a kill does, without ending the tests."""
 
 
-def _train_until_killed(prepared, folder, settings, *, after):
-    """A training that is killed after an epoch; what it leaves."""
-    save = Checkpoints.save
+@pytest.fixture(scope="module")
+def left(prepared, tmp_path_factory):
+    """What a training leaves that was killed after its third epoch."""
+    folder, save = tmp_path_factory.mktemp("killed"), Checkpoints.save
 
     def killed(self, trainer, history):
         save(self, trainer, history)
-        if len(history) == after:
+        if len(history) == 3:
             raise Killed
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Checkpoints, "save", killed)
         patched.setattr(checkpoints, "WRITING_SHARE", 1.0)  # after every epoch
         with pytest.raises(Killed):
-            train("unet_vgg19", prepared, folder / "unet_vgg19", train=settings, augment=AUGMENT)
+            train("unet_vgg19", prepared, folder / "unet_vgg19", train=MORE, augment=AUGMENT)
     return folder / ".unet_vgg19.resume"
-
-
-@pytest.fixture(scope="module")
-def left(prepared, tmp_path_factory):
-    """What a training leaves that was killed after its third epoch."""
-    return _train_until_killed(prepared, tmp_path_factory.mktemp("killed"), MORE, after=3)
-
-
-@pytest.fixture(scope="module")
-def taught(prepared, tmp_path_factory):
-    """Settings with weights of an encoder that is let go after two of four epochs, and the end."""
-    folder = tmp_path_factory.mktemp("taught")
-    ENCODERS["vgg19"]["small"](32, momentum=0.9).save_weights(folder / "vgg19.weights.h5")
-    chosen = {"encoder_weights": str(folder), "frozen_epochs": 2, "encoder_rate": 0.3}
-    settings = MORE.model_copy(update={**chosen, "average": 0.9, "epochs": 4, "patience": 2})
-    train("unet_vgg19", prepared, folder / "unet_vgg19", train=settings, augment=AUGMENT)
-    return settings, folder / "unet_vgg19"
-
-
-@pytest.mark.parametrize("after", [1, 3], ids=["frozen", "let go"])
-def test_killed_with_a_taught_encoder_it_ends_with_the_same_bytes(
-    after, taught, prepared, tmp_path, capsys
-):
-    settings, undisturbed = taught
-    _train_until_killed(prepared, tmp_path, settings, after=after)
-    train("unet_vgg19", prepared, tmp_path / "unet_vgg19", train=settings, augment=AUGMENT)
-    assert f"going on after epoch {after}" in capsys.readouterr().out
-    assert _same(tmp_path / "unet_vgg19", undisturbed)
 
 
 @pytest.fixture
