@@ -49,7 +49,7 @@ test-all: $(READY)  ## Run all tests, as CI does
 	@$(PYTEST)
 
 .PHONY: quick
-quick: $(READY)  ## Run the tests that start no server
+quick: $(READY)  ## Run the tests that start no server and train nothing
 	@$(PYTEST) -m "not slow"
 
 .PHONY: bench-prepare

@@ -9,7 +9,7 @@ from pneumo.base.code import ROOT, files_of, imports
 
 FLOORS = {
     "cli": 9,
-    "reading": 8,
+    "reading": 8, "rehearsal": 8,
     "stages": 7, "scoring": 7, "experiments": 7, "explore": 7, "pacs": 7, "monitoring": 7,
     "registry": 6, "report": 6, "findings": 6,
     "evaluation": 5,
@@ -22,7 +22,7 @@ FLOORS = {
 OLD_NAMES = {"boxes", "ensemble", "errors", "rsna"}
 """Thin modules for what was written, or registered, before there were rooms."""
 
-STARTED = {"pneumo.dicom.worker", "pneumo.registry.serving"}
+STARTED = {"pneumo.dicom.worker", "pneumo.registry.serving", "pneumo.rehearsal.stage"}
 """Modules that other processes run by name or as a file."""
 
 MLFLOW = {"registry", "tracking"}

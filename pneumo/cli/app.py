@@ -22,6 +22,7 @@ from pneumo.cli.commands import (
     pipeline,
     reading,
     registry,
+    rehearsal,
     scoring,
     servers,
     task,
@@ -49,7 +50,13 @@ PANELS: dict[str, tuple[Callable, ...]] = {
         pipeline.evaluate,
     ),
     "Raw data": (data.fetch, data.manifest, data.splits, data.publish),
-    "Models": (models.models, experiments.pretrain, experiments.crossval, models.promote),
+    "Models": (
+        models.models,
+        experiments.pretrain,
+        experiments.crossval,
+        rehearsal.rehearse,
+        models.promote,
+    ),
     "Scoring": (
         scoring.score,
         scoring.score_plan,

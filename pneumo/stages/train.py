@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,14 +25,22 @@ from pneumo.training.batches import VALIDATION_BATCH_SIZE, Batches
 from pneumo.training.checkpoints import Checkpoints, best_row, key_of
 from pneumo.training.fitting import finished, fit, make_repeatable, make_trainer
 from pneumo.training.spread import even_rows, even_size, scope_over
-from pneumo.training.watch import Watch
+from pneumo.training.watch import Figures, Watch
+
+Tell = Callable[[str, Figures], None]
 
 if TYPE_CHECKING:
     from pneumo.base.settings import AugmentSettings, TrainSettings
 
 
 def train(
-    model: str, prepared: Path, out: Path, *, train: "TrainSettings", augment: "AugmentSettings"
+    model: str,
+    prepared: Path,
+    out: Path,
+    *,
+    train: "TrainSettings",
+    augment: "AugmentSettings",
+    tell: Tell = lambda step, figures: None,
 ) -> None:
     """Train ``model`` and write the folder ``out``, whole or not at all.
 
@@ -41,9 +50,10 @@ def train(
     ``perturbations.npz``  the same of a sample of test images, for each of ``PERTURBATIONS``
 
     Same data, settings and machine: same bytes; also after a kill, since a training goes on from
-    its last epoch, which it keeps in a hidden folder beside ``out`` until it has succeeded. Raises
-    PneumoError when the encoder's weights cannot be had or the loss is not finite, DataError when
-    ``prepared`` holds no data.
+    its last epoch, which it keeps in a hidden folder beside ``out`` until it has succeeded.
+    ``tell`` is called after each step: ``built``, ``epoch`` (with its figures), ``fitted``,
+    ``finished``, ``saved``, ``predicted``, ``perturbed``. Raises PneumoError when the encoder's
+    weights cannot be had or the loss is not finite, DataError when ``prepared`` holds no data.
     """
     started = time.monotonic()
     data = load_prepared(prepared)
@@ -53,6 +63,7 @@ def train(
     scope = scope_over(train.devices)
     with scope():
         trainer = make_trainer(model, data.size_px, train, steps=len(shown), augmented=augmented)
+    tell("built", {})
     settings = training_params(train, augment)
     settings |= weights_sum(MODELS[model].encoder, train.encoder_weights)
     kept = resume_folder(out)
@@ -60,22 +71,32 @@ def train(
         newest_holds(kept / "lock"),
         network_run(model, data.profile, settings, kept / "run") as run,
     ):
-        watch = Watch(model, train.epochs, run.epoch, shown)
+
+        def send(number: int, figures: Figures) -> None:
+            run.epoch(number, figures)
+            tell("epoch", figures)
+
+        watch = Watch(model, train.epochs, send, shown)
         checkpoints = Checkpoints(
             kept, key_of(trainer.network, __name__, data.profile["sha256"], settings)
         )
         with scope():
             fit(trainer, shown, held_out, train, watch, checkpoints)
+        tell("fitted", {})
         network = finished(trainer, model, data.size_px, train, plain)
+        tell("finished", {})
         with whole(out) as folder:
             folder.mkdir(parents=True)
             save_network(network, folder / "model.keras")
             pd.DataFrame(watch.history).to_csv(folder / "history.csv", index=False)
+            tell("saved", {})
             rows = data.rows("validation", "test")
             maps = probabilities(network, data.images, rows, VALIDATION_BATCH_SIZE)
             np.save(folder / "probabilities.npy", maps)
+            tell("predicted", {})
             changed = perturbed(network, data, VALIDATION_BATCH_SIZE)
             np.savez(folder / "perturbations.npz", allow_pickle=False, **changed)
+            tell("perturbed", {})
         best = {f"best_{key}": value for key, value in best_row(watch.history).items()}
         best["seconds"] = time.monotonic() - started
         run.finish(

@@ -44,6 +44,10 @@ def test_the_thresholds_are_the_challenges():
 def test_calls_are_answered_in_the_order_in_which_they_are_given():
     (hit,) = hits_of([[HERE]], [[Box(500, 0, 100, 100, 0.5), Box(0, 0, 100, 100, 0.5)]], 0.5)
     assert hit.tolist() == [False, True]
+    # The first call overlaps both opacities alike: it takes the one that is named first.
+    truth = [Box(100, 0, 100, 100), HERE]
+    (hit,) = hits_of([truth], [[Box(50, 0, 100, 100, 0.9), Box(0, 0, 100, 100, 0.5)]], 0.2)
+    assert hit.tolist() == [True, True]
 
 
 def test_boxes_of_less_than_a_pixel_can_be_hit():

@@ -44,6 +44,7 @@ TRUTH = {f"image{n}": [Box(128, 256, 384, 384)] if n % 2 == 0 else [] for n in r
 
 
 @pytest.mark.usefixtures("cache")
+@pytest.mark.slow
 def test_precisions_are_compared_with_float32_which_agrees_with_keras(package_folder):
     found = measure(package_folder, SOME, TRUTH, FRAMES)
     assert set(found) == {"float32", "bfloat16"}

@@ -1,5 +1,6 @@
 """The gate: every rule refuses what it must refuse, and says so."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -113,6 +114,26 @@ def test_the_first_champion_needs_no_rival_but_keeps_every_other_rule(candidate,
     assert failed(candidate, champion=None) == rules
 
 
+def test_a_figure_at_its_floor_holds():
+    """Binary fractions, so that no rounding decides."""
+    floors = SETTINGS.model_copy(update={"minimum_map": 0.5, "minimum_sensitivity": 0.5})
+    every_second = np.arange(PEOPLE) % 2
+    candidate = measured(precision=np.full(PEOPLE, 0.5), found_boxes=every_second)
+    assert failed(candidate, champion=None, settings=floors) == []
+
+
+def test_every_group_that_fell_is_named_or_else_the_worst():
+    views = np.array([NAMES[n % 2] for n in range(PEOPLE)])
+    sexes = np.where(views == "PA", "M", "F")
+    champion = measured(precision=np.full(PEOPLE, 0.5), sex=sexes)
+    group = r"(sex M|view PA) [^;]+; "
+    for fall, said in [(0.2, f"fell: {group}{group}"), (0.0, f"worst: {group}")]:
+        precision = np.where(views == "PA", 0.5 - fall, 0.75)
+        rules = decide(measured(precision=precision, sex=sexes), champion, SETTINGS).rules
+        (rule,) = [rule for rule in rules if rule.name == "subgroups"]
+        assert re.match(rf"{said}allowed -0\.0500 ", rule.reason), rule.reason
+
+
 def test_a_persons_reason_stands_for_a_gain_and_for_nothing_else():
     assert failed(CHAMPION, because="a safer reader") == []
     assert failed(CHAMPION, because="  ") == ["gain"]
@@ -208,6 +229,18 @@ def test_sealed_feedback_is_said_with_its_figures_and_only_where_there_is_some()
     for sealed in (None, np.full(PEOPLE, False)):
         rules = decide(measured(0.6, sealed=sealed), CHAMPION, SETTINGS).rules
         assert "sealed feedback" not in [rule.name for rule in rules]
+
+
+def test_sealed_feedback_of_healthy_people_whom_nobody_called_holds_nothing_up():
+    columns = {
+        "precision": np.where(SIX, np.nan, 0.6), "truth_boxes": np.where(SIX, 0, 1),
+        "found_boxes": np.where(SIX, 0, 1),
+    }  # fmt: skip
+    champion = measured(**columns | {"precision": np.where(SIX, np.nan, 0.5)})
+    rules = decide(measured(**columns, sealed=SIX), champion, SETTINGS).rules
+    (rule,) = [rule for rule in rules if rule.name == "sealed feedback"]
+    assert rule.held
+    assert rule.reason.startswith("6 images, all healthy and uncalled by both")
 
 
 def test_a_small_sealed_group_that_swings_by_chance_is_not_refused():

@@ -520,6 +520,7 @@ def int8(results, monkeypatch, tmp_path):
     return wanted
 
 
+@pytest.mark.slow
 def test_int8_that_agrees_is_registered_and_scores_while_its_sum_holds(
     int8, results, demo_root, monkeypatch, tmp_path
 ):
@@ -543,6 +544,7 @@ def test_int8_that_agrees_is_registered_and_scores_while_its_sum_holds(
         score(files, tmp_path / "other", uri, score=int8)
 
 
+@pytest.mark.slow
 def test_int8_that_is_made_later_and_does_not_agree_is_not_registered_and_float32_scores(
     int8, results, demo_root, monkeypatch, tmp_path, capsys
 ):

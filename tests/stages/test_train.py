@@ -50,6 +50,8 @@ AUGMENT = AugmentSettings(
 )
 FILES = ["history.csv", "model.keras", "perturbations.npz", "probabilities.npy"]
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _no_server(monkeypatch):
@@ -205,7 +207,6 @@ def assert_same_maps(folder, prepared):
     assert np.abs(network.predict_on_batch(images)[..., 1] - found).max() < 0.01
 
 
-@pytest.mark.slow
 def test_jax_trains_a_network_that_tensorflow_then_runs(prepared, tmp_path):
     """The VGG19's turn is in tests/training/test_spread.py."""
     pytest.importorskip("jax")

@@ -8,7 +8,7 @@ import typer
 
 from pneumo.base.errors import PneumoError
 from pneumo.base.words import Network
-from pneumo.cli.commands.options import gathered, load_settings
+from pneumo.cli.commands.options import gathered, load_settings, pairs
 
 if TYPE_CHECKING:
     from pneumo.base.settings import PretrainSettings, Settings
@@ -67,7 +67,7 @@ def pretrain(source: Path, out: Path, asked: Pretraining) -> None:
         raise PneumoError(f"--network {min(unknown)}: there are {', '.join(get_args(Network))}")
     learning = _pretrain_settings(asked, settings)
     columns = Columns(asked.file_column, asked.label_column, asked.person_column)
-    rows = read_labelled(source, asked.labels, columns, _pairs("--where", asked.where))
+    rows = read_labelled(source, asked.labels, columns, pairs("--where", asked.where))
     with leased_gpus(1):
         from pneumo.experiments.pretrain import pretrain as stage
         from pneumo.training.pretraining import encoders_of  # after the lease: it loads Keras
@@ -138,7 +138,7 @@ def crossval(
     from pneumo.cli.recipes import FOLDER
     from pneumo.experiments.crossval import crossval as stage
 
-    changes = _pairs("--set", change)
+    changes = pairs("--set", change)
     files = {Path(n).stem: Path(n) if n.endswith(".yaml") else FOLDER / f"{n}.yaml" for n in recipe}
     if missing := [str(path) for path in files.values() if not path.is_file()]:
         raise PneumoError(f"{missing[0]}: no such recipe")
@@ -150,11 +150,3 @@ def crossval(
     stage(out, files, settings, folds, seed, jobs=jobs, radiographs=radiographs)
     print((out / "crossval.md").read_text())
     print(f"{out / 'crossval.html'}: the same, with the best and the worst images")
-
-
-def _pairs(option: str, words: list[str]) -> dict[str, str]:
-    """``name=value`` words as a dict; PneumoError names one that is none."""
-    pairs = [word.partition("=") for word in words]
-    if wrong := [name for name, sign, _ in pairs if not sign]:
-        raise PneumoError(f"{option} {wrong[0]}: write it as name=value")
-    return {name: value for name, _, value in pairs}

@@ -66,3 +66,11 @@ def _option(field: Field) -> inspect.Parameter:
         default = field.default_factory()
     kind = inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(field.name, kind, default=default, annotation=field.type)
+
+
+def pairs(option: str, words: list[str]) -> dict[str, str]:
+    """``name=value`` words as a dict; PneumoError names one that is none."""
+    pairs = [word.partition("=") for word in words]
+    if wrong := [name for name, sign, _ in pairs if not sign]:
+        raise PneumoError(f"{option} {wrong[0]}: write it as name=value")
+    return {name: value for name, _, value in pairs}
