@@ -7,9 +7,9 @@ from scipy.ndimage import gaussian_filter
 from pneumo.base.settings import BoxesSettings
 from pneumo.detection.boxes import Box, Frame
 from pneumo.detection.ensemble import Ensemble, blend
-from pneumo.tuning.choice import SHARES, choose, drawn, halves, plain_way
+from pneumo.tuning.choice import SHARES, choose, drawn, halves, overfitting, plain_place, plain_way
 from pneumo.tuning.ledger import score
-from pneumo.tuning.search import Cases, Judge
+from pneumo.tuning.search import Cases, Judge, Scores
 
 BOXES = BoxesSettings(
     thresholds=[0.3, 0.6], gates=[0.0, 0.3], minimum_areas_px=[0.0, 5000.0], shrinks=[0.0, 0.1]
@@ -119,6 +119,17 @@ def test_the_halves_keep_a_person_together_and_follow_the_seed():
     assert (rows[:, 0] == rows[:, 2]).all()
     assert (rows[:, 1] == rows[:, 5]).all()
     assert np.array_equal(rows, halves(people, 4, seed=1))
+
+
+def test_each_half_is_judged_by_what_its_other_half_finds_best():
+    boxes = BoxesSettings(thresholds=[0.3, 0.6], gates=[0.0], minimum_areas_px=[0.0], shrinks=[0.0])
+    values = np.array([[0.5, 0.9, 0.1], [0.5, 0.2, 0.4]])  # threshold x (all, a half, its other)
+    told = overfitting(Scores(values.reshape(1, 2, 1, 1, 1, 1, 3), [EQUAL], boxes))
+    assert plain_place(boxes) == (0, 1, 0, 0, 0, 0)  # 0.6 is nearer to 0.5
+    assert told == pytest.approx(
+        {"ways": 2, "tuned": 0.65, "held_out": 0.15, "plain_held_out": 0.3, "overfit": 0.5,
+         "gain": -0.15, "gain_above_0": 0.0}
+    )  # fmt: skip
 
 
 def test_a_search_among_noise_is_found_to_overfit():
