@@ -106,7 +106,8 @@ class Stage:
 
 def _end_with_parent() -> None:
     """Nothing comes over standard input but its end, when the parent is gone."""
-    sys.stdin.buffer.read()
+    while os.read(0, 1):  # no buffer, whose lock would stand in the way of the process's end
+        pass
     os._exit(1)
 
 
@@ -120,13 +121,18 @@ def main() -> None:
     asked = json.loads(sys.argv[1])
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _spared_last()
-    stage, fault = Stage(asked), ""
+    told: list[dict[str, Any]] = []
+    fault = ""
     try:
+        stage = Stage(asked)
+        told = stage.told
         getattr(stage, asked["stage"])()
     except PneumoError as error:
         fault = str(error)
+    except Exception as error:  # of any library: the other stages are rehearsed all the same
+        fault = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:300]}"
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB
-    write_json(Path(asked["answer"]), {"told": stage.told, "fault": fault, "peak_bytes": peak})
+    write_json(Path(asked["answer"]), {"told": told, "fault": fault, "peak_bytes": peak})
     sys.stdout.flush()
     os._exit(0)
 

@@ -130,3 +130,20 @@ def test_a_stage_that_the_system_ends_is_a_line(tmp_path):
     log.write_text("one\ntwo\n")
     assert "memory is short" in _processes._why(-9, log)
     assert _processes._why(1, log) == "ended with exit code 1: two"
+
+
+@pytest.mark.parametrize(
+    ("stage", "settings", "fault"),
+    [
+        ("tune", "recipe.yaml", "no prepared data"),
+        ("tune", "bad.yaml", "10 settings cannot be used"),
+        ("nothing", "recipe.yaml", "AttributeError: 'Stage' object has no attribute 'nothing'"),
+    ],
+)
+def test_what_a_stage_stumbles_on_is_told_as_a_line(tmp_path, stage, settings, fault):
+    (tmp_path / "recipe.yaml").write_text((ROOT / "recipes/demo.yaml").read_text())
+    (tmp_path / "bad.yaml").write_text("models: []\n")
+    paths = {name: tmp_path / name for name in ("prepared", "models", "reports")}
+    took = _processes.run(tmp_path, stage, tmp_path / settings, paths)
+    assert fault in took.fault
+    assert "Traceback" not in took.fault
