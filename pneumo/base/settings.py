@@ -53,6 +53,12 @@ class TrainSettings(Section):
 
     encoder: Literal["full", "small"] = Field(description="Published encoder, or one for a CPU")
     encoder_weights: str = Field(description="imagenet, none, or a path: from `pneumo pretrain`")
+    frozen_epochs: int = Field(
+        ge=0, description="First epochs, in which an encoder that came with weights stays as it is"
+    )
+    encoder_rate: float = Field(
+        gt=0, le=1, description="Such an encoder's step size, as a share of the rest's"
+    )
     batch_size: int = Field(ge=1, description="Images per training step")
     epochs: int = Field(ge=1, description="Most passes over the training images")
     patience: int = Field(ge=1, description="Epochs without a better validation loss, then stop")

@@ -5,6 +5,7 @@ those of a quantised ensemble, and no value of it is larger than the networks' o
 """
 
 import hashlib
+from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,6 +34,10 @@ OPERATIONS = frozenset(
         "Transpose", "Unsqueeze",
     }
 )  # fmt: skip
+CHANNELS, PLANES = 3, 2
+"""A network repeats a picture to three channels; its map has background and opacity, its image head
+gives one value."""
+
 LARGEST_GRAPH_BYTES = 64 * 2**20
 WIDEST = 4096
 """Planes of the networks' input size that a value may have, for one radiograph."""
@@ -67,7 +72,8 @@ def quantised(package: Package, pictures: np.ndarray) -> Path:
 
 def _quantise(float32: Path, pictures: np.ndarray, aside: Path) -> None:
     """Ranges reach from the least to the largest value; NNCF's own, the mean over the pictures of
-    each one's largest, cut off what is bright in one radiograph alone.
+    each one's largest, cut off what is bright in one radiograph alone. The first and last layers
+    of a network stay in float32: little work, where rounding costs boxes.
     """
     import nncf
     from nncf.quantization.range_estimator import RangeEstimatorParametersSet
@@ -78,13 +84,31 @@ def _quantise(float32: Path, pictures: np.ndarray, aside: Path) -> None:
     found = nncf.quantize(
         model,
         nncf.Dataset(list(pictures[:, None])),
+        preset=nncf.QuantizationPreset.MIXED,
         subset_size=len(pictures),
+        ignored_scope=nncf.IgnoredScope(names=outermost(model), validate=False),
         advanced_parameters=nncf.AdvancedQuantizationParameters(
             activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX
         ),
     )
     found.reshape(openvino.PartialShape([-1, *pictures.shape[1:]]))
     openvino.save_model(found, aside / INT8[0], compress_to_fp16=False)
+
+
+def outermost(model: "openvino.Model") -> list[str]:
+    """The names of convolutions of a picture's ``CHANNELS``, and to ``PLANES`` or one at the end:
+    of a map, and of the image head.
+    """
+    return [
+        node.get_friendly_name()
+        for node in model.get_ops()
+        if node.get_type_name() == "Convolution" and _is_outermost(node.input_value(1).shape)
+    ]
+
+
+def _is_outermost(weights: Sequence[int]) -> bool:
+    planes, taken = weights[:2]
+    return planes <= PLANES or taken == CHANNELS
 
 
 def read(package: Package, folder: Path) -> "openvino.Model":

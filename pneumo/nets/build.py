@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
@@ -36,7 +36,20 @@ MODELS = {
 }
 
 
-def build(
+class Built(NamedTuple):
+    """A network, the encoder that is its first part, and whether that came with weights."""
+
+    network: keras.Model
+    encoder: keras.Model
+    is_taught: bool
+
+
+def build(model: str, size_px: int, **how: Any) -> keras.Model:
+    """The network of ``build_parts``, which says the rest."""
+    return build_parts(model, size_px, **how).network
+
+
+def build_parts(
     model: str,
     size_px: int,
     *,
@@ -44,7 +57,7 @@ def build(
     encoder_weights: str,
     batch_norm_momentum: float,
     image_head: bool = False,
-) -> keras.Model:
+) -> Built:
     """Build one of ``MODELS``, ready to train.
 
     Takes ``(batch, size_px, size_px, 1)`` uint8; gives ``(batch, size_px, size_px, 2)`` float32,
@@ -58,7 +71,7 @@ def build(
         raise PneumoError(f"{model}: no such network; there are {', '.join(MODELS)}")
     network = MODELS[model]
     backbone = ENCODERS[network.encoder][encoder](size_px, momentum=batch_norm_momentum)
-    load_encoder_weights(backbone, encoder_weights)
+    is_taught = load_encoder_weights(backbone, encoder_weights)
     features = network.decoder(
         backbone, filters=network.filters[encoder], momentum=batch_norm_momentum
     )
@@ -66,7 +79,7 @@ def build(
     if image_head:
         momentum = None if _is_normalised(backbone) else batch_norm_momentum
         maps = times_presence(maps, backbone.outputs[-1], momentum=momentum, name=IMAGE_HEAD)
-    return keras.Model(backbone.input, maps, name=model)
+    return Built(keras.Model(backbone.input, maps, name=model), backbone, is_taught)
 
 
 def _is_normalised(backbone: keras.Model) -> bool:

@@ -14,17 +14,24 @@ ENDING = ".weights.h5"
 INSTEAD = "set train.encoder_weights to none, or to a .weights.h5 file of this encoder"
 
 
-def load_encoder_weights(encoder: keras.Model, weights: str) -> None:
-    """Give ``encoder`` its first weights: ``imagenet``, ``none``, or a path.
+def load_encoder_weights(encoder: keras.Model, weights: str) -> bool:
+    """Give ``encoder`` its first weights: ``imagenet``, ``none``, or a path; whether it got any.
 
     The path is a ``.weights.h5`` file that ``save_weights`` wrote for the same encoder of the same
-    size, or a folder with such a file of each encoder, ``densenet121.weights.h5`` and so on. Raises
-    PneumoError when the weights cannot be had or do not fit.
+    size, or a folder with such files, ``densenet121.weights.h5`` and so on. An encoder of which the
+    folder has none begins from scratch, and a line says so. Raises PneumoError when the weights
+    cannot be had or do not fit.
     """
     if weights == "imagenet":
         _copy_imagenet(encoder)
-    elif path := weights_file(encoder.name, weights):
+        return True
+    path = weights_file(encoder.name, weights)
+    if path and Path(weights).is_dir() and _has_only_others(path):
+        print(f"{encoder.name}: begins from scratch, {weights} has no {path.name}", flush=True)
+        return False
+    if path:
         _load_file(encoder, path)
+    return path is not None
 
 
 def weights_file(encoder: str, weights: str) -> Path | None:
@@ -33,6 +40,12 @@ def weights_file(encoder: str, weights: str) -> Path | None:
         return None
     path = Path(weights)
     return path / f"{encoder}{ENDING}" if path.is_dir() else path
+
+
+def _has_only_others(path: Path) -> bool:
+    """Whether a file is not in its folder, but that of another encoder is."""
+    others = (path.with_name(f"{name}{ENDING}") for name in PUBLISHED)
+    return not path.exists() and any(other.is_file() for other in others)
 
 
 def weights_sum(encoder: str, weights: str) -> dict[str, str]:

@@ -117,6 +117,7 @@ class Run:
             "data.test_images": test,
             "data.reserved_test": None,
             "train.epochs": EPOCHS,
+            "train.frozen_epochs": 0,  # each epoch as the many that follow
             "train.patience": EPOCHS,
             "train.pictures": 0,
         }

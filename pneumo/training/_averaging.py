@@ -27,12 +27,17 @@ class AveragingAdam(keras.optimizers.Adam):
             self.ema_momentum = wanted
 
 
+def adam_of(trainer: keras.Model) -> Any:
+    """The optimizer of a trainer, without what scales its loss."""
+    return getattr(trainer.optimizer, "inner_optimizer", trainer.optimizer)
+
+
 def means_of(trainer: keras.Model) -> dict[int, Any]:
     """``id`` of a trained variable -> the variable of its moving average; empty where none is kept.
 
     As ``keras.callbacks.SwapEMAWeights`` reads them.
     """
-    optimizer = getattr(trainer.optimizer, "inner_optimizer", trainer.optimizer)
+    optimizer = adam_of(trainer)
     if not optimizer.use_ema:
         return {}
     means = optimizer._model_variables_moving_average

@@ -1,4 +1,4 @@
-"""The statistics of batch normalisation, estimated anew under a network's final weights."""
+"""The statistics of batch normalisation: over how many steps they are taken, and taken anew."""
 
 from collections.abc import Callable
 
@@ -10,13 +10,28 @@ from pneumo.training.batches import Batches
 MOST_BATCHES = 64
 """Batches from which they are estimated."""
 
+LEAST_MEMORY, MEMORY_SHARE = 10, 1 / 30
+"""Steps, and share of all steps, that the moving statistics may remember."""
+
+
+def limit_memory(network: keras.Model, steps: int) -> None:
+    """Let the moving statistics remember a small share of a training of ``steps`` at most.
+
+    They begin at mean 0 and variance 1. With a momentum of 0.99, a training of a few hundred steps
+    is judged under statistics of weights it has long left, and finds nothing in validation while it
+    learns, the more so the deeper a network is.
+    """
+    most = 1 - 1 / max(LEAST_MEMORY, steps * MEMORY_SHARE)
+    for norm in _norms(network):
+        norm.momentum = min(norm.momentum, most)
+
 
 def reestimate_batch_norm(network: keras.Model, batches: Batches) -> None:
     """Replace the moving statistics by means over training batches, under the final weights.
 
     Source: Wu and Johnson, "Rethinking 'Batch' in BatchNorm", 2021, section 3.
     """
-    norms = [n for n in network.layers if isinstance(n, keras.layers.BatchNormalization)]
+    norms = _norms(network)
     moving = [variable for n in norms for variable in (n.moving_mean, n.moving_variance)]
     sums = [np.zeros(variable.shape) for variable in moving]
     count = min(len(batches), MOST_BATCHES)
@@ -32,6 +47,10 @@ def reestimate_batch_norm(network: keras.Model, batches: Batches) -> None:
         variable.assign(total / count)
     for norm, momentum in zip(norms, before, strict=True):
         norm.momentum = momentum
+
+
+def _norms(network: keras.Model) -> list[keras.layers.BatchNormalization]:
+    return [n for n in network.layers if isinstance(n, keras.layers.BatchNormalization)]
 
 
 def _shown(network: keras.Model) -> Callable[[np.ndarray], None]:

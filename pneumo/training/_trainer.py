@@ -50,7 +50,9 @@ class Trainer(Fitted):
 
     ``truth`` are masks, uint8 ``(batch, size, size, 1)``. In training, images and masks are changed
     as drawn; both meet in the loss. Where the network has an image head, the cross-entropy of its
-    probability that there is any opacity is added, times ``head_weight``.
+    probability that there is any opacity is added, times ``head_weight``. While its encoder is
+    frozen, the rest learns from the maps that the encoder gives in use: neither its weights nor its
+    batch statistics change.
     """
 
     def __init__(
@@ -61,7 +63,19 @@ class Trainer(Fitted):
         if IMAGE_HEAD in {layer.name for layer in network.layers}:
             answers["image"] = network.get_layer(IMAGE_HEAD).output
         self._answers = keras.Model(network.input, answers)
+        self.frozen_epochs, self._is_frozen = 0, False
         self._loss, self._head_weight = loss, head_weight
+
+    def freeze_at_first(self, encoder: keras.Model, epochs: int) -> None:
+        """Let ``fit`` freeze ``encoder``, the network's first part, for that many epochs."""
+        self.frozen_epochs, self._encoder = epochs, encoder
+        self._rest = keras.Model(encoder.outputs, self._answers.output)
+
+    def freeze(self, wanted: bool) -> None:
+        """Freeze the encoder, or let it go; the next step is another program then."""
+        if wanted != self._is_frozen:
+            self._is_frozen = wanted
+            self.make_train_function(force=True)
 
     def call(self, x: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """The masks as they were shown, what was found, and the image head's probability."""
@@ -69,6 +83,9 @@ class Trainer(Fitted):
         if training and self._augmented:
             pixels, mask = augment(pixels, mask, x["draws"])
         truth = ops.concatenate([1 - mask, mask], axis=-1)
+        if training and self._is_frozen:
+            maps = [ops.stop_gradient(m) for m in self._encoder(pixels, training=False)]
+            return {"truth": truth, **self._rest(maps, training=True)}
         return {"truth": truth, **self._answers(pixels, training=training)}
 
     def loss_of(self, answer: dict[str, Any]) -> Any:

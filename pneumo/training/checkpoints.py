@@ -133,18 +133,21 @@ class KeepGoing(keras.callbacks.Callback):
 
     ``history`` grows by a row per epoch before this callback sees it. Nothing is written as long as
     that has taken more than ``WRITING_SHARE`` of the time. The training ends when ``patience``
-    epochs have brought no lower validation loss.
+    epochs, of those ``after`` the first that do not count, have brought no lower validation loss.
     """
 
-    def __init__(self, checkpoints: Checkpoints, history: list[Figures], patience: int) -> None:
+    def __init__(
+        self, checkpoints: Checkpoints, history: list[Figures], patience: int, *, after: int = 0
+    ) -> None:
         super().__init__()
+        self._after = after
         self._checkpoints, self._history, self._patience = checkpoints, history, patience
         self._began, self._writing = time.monotonic(), 0.0
 
     def is_over(self) -> bool:
         """Whether the last epochs brought nothing."""
-        since_best = len(self._history) - best_row(self._history)["epoch"] if self._history else 0
-        return since_best >= self._patience
+        best = best_row(self._history)["epoch"] if self._history else 0
+        return len(self._history) - max(best, self._after) >= self._patience
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Save, and stop when it is over."""

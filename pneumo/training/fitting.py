@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 import keras
 
 from pneumo.base.errors import PneumoError
-from pneumo.nets.build import build, flip_averaged
-from pneumo.training._averaging import AveragingAdam, JudgeAverages
+from pneumo.nets.build import Built, build_parts, flip_averaged
+from pneumo.training._averaging import JudgeAverages, adam_of
+from pneumo.training._encoder import EncoderAdam, LetGo
 from pneumo.training._losses import segmentation_loss
-from pneumo.training._normalisation import reestimate_batch_norm
+from pneumo.training._normalisation import limit_memory, reestimate_batch_norm
 from pneumo.training._trainer import Trainer
 from pneumo.training.batches import Batches
 from pneumo.training.checkpoints import Checkpoints, KeepGoing
@@ -49,11 +50,11 @@ def _on_gpu() -> bool:
     return False
 
 
-def built(model: str, size_px: int, train: "TrainSettings", dtype: str) -> keras.Model:
+def built(model: str, size_px: int, train: "TrainSettings", dtype: str) -> Built:
     """The network as the settings want it, with its first weights."""
     keras.config.set_dtype_policy(dtype)
     try:
-        return build(
+        return build_parts(
             model,
             size_px,
             encoder=train.encoder,
@@ -71,20 +72,29 @@ def make_trainer(
     """The network with optimizer and losses; ``steps`` are those of an epoch."""
     if train.devices > 1:
         _check_devices(train)
-    network = built(model, size_px, train, policy(train.precision))
+    network, encoder, is_taught = built(model, size_px, train, policy(train.precision))
+    limit_memory(network, train.epochs * steps)
     loss = segmentation_loss(
         train.overlap_weight, train.overlap_channels, overlap=train.overlap, focus=train.focus
     )
     if train.devices > 1:
         synchronise(network)
     trainer = Trainer(network, loss, augmented=augmented, head_weight=train.image_head_weight)
+    if is_taught and train.frozen_epochs:
+        trainer.freeze_at_first(encoder, train.frozen_epochs)
     compile_for(trainer, train, steps)
+    if is_taught and (train.frozen_epochs or train.encoder_rate != 1):
+        adam_of(trainer).set_apart(
+            encoder.trainable_variables,
+            rate=train.encoder_rate,
+            frozen_steps=train.frozen_epochs * steps,
+        )
     return trainer
 
 
 def compile_for(trainer: keras.Model, train: "TrainSettings", steps: int) -> None:
     """Give a trainer its optimizer and its precision; ``steps`` are those of an epoch."""
-    adam = AveragingAdam(
+    adam = EncoderAdam(
         learning_rate(train, steps),
         use_ema=train.average > 0,
         ema_momentum=train.average or 0.99,
@@ -144,8 +154,11 @@ def fit(
     that fits, when the device has too little memory.
     """
     done = watch.resume(checkpoints.restore(trainer))
-    keep = KeepGoing(checkpoints, watch.history, train.patience)
+    frozen = trainer.frozen_epochs if isinstance(trainer, Trainer) else 0
+    keep = KeepGoing(checkpoints, watch.history, train.patience, after=frozen)
     callbacks = [keras.callbacks.LambdaCallback(on_epoch_begin=shown.begin_epoch), watch, keep]
+    if frozen:
+        callbacks.insert(0, LetGo(frozen))
     if train.average:
         callbacks.insert(0, JudgeAverages())  # what is kept is what is judged
     if not keep.is_over():
@@ -199,7 +212,8 @@ def finished(
     """
     network = trainer.network
     if policy(train.precision) != "float32" or train.devices > 1:
-        network = built(model, size_px, train, "float32")
+        blank = train.model_copy(update={"encoder_weights": "none"})
+        network = built(model, size_px, blank, "float32").network
         network.set_weights(trainer.network.get_weights())
     if train.reestimate_batch_norm:
         reestimate_batch_norm(network, plain)

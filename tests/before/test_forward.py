@@ -28,7 +28,11 @@ from tests.servers.test_servers import free_ports
 HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 OLDER = {"airflow": "3.1.0", "mlflow": "3.16.0"}
-NEW = {"data": ["frontal_only"], "score": ["frontal_only"]}
+NEW = {
+    "data": ["frontal_only"],
+    "train": ["frozen_epochs", "encoder_rate"],
+    "score": ["frontal_only"],
+}
 """Settings that sections of 0.1 have got since; ``monitor`` is a new section."""
 
 

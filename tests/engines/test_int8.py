@@ -39,6 +39,19 @@ def test_a_quantised_ensemble_answers_nearly_as_before_and_is_half_its_size(
                                for n in package.networks)  # fmt: skip
 
 
+def test_the_first_and_last_layers_stay_in_float32_and_the_rest_does_not(package_folder, quantised):
+    model = int8.read(Package(package_folder), quantised)
+    rounded = {True: [], False: []}
+    for node in model.get_ops():
+        if node.get_type_name() == "Convolution":
+            weights = node.input_value(1)
+            by = weights.get_node().get_type_name()  # of the scales, where they are in 8 bits
+            outermost = weights.shape[0] <= 2 or weights.shape[1] == 3
+            rounded[outermost].append(by == "Multiply")
+    assert set(rounded[True]) == {False}
+    assert set(rounded[False]) == {True}
+
+
 def test_a_graph_in_int8_of_before_says_nothing_of_disagreement(package_folder, tmp_path):
     taken = image()
     save_model(graph(op.multiply(as_float(taken), np.float32(1 / 256)), taken), tmp_path / INT8[0])

@@ -24,6 +24,28 @@ def test_a_missing_file_says_what_to_set():
         load_encoder_weights(vgg(), "gone.weights.h5")
 
 
+def test_an_encoder_of_which_a_folder_has_none_begins_from_scratch(tmp_path, capsys):
+    resnet = ENCODERS["resnet152"]["small"](32, momentum=0.9)
+    resnet.save_weights(tmp_path / "resnet152.weights.h5")
+    encoder = vgg()
+    before = encoder.get_weights()
+    assert not load_encoder_weights(encoder, str(tmp_path))
+    assert all((a == b).all() for a, b in zip(before, encoder.get_weights(), strict=True))
+    [line] = capsys.readouterr().out.splitlines()
+    assert line == f"vgg19: begins from scratch, {tmp_path} has no vgg19.weights.h5"
+    assert load_encoder_weights(resnet, str(tmp_path))
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("named", ["", "vgg19.weights.h5"], ids=["folder", "file"])
+def test_a_folder_of_no_encoder_and_a_file_that_is_not_there_are_refused(named, tmp_path):
+    (tmp_path / "notes.txt").touch()
+    if named:
+        (tmp_path / "resnet152.weights.h5").touch()
+    with pytest.raises(PneumoError, match=r"vgg19\.weights\.h5: no such file"):
+        load_encoder_weights(vgg(), str(tmp_path / named))
+
+
 def test_a_file_of_another_kind_is_refused(tmp_path):
     (tmp_path / "model.keras").touch()
     with pytest.raises(PneumoError, match=r"must end in \.weights\.h5"):

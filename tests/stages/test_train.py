@@ -20,6 +20,8 @@ from pneumo.stages.train import train
 SETTINGS = TrainSettings(
     encoder="small",
     encoder_weights="none",
+    frozen_epochs=0,
+    encoder_rate=1,
     batch_size=4,
     epochs=2,
     patience=2,

@@ -89,6 +89,8 @@ def _pretrain_settings(asked: Pretraining, settings: "Settings") -> "PretrainSet
         update={
             "encoder": encoder,
             "encoder_weights": asked.start,
+            "frozen_epochs": 0,
+            "encoder_rate": 1.0,
             "batch_size": asked.batch_size,
             "epochs": asked.epochs,
             "patience": asked.epochs,
