@@ -172,7 +172,6 @@ def test_a_new_champion_is_announced_and_nobody_waits_for_int8(tasks):
     [
         ("auto", True, "int8 is not offered: it needs NNCF here; install pneumo[int8]"),
         ("float32", False, "int8 is not offered: score.precision is float32"),
-        ("bfloat16", False, "int8 is not offered: score.precision is bfloat16"),
     ],
 )
 def test_the_task_of_int8_is_skipped_where_it_is_not_offered(
