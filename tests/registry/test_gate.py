@@ -118,7 +118,7 @@ def test_a_figure_at_its_floor_holds():
     """Binary fractions, so that no rounding decides."""
     floors = SETTINGS.model_copy(update={"minimum_map": 0.5, "minimum_sensitivity": 0.5})
     every_second = np.arange(PEOPLE) % 2
-    candidate = measured(precision=np.full(PEOPLE, 0.5), found_boxes=every_second)
+    candidate = replace(CHAMPION, cases=table(found_boxes=every_second).assign(precision=0.5))
     assert failed(candidate, champion=None, settings=floors) == []
 
 
