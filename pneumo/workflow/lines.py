@@ -98,15 +98,21 @@ def on_gpu() -> dict[str, Any]:
     return {"pool": GPU_POOL, "queue": GPU_QUEUE, **named}
 
 
+ON_RAW_DATA = ("data/dvc.yaml:demo", "validate", "prepare")
+"""Stages that more than one DAG has, or that read what such a stage writes."""
+
+
 def stage(name: str) -> str:
     """Shell line that brings one DVC stage up to date, beside others that do the same.
 
     The flag before ``repro`` makes parallel stages wait for DVC's lock instead of failing;
-    ``--single-item`` leaves the order to Airflow.
+    ``--single-item`` leaves the order to Airflow. Stages on the raw data wait for each other, too,
+    since several DAGs have them: DVC fails where one reads what another writes.
     """
     if own_clones():
         return f"pneumo task stage {name}"
-    return f"dvc --wait-for-lock repro --single-item {name}"
+    alone = "pneumo task alone -- " if name in ON_RAW_DATA else ""
+    return f"{alone}dvc --wait-for-lock repro --single-item {name}"
 
 
 def demo_data(root: str = "data/demo") -> str:

@@ -1,4 +1,4 @@
-"""``pneumo task``: what Airflow's tasks call where each works in a clone of its own."""
+"""``pneumo task``: what Airflow's tasks call, most of it where each works in a clone of its own."""
 
 import json
 import os
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pneumo import workflow
+from pneumo.base import locks
 from pneumo.base.errors import PneumoError
 from pneumo.cli.commands.options import load_settings
 
@@ -79,6 +80,21 @@ def finish() -> None:
     print(json.dumps({"branch": branch, "commit": commit}))
 
 
+def alone(words: Annotated[list[str], typer.Argument(help="A command, with its words.")]) -> None:
+    """Wait until no other command runs so in this checkout, and become that command.
+
+    DVC fails where two runs want the same data at once, as a daily validation and a training do.
+    Example: `pneumo task alone -- dvc repro --single-item validate`
+    """
+    with locks.alone(Path(".dvc/tmp/data.lock")) as file:
+        assert file is not None
+        os.set_inheritable(file.fileno(), True)  # the lock goes with the command
+        try:
+            os.execvp(words[0], words)  # noqa: S606 - our own DAG says which
+        except OSError as error:
+            raise PneumoError(f"{words[0]}: cannot be run: {error.strerror}") from None
+
+
 def waiting() -> None:
     """Print the newest version that waits for a person, as one line of JSON.
 
@@ -112,9 +128,9 @@ def _plain(text: str) -> str:
 
 
 app = typer.Typer(
-    help="What Airflow's tasks call where each works in a clone of its own (`PNEUMO_EXCHANGE`).",
+    help="What Airflow's tasks call; most of it where each works in a clone (`PNEUMO_EXCHANGE`).",
     no_args_is_help=True,
 )
-COMMANDS = ("start", "stage", "run", "finish", "waiting")
-for command in (start, stage, run, finish, waiting):
+COMMANDS = ("start", "stage", "run", "finish", "waiting", "alone")
+for command in (start, stage, run, finish, waiting, alone):
     app.command(name=command.__name__)(command)
