@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pneumo.base.settings import PromotionSettings
 from pneumo.registry._gate import Measured, decide
+from pneumo.registry._paired import ALL, differences
 
 SETTINGS = PromotionSettings(
     minimum_map=0.1,
@@ -172,6 +173,14 @@ def test_images_left_out_by_one_alone_are_compared_as_the_metric_does():
     (gain,) = [rule for rule in verdict.rules if rule.name == "gain"]
     assert gain.figures["value"] == 0.25
     assert verdict.promoted
+
+
+def test_people_whom_one_alone_is_judged_on_are_counted_with_the_rest():
+    half = table().assign(truth_boxes=[1] * 60 + [0] * 60, found_boxes=[1] * 60 + [0] * 60)
+    quiet = replace(CHAMPION, cases=half.assign(precision=[0.5] * 60 + [np.nan] * 60))
+    noisy = replace(CHAMPION, cases=half.assign(precision=[0.5] * 60 + [0.0] * 60))
+    assert differences(quiet.cases, noisy.cases, SETTINGS)[ALL].people == PEOPLE
+    assert differences(quiet.cases, quiet.cases, SETTINGS)[ALL].people == 60
 
 
 def test_a_group_that_is_never_judged_holds_nothing_up():
