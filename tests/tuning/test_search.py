@@ -207,3 +207,14 @@ def test_tuning_that_pays_is_kept_whole_and_tuning_that_does_not_is_left():
     assert told["drawn_held_out"] == told["held_out"] == 1.0
     same = Cases({"a": right, "b": right}, [FRAME] * 30, truth)
     assert choose(same, range(30), tried, boxes, resamples=4)[1]["share"] == 0
+
+
+def test_where_held_out_people_cannot_tell_the_whole_does():
+    truth = Box(256, 256, 256, 256)
+    maps = {"a": np.stack([map_of(truth)] * 2), "b": np.stack([map_of(Box(640, 0, 128, 128))] * 2)}
+    cases = Cases(maps, [FRAME] * 2, [[truth], []])  # one half has no opacity to learn from
+    tried = [{"a": 0.0, "b": 1.0}, {"a": 1.0, "b": 0.0}]
+    boxes = BOXES.model_copy(update={"shrinks": [0.0], "gates": [0.0], "minimum_areas_px": [0.0]})
+    way, told = choose(cases, range(2), tried, boxes, resamples=2)
+    assert told["drawn_held_out"] == told["plain_held_out"] == 0.0
+    assert way.weights["a"] > 0.66
