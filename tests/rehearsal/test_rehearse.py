@@ -18,6 +18,8 @@ from pneumo.rehearsal._sample import choose, repeat, write_sample
 from pneumo.rehearsal.rehearse import ONCE, rehearse
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.timeout(1800)
+
 MODEL = "unet_vgg19"
 STAGES = ["validate", "prepare", f"train {MODEL}", "tune", "evaluate", "promote", "score"]
 CHANGES = {

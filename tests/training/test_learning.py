@@ -13,6 +13,8 @@ from pneumo.training.checkpoints import Checkpoints
 from pneumo.training.fitting import finished, fit, make_repeatable, make_trainer
 from pneumo.training.watch import Watch
 
+pytestmark = pytest.mark.timeout(1800)
+
 SIZE_PX, SEEN, UNSEEN = 32, 96, 32
 EPOCHS = 16  # of 12 steps
 CHANGES = {
