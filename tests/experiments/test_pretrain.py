@@ -116,10 +116,10 @@ def test_a_training_begins_with_the_weights(place, made, prepared, tmp_path, mon
         assert np.allclose(found, expected, atol=1e-6)
 
 
-def test_a_folder_without_the_encoders_file_says_what_to_do(made):
+def test_a_folder_without_any_encoders_file_says_what_to_do(tmp_path):
     encoder = ENCODERS["resnet152"]["small"](32, momentum=0.9)
     with pytest.raises(PneumoError, match=r"resnet152\.weights\.h5: no such file.*pneumo pretrain"):
-        load_encoder_weights(encoder, str(made))
+        load_encoder_weights(encoder, str(tmp_path))
 
 
 def test_weights_of_another_size_of_the_encoder_are_refused(made):
