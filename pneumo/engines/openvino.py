@@ -72,6 +72,9 @@ class OpenVinoEngine(Engine):
         model.reshape([batch_size, self.size_px, self.size_px])
         self.identity = sha256_of([key, precision, batch_size, processor()])
         self._compiled = core.compile_model(model, "CPU", options)
+        # Loads what turns types into NumPy's, once and here: two threads that need it first at the
+        # same time wait for each other for ever, one with Python's lock and one with C++'s.
+        openvino.Type.u8.to_dtype()
         self._requests: SimpleQueue[openvino.InferRequest] = SimpleQueue()
         for _ in range(self.streams):
             self._requests.put(self._compiled.create_infer_request())
