@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pneumo.base.errors import SettingsError
+from pneumo.base.errors import PneumoError, SettingsError
 from pneumo.base.files import write_text
 from pneumo.base.settings import load_settings
 
@@ -14,6 +14,14 @@ FOLDER, INSTALLED = Path("recipes"), Path("params.yaml")
 def available() -> list[str]:
     """Names of the recipes, sorted."""
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def settings_file(name: str) -> Path:
+    """The file of a recipe, or of the settings file ``name``. PneumoError when it is not there."""
+    path = Path(name) if name.endswith(".yaml") else FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        raise PneumoError(f"{path}: no such recipe")
+    return path
 
 
 def install(name: str) -> list[str]:

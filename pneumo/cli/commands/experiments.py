@@ -8,7 +8,7 @@ import typer
 
 from pneumo.base.errors import PneumoError
 from pneumo.base.words import Network
-from pneumo.cli.commands.options import gathered, load_settings, pairs
+from pneumo.cli.commands.options import changes, gathered, load_settings, pairs
 
 if TYPE_CHECKING:
     from pneumo.base.settings import PretrainSettings, Settings
@@ -133,18 +133,13 @@ def crossval(
     What is finished in OUT is kept. Writes the tables that are printed, and a page, to OUT.
     Example: `pneumo crossval out --recipe seed --recipe rsna --set train.epochs=10`
     """
-    import yaml
-
-    from pneumo.cli.recipes import FOLDER
+    from pneumo.cli.recipes import settings_file
     from pneumo.experiments.crossval import crossval as stage
 
-    changes = pairs("--set", change)
-    files = {Path(n).stem: Path(n) if n.endswith(".yaml") else FOLDER / f"{n}.yaml" for n in recipe}
-    if missing := [str(path) for path in files.values() if not path.is_file()]:
-        raise PneumoError(f"{missing[0]}: no such recipe")
+    settings = changes(change)
+    files = {Path(name).stem: settings_file(name) for name in recipe}
     if len(files) < len(recipe):
         raise PneumoError("--recipe: two have the same name")
-    settings = {key: yaml.safe_load(value) for key, value in changes.items()}
     root = settings.get("data.root") or load_settings().data.root
     settings["data.root"] = str(Path(root).resolve())
     stage(out, files, settings, folds, seed, jobs=jobs, radiographs=radiographs)

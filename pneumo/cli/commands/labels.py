@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pneumo.base.errors import PneumoError
-from pneumo.cli.commands.options import MONITOR, AsJson, Day, MonitorFolder, day_of, load_settings
+from pneumo.cli.commands.options import (
+    MONITOR,
+    SKIPPED,
+    AsJson,
+    Day,
+    MonitorFolder,
+    day_of,
+    load_settings,
+)
 
 if TYPE_CHECKING:
     from pneumo.monitoring.labels import Standing
 
-SKIPPED = 99
 """The exit code of "no retraining is wanted": Airflow's tasks skip on it."""
 
 UNKNOWN = 1

@@ -22,6 +22,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 Day = Annotated[str, typer.Option(help="The day of this run, such as 2026-11-28. Blank: today.")]
 MonitorFolder = Annotated[Path, typer.Option("--out", help="The monitor's own folder.")]
 MONITOR = Path("data/monitor")
+SKIPPED = 99
+"""The exit code by which Airflow knows that a task had nothing to do."""
 
 
 def load_settings(path: Path = Path("params.yaml")) -> "Settings":
@@ -74,3 +76,10 @@ def pairs(option: str, words: list[str]) -> dict[str, str]:
     if wrong := [name for name, sign, _ in pairs if not sign]:
         raise PneumoError(f"{option} {wrong[0]}: write it as name=value")
     return {name: value for name, _, value in pairs}
+
+
+def changes(words: list[str]) -> dict[str, Any]:
+    """The settings of ``--set``, their values as YAML has them."""
+    import yaml
+
+    return {key: yaml.safe_load(value) for key, value in pairs("--set", words).items()}

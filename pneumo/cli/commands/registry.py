@@ -10,15 +10,13 @@ import typer
 from pneumo import workflow
 from pneumo.base.errors import RegistryError
 from pneumo.cli.commands.models import print_outcome
-from pneumo.cli.commands.options import AsJson, load_settings
+from pneumo.cli.commands.options import SKIPPED, AsJson, load_settings
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 Version = Annotated[str, typer.Argument(help="A number, or champion, challenger, previous")]
 Because = Annotated[str, typer.Option(help="Why; it is recorded.")]
-SKIPPED = 99
-"""The exit code by which Airflow knows that a task had nothing to do."""
 By = Annotated[str, typer.Option(help="Who decides; blank: your login.")]
 
 

@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pneumo.base.errors import PneumoError
-from pneumo.cli.commands.options import pairs
+from pneumo.cli.commands.options import changes
 
 
 def rehearse(
@@ -30,18 +29,13 @@ def rehearse(
     hidden folder of this one, and goes at the end.
     Example: `pneumo rehearse --recipe rsna --jobs 4`
     """
-    import yaml
-
-    from pneumo.cli.recipes import FOLDER
+    from pneumo.cli.recipes import settings_file
     from pneumo.experiments.crossval import write_settings
     from pneumo.rehearsal.rehearse import rehearse as stage
 
-    source = Path(recipe) if recipe.endswith(".yaml") else FOLDER / f"{recipe}.yaml"
-    if not source.is_file():
-        raise PneumoError(f"{source}: no such recipe")
-    changes = {key: yaml.safe_load(value) for key, value in pairs("--set", change).items()}
+    source, changed = settings_file(recipe), changes(change)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with tempfile.TemporaryDirectory() as folder:
         used = Path(folder) / source.name
-        settings = write_settings(source, changes, used)
+        settings = write_settings(source, changed, used)
         stage(str(source), used, settings, out, steps=steps, images=images, jobs=jobs)

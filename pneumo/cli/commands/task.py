@@ -11,16 +11,13 @@ import typer
 from pneumo import workflow
 from pneumo.base import locks
 from pneumo.base.errors import PneumoError
-from pneumo.cli.commands.options import load_settings
+from pneumo.cli.commands.options import SKIPPED, load_settings
 
 if TYPE_CHECKING:
     from pneumo.workflow.clones import Run
 
 KEEPS = "params.yaml"
 """The recipe that keeps what is there."""
-
-SKIPPED = 99
-"""The exit code by which Airflow knows that a task had nothing to do."""
 
 
 def start(recipe: Annotated[str, typer.Argument(help="A recipe, or params.yaml")] = KEEPS) -> None:
