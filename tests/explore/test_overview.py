@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -96,15 +95,12 @@ def test_the_seeds_recipe_reserves_the_stage_1_test_images_and_their_people(rsna
 
 
 @whole_tables
-def test_validate_takes_at_most_20_seconds_on_the_whole_tables(rsna, tmp_path):
+def test_validate_finds_what_is_unusual_in_the_whole_tables(rsna, tmp_path):
     params = yaml.safe_load((ROOT / "recipes/seed.yaml").read_text())
     params["data"] |= {"root": str(TABLES), "reserved_test": RESERVED}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [str(Path(sys.executable).with_name("pneumo")), "validate", "v.json", "docs"]
     said = subprocess.check_output(command, cwd=tmp_path, text=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime < 20  # of one core
     assert "warning: headers.age: an age is over 120: 5 rows (" in said
     assert "warning: images.person_known: " in said
     assert "98 rows" in said
