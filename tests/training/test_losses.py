@@ -71,6 +71,13 @@ def test_opacity_iou_counts_pixels_of_all_batches():
     assert float(metric.result()) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("presence", [0.95, 0.3])
+def test_opacity_iou_is_shown_however_small_the_probability_that_there_is_any(presence):
+    metric = OpacityIou()
+    metric.update_state(LEFT, masks(presence * (0.2 + 0.8 * LEFT[..., 1])))
+    assert float(metric.result()) == pytest.approx(1)
+
+
 @pytest.mark.parametrize(
     ("truth", "found", "expected"),
     [(LEFT, LEFT, 0), (LEFT, RIGHT, 1 - 1 / 101), (LEFT, ALL, 1 - 101 / 151), (NONE, NONE, 0)],
