@@ -81,6 +81,7 @@ def in_markdown(result: Mapping[str, Any]) -> str:
         _table(result["recipes"]),
         _gains_table("gain", "network", result["gains"]),
         _gains_table("over no radiograph", "network", result["over_unseen"]),
+        _gains_table("ensemble's gain", "over", result["over_networks"]),
         _gains_table("ensemble's gain", "group", result["groups"]),
     ]
     return "\n".join(part for part in parts if part)

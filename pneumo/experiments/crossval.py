@@ -101,6 +101,14 @@ def crossval(
             }
             for recipe, tables in networks.items()
         },
+        "over_networks": {
+            recipe: {
+                network: gain(tables[ENSEMBLE], cases, seed)
+                for network, cases in tables.items()
+                if network != ENSEMBLE
+            }
+            for recipe, tables in networks.items()
+        },
         "groups": group_gains({name: tables[ENSEMBLE] for name, tables in judged.items()}, seed),
         "images": len(data.index),
         "people": int(data.index["person"].nunique()),

@@ -49,6 +49,7 @@ def test_recipes_are_compared_on_the_same_images_and_a_second_run_only_reads(dem
     assert over == pytest.approx(
         alone["ensemble"]["map"]["value"] - alone["no radiograph"]["map"]["value"]
     )
+    assert found["over_networks"]["demo"]["unet_vgg19"]["map"]["value"] == 0
     assert {"view AP", "view PA", "sex F", "age under 40"} < set(found["groups"]["demo less seed"])
     assert (tmp_path / "crossval.md").read_text().count("| ") > 20
     page = (tmp_path / "crossval.html").read_text()
