@@ -62,10 +62,12 @@ def test_a_full_network_finds_opacities_after_two_hundred_steps(radiographs, tmp
     trainer = make_trainer(model, SIZE_PX, train, steps=len(shown), augmented=True)
     watch = Watch(model, EPOCHS, lambda *_: None, shown)
     fit(trainer, shown, held_out, train, watch, Checkpoints(tmp_path, "key"))
+    pixels, truth = images[held][..., np.newaxis], masks[held] == 1
+    as_judged = trainer.network.predict_on_batch(pixels)[..., 1] > 0.5
     network = finished(trainer, model, SIZE_PX, train, plain)
-    found = network.predict_on_batch(images[held][..., np.newaxis])[..., 1] > 0.5
-    truth = masks[held] == 1
+    found = network.predict_on_batch(pixels)[..., 1] > 0.5
     everything = truth.mean()
     assert overlap(found, truth) > 3 * everything
+    assert overlap(as_judged, truth) > 3 * everything
     judged = [row["val_iou"] for row in watch.history[-EPOCHS // 4 :]]
     assert min(judged) > 3 * everything  # by the statistics that chose the epoch
