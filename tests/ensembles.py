@@ -88,6 +88,9 @@ def save_network(path: Path, level: float, *, convolves: bool = False) -> None:
 class Results:
     """The folders of a pipeline that has run; ``run`` makes another result in their place."""
 
+    convolves = False
+    """Whether the networks' one layer is a convolution, which alone is computed in 8 bits."""
+
     def __init__(self, folder: Path, prepared: Path, settings: Settings) -> None:
         self.paths = {"prepared": prepared, "models": folder / "m", "reports": folder / "r"}
         exact = settings.score.model_copy(update={"precision": "float32"})  # others: on request
@@ -102,7 +105,8 @@ class Results:
         for number, name in enumerate(self.settings.models):
             folder = self.paths["models"] / name
             folder.mkdir(parents=True, exist_ok=True)
-            save_network(folder / "model.keras", level + number / 100)
+            path = folder / "model.keras"
+            save_network(path, level + number / 100, convolves=self.convolves)
             (folder / "history.csv").write_text("epoch,loss\n1,0.9\n")
         weights = dict.fromkeys(self.settings.models, 1 / len(self.settings.models))
         choice = Ensemble(weights, 0.5, 0.0, 4000.0, 0.0, 0.0)

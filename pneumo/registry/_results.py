@@ -20,6 +20,7 @@ from pneumo.detection.disagreement import disagreement_of
 from pneumo.detection.ensemble import Ensemble, blend
 from pneumo.engines.package import MANIFEST
 from pneumo.evaluation.cases import read_cases
+from pneumo.evaluation.judge import judge
 from pneumo.prepared.format import Prepared, load_maps, load_prepared
 from pneumo.registry import agreement, store
 from pneumo.registry._paired import mean_precision
@@ -104,7 +105,8 @@ def upload(
         store.tag(server, version, tags)
     if wanted := agreement.wanted(settings.score.precision):
         version = server.get_model_version(store.ENSEMBLE, version.version)
-        print("\n".join(agreement.told(agree(seat, version, wanted), wanted)))
+        found = agree(seat, version, wanted, lambda: _calls(paths, results))
+        print("\n".join(agreement.told(found, wanted)))
     return server.get_model_version(store.ENSEMBLE, version.version)
 
 
@@ -166,13 +168,24 @@ def _register_ensemble(
         return register_ensemble(server, files, all_tags, run_id, said)
 
 
+def _calls(paths: Mapping[str, Path], results: Results) -> agreement.Calls:
+    """What the evaluation called on the test images, from the maps that the trainings left."""
+    data, ensemble = load_prepared(paths["prepared"]), Ensemble.from_json(results.tuned)
+    maps = load_maps(data, paths["models"], _used(ensemble.weights), "test")
+    return judge(data, "test", blend(maps, _used(ensemble.weights)), ensemble)[0]
+
+
 def _disagreement(data: Prepared, models: Path, weights: Mapping[str, float]) -> np.ndarray | None:
     """How far the networks are apart on each test image, ``(n)``; None for one that is alone."""
-    used = {name: weight for name, weight in weights.items() if weight > 0}
+    used = _used(weights)
     if len(used) < 2:
         return None
     maps = load_maps(data, models, used, "test")
     return disagreement_of(maps, used, blend(maps, used))
+
+
+def _used(weights: Mapping[str, float]) -> dict[str, float]:
+    return {name: weight for name, weight in weights.items() if weight > 0}
 
 
 def _figures(measured: Mapping[str, Any]) -> dict[str, str]:

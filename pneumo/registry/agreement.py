@@ -1,6 +1,7 @@
 """Whether a faster precision calls what float32 calls: measured at the promotion.
 
-The reference is OpenVINO in float32, which answers the golden pictures as Keras did. What comes out
+The reference is what the evaluation called, where the pipeline that trained the networks is at
+hand; else OpenVINO in float32, which answers the golden pictures as Keras did. What comes out
 stands as JSON in the version's tag ``pneumo.agreement``, and scoring takes a precision only when
 ``why_not`` has no reason against it.
 """
@@ -23,7 +24,10 @@ from pneumo.engines.package import Package
 
 TAG = "pneumo.agreement"
 RATE = "pictures_s"
-FASTER = ("bfloat16", "int8")
+EXACT, FASTER = "float32", ("bfloat16", "int8")
+Calls = Mapping[str, Sequence[Box]]
+"""ID -> boxes, in original pixels."""
+
 SAME_IOU = 0.9
 LEAST_SHARE, LARGEST_DIFFERENCE = 0.99, 0.002
 """Boxes that must be matched at ``SAME_IOU``, and how far mAP may be from the reference's."""
@@ -83,27 +87,31 @@ def _speed(measured: Mapping[str, Any], precision: str) -> str:
 def measure(
     package: Path,
     pictures: np.ndarray,
-    truth: Mapping[str, Sequence[Box]],
+    truth: Calls,
     frames: Sequence[Frame],
     batch_size: int = 16,
     quantise: Callable[[], Path] | None = None,
+    exact: Calls | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Compare OpenVINO in faster precisions with float32, on the test radiographs.
 
     ``package`` is the folder of a registered ensemble; ``pictures`` is uint8
     ``(n, size_px, size_px)``; ``truth`` (ID -> boxes in original pixels) and ``frames`` are in the
-    order of the pictures; ``quantise`` gives the folder of the graph in int8, if that is asked for.
-    Returns per precision the name of this ``processor``, ``map`` and ``boxes``, and of those that
-    are compared ``matched`` (share of boxes), ``map_difference`` and ``passed``; ``pictures_s`` is
-    how many pictures a second it took, in passing; ``refused`` says why one cannot be used, as
-    where it fails the golden pictures. What fails in float32 is not tried in another precision.
+    order of the pictures; ``quantise`` gives the folder of the graph in int8, if that is asked for;
+    ``exact`` is what float32 calls, where that is known, and spares its computing. Returns per
+    precision the name of this ``processor``, ``map`` and ``boxes``, and of those that are compared
+    ``matched`` (share of boxes), ``map_difference`` and ``passed``; ``pictures_s`` is how many
+    pictures a second it took, in passing; ``refused`` says why one cannot be used, as where it
+    fails the golden pictures. What fails in float32 is not tried in another precision.
     """
     checked = Package(package)
     found: dict[str, dict[str, Any]] = {}
-    reference: dict[str, list[Box]] = {}
-    for precision in ("float32", "bfloat16", *(["int8"] if quantise else [])):
-        if "refused" in found.get("float32", {}):
-            found[precision] = found["float32"]
+    reference = exact
+    for precision in (EXACT, *FASTER):
+        if (precision == EXACT and exact is not None) or (precision == "int8" and not quantise):
+            continue
+        if "refused" in found.get(EXACT, {}):
+            found[precision] = found[EXACT]
             continue
         try:
             graph = quantise() if quantise and precision == "int8" else None
@@ -119,7 +127,7 @@ def measure(
         reference = reference or calls
         found[precision] = {**compare(truth, reference, calls), RATE: round(rate, 1)}
     for known in ("matched", "map_difference", "passed"):
-        found["float32"].pop(known, None)  # it is what the others are compared with
+        found.get(EXACT, {}).pop(known, None)  # it is what the others are compared with
     here = processor()
     return {precision: {**figures, "processor": here} for precision, figures in found.items()}
 
@@ -128,19 +136,24 @@ def find(
     engine: Engine,
     package: Package,
     pictures: np.ndarray,
-    truth: Mapping[str, Sequence[Box]],
+    truth: Calls,
     frames: Sequence[Frame],
 ) -> dict[str, list[Box]]:
     """ID -> the boxes that an engine leads to."""
-    maps = engine.probabilities(np.ascontiguousarray(pictures))
-    rows = zip(truth, maps, frames, strict=True)
-    return {name: package.ensemble.boxes(image, frame) for name, image, frame in rows}
+    size = engine.batch_size
+    batches = ((pictures[n : n + size], frames[n : n + size]) for n in range(0, len(frames), size))
+    found = [
+        package.ensemble.boxes(image, frame)
+        for near, answers in engine.stream((near, batch) for batch, near in batches)
+        for image, frame in zip(answers.maps, near, strict=True)
+    ]
+    return dict(zip(truth, found, strict=True))
 
 
 def compare(
-    truth: Mapping[str, Sequence[Box]],
-    reference: Mapping[str, Sequence[Box]],
-    found: Mapping[str, Sequence[Box]],
+    truth: Calls,
+    reference: Calls,
+    found: Calls,
 ) -> dict[str, Any]:
     """How ``found`` agrees with ``reference``: see ``measure``."""
     names = list(reference)

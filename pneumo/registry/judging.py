@@ -6,7 +6,7 @@ the registered files are fetched, checked, loaded in safe mode, and judged now.
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,13 +126,19 @@ def judged(package: Package, data: Prepared) -> pd.DataFrame:
     return judge_maps(data, "test", blended, package.ensemble)[1]
 
 
-def agree(seat: Seat, version: "ModelVersion", precisions: Sequence[str]) -> dict[str, Any]:
+def agree(
+    seat: Seat,
+    version: "ModelVersion",
+    precisions: Sequence[str],
+    exact: Callable[[], agreement.Calls] | None = None,
+) -> dict[str, Any]:
     """What ``precisions`` call beside float32 on the test images; kept as a tag, and known once
     per processor: figures of another one are replaced.
 
-    For ``int8`` the ensemble is quantised with the validation images; the graph is registered with
-    the version, and its ``sha256`` added, when it ``passed``. DataError when the prepared data hold
-    another test set.
+    ``exact`` gives what float32 calls on them, where somebody has computed it already. For ``int8``
+    the ensemble is quantised with the validation images; the graph is registered with the version,
+    and its ``sha256`` added, when it ``passed``. DataError when the prepared data hold another test
+    set.
     """
     known: dict[str, Any] = json.loads(version.tags.get(agreement.TAG, "{}"))
     here = processor()
@@ -153,6 +159,7 @@ def agree(seat: Seat, version: "ModelVersion", precisions: Sequence[str]) -> dic
         data.truth(rows),
         data.frames(rows),
         quantise=quantise if "int8" in precisions else None,
+        exact=exact() if exact else None,
     )
     if measured.get("int8", {}).get("passed"):
         measured["int8"]["sha256"] = store.save_graph(seat.server, version, quantise())

@@ -59,6 +59,15 @@ def test_precisions_are_compared_with_float32_which_agrees_with_keras(package_fo
     )
     assert compare(TRUTH, by_keras, ours)["passed"]
 
+    # what float32 calls, known already, takes its place
+    exact = measure(package_folder, SOME, TRUTH, FRAMES, exact=by_keras)
+    told_apart = {"pictures_s": 0}
+    assert set(exact) == {"bfloat16"}
+    assert exact["bfloat16"] | told_apart == found["bfloat16"] | told_apart
+    nothing = measure(package_folder, SOME, TRUTH, FRAMES, exact=dict.fromkeys(TRUTH, ()))
+    assert nothing["bfloat16"]["matched"] == 0.0
+    assert not nothing["bfloat16"]["passed"]
+
 
 @pytest.mark.usefixtures("cache")
 def test_what_fails_in_float32_is_tried_in_no_other_precision(package_folder, tmp_path):
