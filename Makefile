@@ -5,6 +5,8 @@ SHELL := /bin/bash
 UV := $(shell command -v uv || echo .uv/bin/uv)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export UV_PYTHON_DOWNLOADS := never
+# Once, at the installation: else each start compiles thousands of files where Python may write none.
+export UV_COMPILE_BYTECODE := 1
 READY := .venv/.ready
 # A file's tests stay on one worker, the slow files' come first (tests/conftest.py).
 PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder

@@ -18,12 +18,16 @@ from pneumo.engines.package import Package
 BATCH = 16
 
 
-class NoTensorFlow:
-    """Keeps Keras from loading TensorFlow just to see whether it is there: 7 s."""
+UNUSED = frozenset({"tensorflow", "jax", "matplotlib", "pandas"})
+"""What Keras loads just to see whether it is there: longer than all of the conversion."""
+
+
+class Without:
+    """Says of packages that they are not there."""
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-        """Raise ModuleNotFoundError for TensorFlow; leave others to other finders."""
-        if name.partition(".")[0] == "tensorflow":
+        """Raise ModuleNotFoundError for ``UNUSED``; leave others to other finders."""
+        if name.partition(".")[0] in UNUSED:
             raise ModuleNotFoundError(name)
 
 
@@ -88,7 +92,7 @@ def _cells_apart(networks: list[tuple[Any, float]]) -> Any:
 def main() -> None:
     """Convert what the arguments name; a PneumoError ends with its line and exit code 2."""
     folder, where, digest, path = sys.argv[1:]
-    sys.meta_path.insert(0, NoTensorFlow())
+    sys.meta_path.insert(0, Without())
     try:
         convert(Package(Path(folder), where, digest), Path(path))
     except PneumoError as error:
