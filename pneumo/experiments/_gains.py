@@ -10,9 +10,13 @@ from pneumo.evaluation.bootstrap import draw_people, estimate, weighted_means, w
 from pneumo.evaluation.cases import people_groups
 from pneumo.evaluation.roc import auroc
 
+ENSEMBLE = "ensemble"
+UNSEEN = "no radiograph"
+"""The row of what view, sex, age and two constant boxes reach."""
+
 RESAMPLES = 2000
 Cases = Mapping[str, pd.DataFrame]
-"""Network, or ``ensemble`` -> its table of cases over the test images of all folds."""
+"""Network, ``ENSEMBLE`` or ``UNSEEN`` -> its table of cases over the test images of all folds."""
 
 
 def figures(cases: pd.DataFrame, seed: int) -> dict[str, dict[str, Any]]:
@@ -43,6 +47,40 @@ def gain(ours: pd.DataFrame, theirs: pd.DataFrame, seed: int) -> dict[str, dict[
     return {
         "map": estimate(np.subtract(*means)),
         "auroc": estimate(np.subtract(*areas)),
+    }
+
+
+def comparison(judged: Mapping[str, Cases], seed: int) -> dict[str, Any]:
+    """Figures of every recipe's networks, and each gain that there is to tell of them.
+
+    ``judged`` has, per recipe, its networks, ``ENSEMBLE``, and ``UNSEEN``, which saw no radiograph.
+    """
+    networks = {
+        recipe: {network: cases for network, cases in tables.items() if network != UNSEEN}
+        for recipe, tables in judged.items()
+    }
+    return {
+        "recipes": {
+            recipe: {network: figures(cases, seed) for network, cases in tables.items()}
+            for recipe, tables in judged.items()
+        },
+        "gains": gains(networks, seed),
+        "over_unseen": {
+            recipe: {
+                network: gain(cases, judged[recipe][UNSEEN], seed)
+                for network, cases in tables.items()
+            }
+            for recipe, tables in networks.items()
+        },
+        "over_networks": {
+            recipe: {
+                network: gain(tables[ENSEMBLE], cases, seed)
+                for network, cases in tables.items()
+                if network != ENSEMBLE
+            }
+            for recipe, tables in networks.items()
+        },
+        "groups": group_gains({name: tables[ENSEMBLE] for name, tables in judged.items()}, seed),
     }
 
 

@@ -26,15 +26,11 @@ from pneumo.evaluation.judge import judge
 from pneumo.evaluation.unseen import unseen_cases
 from pneumo.experiments._comparison import render_comparison
 from pneumo.experiments._folds import folds, write_fold
-from pneumo.experiments._gains import figures, gain, gains, group_gains, in_markdown
+from pneumo.experiments._gains import ENSEMBLE, UNSEEN, comparison, in_markdown
 from pneumo.prepared.format import Prepared, load_maps, load_prepared
 from pneumo.report.examples import kinds_of, picture, section
 
 Task = Callable[..., None]
-ENSEMBLE = "ensemble"
-UNSEEN = "no radiograph"
-"""The row of what view, sex, age and two constant boxes reach."""
-
 PICTURES = 5
 """Images of each kind on the page."""
 
@@ -84,32 +80,8 @@ def crossval(
         cases = judged[name][ENSEMBLE]
         drawn[name] = _drawn(out / name, settings, cases, radiographs=radiographs)
     data = load_prepared(out / name / "prepared")
-    networks = {
-        recipe: {network: cases for network, cases in tables.items() if network != UNSEEN}
-        for recipe, tables in judged.items()
-    }
     result: dict[str, Any] = {
-        "recipes": {
-            recipe: {network: figures(cases, seed) for network, cases in tables.items()}
-            for recipe, tables in judged.items()
-        },
-        "gains": gains(networks, seed),
-        "over_unseen": {
-            recipe: {
-                network: gain(cases, judged[recipe][UNSEEN], seed)
-                for network, cases in tables.items()
-            }
-            for recipe, tables in networks.items()
-        },
-        "over_networks": {
-            recipe: {
-                network: gain(tables[ENSEMBLE], cases, seed)
-                for network, cases in tables.items()
-                if network != ENSEMBLE
-            }
-            for recipe, tables in networks.items()
-        },
-        "groups": group_gains({name: tables[ENSEMBLE] for name, tables in judged.items()}, seed),
+        **comparison(judged, seed),
         "images": len(data.index),
         "people": int(data.index["person"].nunique()),
         "positive": int((data.index["target"] == 1).sum()),
