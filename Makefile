@@ -5,8 +5,8 @@ SHELL := /bin/bash
 UV := $(shell command -v uv || echo .uv/bin/uv)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export UV_PYTHON_DOWNLOADS := never
-# Once, at the installation: else each start compiles thousands of files where Python may write none.
-export UV_COMPILE_BYTECODE := 1
+# Compiled once, here: else each start compiles thousands of files where Python may write none.
+SYNC = UV_COMPILE_BYTECODE=1 "$(UV)" sync --locked
 READY := .venv/.ready
 # A file's tests stay on one worker, the slow files' come first (tests/conftest.py).
 PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
@@ -136,7 +136,7 @@ chart: docker-tools  ## Check the values for Kubernetes against Airflow's chart,
 docker-tools: .venv-docker/.ready  ## Install what the tests of docker/ check it with
 
 .venv-docker/.ready: $(READY)
-	@UV_PROJECT_ENVIRONMENT=.venv-docker "$(UV)" sync --locked --only-group docker
+	@UV_PROJECT_ENVIRONMENT=.venv-docker $(SYNC) --only-group docker
 	@touch $@
 
 .PHONY: site
@@ -144,7 +144,7 @@ site: .venv-site/.ready  ## Make the pages a site with a search: dist/site
 	@mkdir -p dist && python docs/site.py dist/site .venv-site/bin/mkdocs
 
 .venv-site/.ready: $(READY)
-	@UV_PROJECT_ENVIRONMENT=.venv-site "$(UV)" sync --locked --only-group site
+	@UV_PROJECT_ENVIRONMENT=.venv-site $(SYNC) --only-group site
 	@touch $@
 
 .PHONY: images
@@ -162,7 +162,7 @@ setup: $(READY)  ## Install everything from uv.lock into .venv
 $(READY): pyproject.toml uv.lock
 	@[ -x "$(UV)" ] || { echo "Installing uv into .uv"; python3 -m venv .uv && .uv/bin/pip install --quiet uv; }
 	@$(if $(MOVED),rm -rf .venv .pneumo/env)
-	@"$(UV)" sync --locked --extra tensorflow --extra workflow --extra jax --extra cluster --extra int8 --extra pacs
+	@$(SYNC) --extra tensorflow --extra workflow --extra jax --extra cluster --extra int8 --extra pacs
 	@mkdir -p .dvc && printf '[core]\n    site_cache_dir = "%s"\n' "$$(pwd -P)/.pneumo/dvc" > .dvc/config.local
 	@[ -e .git ] || echo '    no_scm = true' >> .dvc/config.local
 	@pwd -P > $@
