@@ -27,6 +27,11 @@ def test_without_candidates_only_equal_weights_are_tried():
 
 def test_candidates_sum_to_one_and_follow_the_seed():
     rows = list(weightings(["a", "b", "c"], 8))
+    assert len(rows) == 1 + 3 + 8
+    assert set(rows[0].values()) == {1 / 3}
+    assert [{name for name, share in row.items() if share} for row in rows[1:4]] == [
+        *map(set, "abc")
+    ]
     assert all(sum(row.values()) == pytest.approx(1) for row in rows)
     assert rows == list(weightings(["a", "b", "c"], 8))
     assert rows != list(weightings(["a", "b", "c"], 8, seed=2))
@@ -56,6 +61,12 @@ def test_one_bright_pixel_is_no_finding():
     probability = np.zeros((2, 64, 64))
     probability[1, 3, 3] = 1.0
     assert image_level(probability) == pytest.approx([0, 1 / 16 / 5])
+
+
+def test_the_image_level_is_the_mean_of_the_five_highest_cells():
+    cells = np.random.default_rng(2).permutation(256).reshape(16, 16) / 256
+    level = image_level(np.kron(cells, np.ones((4, 4))))
+    assert level == pytest.approx(np.mean([251, 252, 253, 254, 255]) / 256)
 
 
 def test_an_ensemble_survives_json():

@@ -63,6 +63,34 @@ def test_every_score_of_the_search_is_that_of_the_boxes_that_are_submitted():
         assert scores.values[place][0] == pytest.approx(score(cases, maps, way), abs=1e-12)
 
 
+def test_what_is_exactly_at_a_limit_is_called_by_the_search_as_by_the_ensemble():
+    truth = Box(256, 256, 256, 256)  # four by four cells at 0.5, of which five count
+    cases = Cases({"a": map_of(truth, 0.5)[None]}, [FRAME], [[truth]])
+    limits = {"thresholds": [0.3], "gates": [0.5, 0.51], "minimum_areas_px": [65536.0, 65537.0]}
+    judge = Judge(cases, BOXES.model_copy(update={**limits, "shrinks": [0.0]}), ONE)
+    scores = judge.every([EQUAL])
+    assert scores.values.ravel().tolist() == [1.0, 0.0, 0.0, 0.0]
+    for place in np.ndindex(scores.values.shape[:-1]):
+        way = scores.way(place)
+        assert judge.one(way)[0] == scores.values[place][0]
+        assert bool(way.boxes(cases.probabilities["a"][0], FRAME)) == bool(scores.values[place])
+
+
+def test_a_search_says_how_far_it_is():
+    told = []
+    truth = Box(256, 256, 256, 256)
+    Judge(one(truth, a=truth), BOXES, ONE).every([EQUAL] * 3, lambda *at: told.append(at))
+    assert told == [(done, 6) for done in range(6)]
+
+
+def test_without_tuning_the_least_limits_hold_wherever_they_stand():
+    boxes = BoxesSettings(
+        thresholds=[0.1, 0.45, 0.9], gates=[0.3, 0.0], minimum_areas_px=[9.0, 8.0, 7.0],
+        shrinks=[0.2, 0.1],
+    )  # fmt: skip
+    assert plain_way(EQUAL, boxes) == Ensemble(EQUAL, 0.45, 0.0, 7.0, 0.1, 0.1)
+
+
 def test_a_subset_is_scored_as_if_the_other_images_were_not_there():
     cases = noisy()
     chosen = np.arange(24) % 5 < 2
