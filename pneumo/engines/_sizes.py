@@ -1,5 +1,6 @@
 """How large a ``.keras`` file becomes when it is loaded: looked up before Keras is asked to."""
 
+import io
 import json
 import zipfile
 from collections.abc import Iterator
@@ -49,7 +50,8 @@ def _of_archive(archive: zipfile.ZipFile, size: int) -> str:
     widest = max(_widths(json.loads(archive.read(CONFIG))), default=0)
     if widest > WIDEST:
         return f"has a layer of {widest:,} channels; {WIDEST:,} are the most"
-    with archive.open(WEIGHTS) as file, h5py.File(file, "r") as weights:
+    # In memory, as Keras reads it: a member of an archive goes back by being read from its start.
+    with h5py.File(io.BytesIO(archive.read(WEIGHTS)), "r") as weights:
         if (total := _bytes_of(weights)) > LARGEST_GROWTH * size:
             return f"holds weights of {total:,} bytes in a file of {size:,}"
     return ""

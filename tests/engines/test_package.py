@@ -153,3 +153,18 @@ def test_a_golden_disagreement_that_is_none_is_refused(package, wrong):
     change_golden(package, disagreement=lambda known: wrong)
     with pytest.raises(RegistryError, match="holds no disagreement on its pictures"):
         open_engine(Package(package), "tensorflow")
+
+
+def test_the_sizes_of_a_network_are_found_in_one_reading(package_folder, monkeypatch):
+    """Members of an archive go back by being read from their start: minutes for full networks."""
+    plain, taken = zipfile.ZipExtFile.read, []
+
+    def read(self, *size):
+        found = plain(self, *size)
+        taken.append(len(found))
+        return found
+
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", read)
+    path = package_folder / "unet_vgg19.keras"
+    assert not fault_of(path)
+    assert 0.5 * path.stat().st_size < sum(taken) < 2 * path.stat().st_size
