@@ -69,6 +69,47 @@ def failed(candidate, champion=CHAMPION, because="", settings=SETTINGS) -> list[
     return [rule.name for rule in verdict.rules if not rule.held]
 
 
+def test_the_first_ensemble_is_judged_by_itself_and_the_figures_are_recorded():
+    first = decide(measured(0.5, leaked_people=None, leaked_images=3), None, SETTINGS)
+    assert [str(rule) for rule in first.rules] == [
+        "FAILED leaks: not counted people in two splits; near-identical images in two splits: 3; "
+        "run `dvc repro evaluate`",
+        "held   files: all have their sha256",
+        "held   golden images: finite and unchanged",
+        "held   mAP: 0.5080, floor 0.1000 (promotion.minimum_map)",
+        "held   sensitivity: 1.0000 of positive images called, floor 0.5000 "
+        "(promotion.minimum_sensitivity)",
+        "held   champion: there is none yet",
+    ]
+    assert [(rule["name"], rule["figures"]) for rule in first.to_json()] == [
+        ("leaks", {"leaked_people": None, "leaked_images": 3}),
+        ("files", {}),
+        ("golden images", {}),
+        ("mAP", {"map": pytest.approx(table()["precision"].mean(), abs=1e-6), "floor": 0.1}),
+        ("sensitivity", {"sensitivity": 1.0, "floor": 0.5}),
+        ("champion", {}),
+    ]
+    assert "dvc repro" not in str(decide(BETTER, None, SETTINGS).rules[0])
+
+
+def test_what_was_compared_is_recorded_with_its_figures():
+    said = {rule["name"]: rule for rule in decide(BETTER, CHAMPION, SETTINGS).to_json()}
+    assert said["same test images"]["figures"] == {"candidate": "t", "champion": "t"}
+    for name in ("no loss", "gain"):
+        figures = said[name]["figures"]
+        assert figures["value"] == pytest.approx(0.1, abs=1e-6)
+        assert figures["people"] == PEOPLE
+        assert figures["low"] <= figures["bound"] <= figures["value"] <= figures["high"]
+    assert said["subgroups"]["figures"].keys() >= {"view AP", "view PA"}
+    same = {rule.name: rule for rule in decide(CHAMPION, CHAMPION, SETTINGS).rules}
+    assert same["gain"].reason.endswith('; a person may decide with --because "..."')
+    waived = {rule.name: rule for rule in decide(CHAMPION, CHAMPION, SETTINGS, " try it ").rules}
+    assert waived["gain"].reason.endswith(", but: try it")
+    assert waived["gain"].figures["because"] == "try it"
+    other = decide(BETTER, replace(CHAMPION, test_set="u"), SETTINGS).rules[-1]
+    assert other.figures == {"candidate": "t", "champion": "u"}
+
+
 def test_a_better_candidate_without_a_fault_is_promoted_and_every_rule_is_named():
     verdict = decide(BETTER, CHAMPION, SETTINGS)
     assert verdict.promoted
