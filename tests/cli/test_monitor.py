@@ -52,6 +52,7 @@ def test_a_mistake_is_one_line_and_ends_with_two(tmp_path):
         assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_what_was_planted_in_an_inbox_is_in_nothing_that_the_monitor_makes(
     tmp_path, demo_root, package_folder, cache
 ):

@@ -25,6 +25,8 @@ from pneumo.training.checkpoints import Checkpoints
 from pneumo.training.pretraining import encoders_of
 from tests.stages.test_train import AUGMENT, SETTINGS
 
+pytestmark = pytest.mark.slow
+
 TRAIN = SETTINGS.model_copy(
     update={"epochs": 3, "patience": 3, "schedule": "cosine", "learning_rate": 0.003}
 )

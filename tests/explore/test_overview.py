@@ -61,6 +61,7 @@ def test_people_come_from_the_mapping_where_it_is_sure(broken_root):
     assert images["person"].iloc[0] == "00000007"
 
 
+@pytest.mark.slow
 @whole_tables
 def test_on_the_whole_tables_a_split_by_image_leaks_70_percent_and_ours_none(rsna):
     found = overview(rsna("rsna"))
@@ -94,6 +95,7 @@ def test_the_seeds_recipe_reserves_the_stage_1_test_images_and_their_people(rsna
     assert test["target"].mean() == pytest.approx(0.353, abs=0.001)
 
 
+@pytest.mark.slow
 @whole_tables
 def test_validate_finds_what_is_unusual_in_the_whole_tables(rsna, tmp_path):
     params = yaml.safe_load((ROOT / "recipes/seed.yaml").read_text())

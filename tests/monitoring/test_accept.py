@@ -17,6 +17,8 @@ from pneumo.evaluation.counts import Counts
 from pneumo.monitoring.accept import read_and_judge, write
 from pneumo.site.trail import look
 
+pytestmark = pytest.mark.slow
+
 MODEL = "c" * 64
 REGISTERED = {"all": Counts(200, 160, 200, 180, 0.9), "PA": Counts(100, 80, 100, 90, 0.9)}
 

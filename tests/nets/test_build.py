@@ -50,6 +50,7 @@ def test_a_saved_network_loads_in_safe_mode_and_answers_bit_for_bit(model, tmp_p
     assert not after.compiled
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_one_batch_can_be_learnt_by_heart(model, radiographs):
     loss = segmentation_loss(0.5, "opacity")

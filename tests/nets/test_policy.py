@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = "from pneumo.training.fitting import policy; print(policy('auto'), policy('bfloat16'))"
 
 

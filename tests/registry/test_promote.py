@@ -29,7 +29,7 @@ from pneumo.scoring.score import score
 from pneumo.tracking.runs import client
 from tests.ensembles import PEOPLE, SPLITS, Results, write_prepared
 
-pytestmark = pytest.mark.usefixtures("mlflow_store")
+pytestmark = [pytest.mark.usefixtures("mlflow_store"), pytest.mark.slow]
 GOOD, FAIR, POOR, BAD = 95, 130, 160, 200
 
 
@@ -515,7 +515,6 @@ def int8(results, monkeypatch, tmp_path):
     return wanted
 
 
-@pytest.mark.slow
 def test_int8_that_agrees_is_registered_and_scores_while_its_sum_holds(
     int8, results, demo_root, monkeypatch, tmp_path
 ):
@@ -539,7 +538,6 @@ def test_int8_that_agrees_is_registered_and_scores_while_its_sum_holds(
         score(files, tmp_path / "other", uri, score=int8)
 
 
-@pytest.mark.slow
 def test_int8_that_is_made_later_and_does_not_agree_is_not_registered_and_float32_scores(
     int8, results, demo_root, monkeypatch, tmp_path, capsys
 ):

@@ -13,7 +13,7 @@ from pneumo.engines import choose
 from pneumo.scoring import score as stage
 from tests.packages import ENSEMBLE, sum_up
 
-pytestmark = pytest.mark.usefixtures("cache")
+pytestmark = [pytest.mark.usefixtures("cache"), pytest.mark.slow]
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from tests.packages import sum_up
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.usefixtures("cache")
+pytestmark = [pytest.mark.usefixtures("cache"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -192,7 +192,6 @@ def test_anew_is_refused_while_another_run_is_on_its_way(
                   resume=False)  # fmt: skip
 
 
-@pytest.mark.slow
 def test_jax_finds_the_boxes_of_tensorflow(inbox, balanced_package, tmp_path):
     files = sorted(path for path in inbox.folder.glob("*.dcm") if path.stat().st_size > 9000)[:8]
     shutil.copy(ROOT / "recipes/demo.yaml", tmp_path / "params.yaml")

@@ -54,6 +54,7 @@ def headers(folder):
     return [pydicom.dcmread(path) for path in files]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_on_any_number_of_workers(folder, tmp_path):
     assert sums(made(tmp_path / "again", workers=1)) == sums(folder)
 

@@ -16,6 +16,8 @@ from pneumo.training.checkpoints import averaged
 from pneumo.training.fitting import finished, is_out_of_memory, learning_rate, make_trainer
 from tests.stages.test_train import SETTINGS
 
+pytestmark = pytest.mark.slow
+
 STRONG = AugmentSettings(
     flip=True, rotation_deg=10, scale=0.1, shift=0.1, contrast=0.2, brightness=0.1, blur=1, jpeg=1
 )

@@ -13,6 +13,8 @@ import pytest
 
 from pneumo.workflow.clones import begin, own_clone
 
+pytestmark = pytest.mark.slow
+
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parents[2]
 
