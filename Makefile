@@ -51,7 +51,7 @@ test-all: $(READY)  ## Run all tests, as CI does
 	@$(PYTEST)
 
 .PHONY: quick
-quick: $(READY)  ## Run the tests that start no server and train nothing
+quick: $(READY)  ## Run the quick tests: three minutes on two cores
 	@$(PYTEST) -m "not slow"
 
 .PHONY: bench-prepare

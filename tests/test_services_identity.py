@@ -16,6 +16,8 @@ from pneumo import servers
 from pneumo.base.errors import PneumoError
 from pneumo.servers import _identity, config, environment, processes, programs
 
+pytestmark = pytest.mark.slow
+
 PNEUMO = Path(sys.executable).with_name("pneumo")
 
 
@@ -206,7 +208,6 @@ def test_where_no_checkout_is_it_says_so_and_makes_nothing(tmp_path, command, in
     assert tree(tmp_path) == before
 
 
-@pytest.mark.slow
 def test_original_and_copy_run_side_by_side_and_a_moved_one_starts_anew(tmp_path):
     here = tmp_path / "original"
     (here / "dags").mkdir(parents=True)

@@ -18,6 +18,8 @@ from pneumo.registry.verify import verify
 from pneumo.scoring.score import score
 from pneumo.tracking.runs import client
 
+pytestmark = pytest.mark.slow
+
 PACK = Path(__file__).with_name("registered.tar.xz")
 RECIPE = Path(__file__).parents[2] / "recipes/demo.yaml"
 CHAMPION = "models:/pneumonia-ensemble@champion"

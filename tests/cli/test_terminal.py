@@ -16,6 +16,8 @@ from pneumo.cli import terminal
 from pneumo.cli.app import main
 from pneumo.engines import cache as kept_things
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PROGRAM = Path(sys.executable).with_name("pneumo")
 

@@ -14,6 +14,8 @@ import yaml
 
 from pneumo import workflow
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 HEAVY = ("tensorflow", "keras", "mlflow", "great_expectations", "pandas", "numpy", "pydicom", "dvc")
 

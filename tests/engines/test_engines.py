@@ -14,7 +14,7 @@ from pneumo.engines.package import Package
 from tests.ensembles import save_network
 from tests.packages import ENSEMBLE, pictures, sum_up
 
-pytestmark = pytest.mark.usefixtures("cache")
+pytestmark = [pytest.mark.usefixtures("cache"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from tests.packages import pictures
 import openvino.opset16 as op  # isort: skip  # after the engines, which silence it
 from openvino import Model, PartialShape, Type, save_model  # isort: skip
 
-pytestmark = pytest.mark.usefixtures("cache")
+pytestmark = [pytest.mark.usefixtures("cache"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from pneumo.engines.choose import open_engine
 from pneumo.engines.package import Package
 from tests.packages import pictures, sum_up
 
-pytestmark = pytest.mark.usefixtures("cache")
+pytestmark = [pytest.mark.usefixtures("cache"), pytest.mark.slow]
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from pneumo.findings import objects as module
 from tests.dicom import files
 from tests.findings.made import BOXES, MODEL, SCORED_AT, index_of, radiograph, results
 
+pytestmark = pytest.mark.slow
+
 CHECKER = Path(os.environ.get("PNEUMO_SHARED", "")) / "tools/check_objects.py"
 
 WRITE = """

@@ -7,6 +7,8 @@ from pneumo.nets.archive import save_network
 from pneumo.nets.build import MODELS, build
 from pneumo.training._losses import OpacityIou, segmentation_loss
 
+pytestmark = pytest.mark.slow
+
 FULL_PARAMETERS = {
     "unet_resnet152": 67_385_890,
     "unet_densenet121": 13_693_154,
@@ -50,7 +52,6 @@ def test_a_saved_network_loads_in_safe_mode_and_answers_bit_for_bit(model, tmp_p
     assert not after.compiled
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_one_batch_can_be_learnt_by_heart(model, radiographs):
     loss = segmentation_loss(0.5, "opacity")
@@ -90,7 +91,6 @@ def radiographs_64(radiographs):
     return tuple(array[[0, 2]].repeat(2, axis=1).repeat(2, axis=2) for array in (images, masks))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_the_full_network_is_as_documented_and_learns_a_batch(model, radiographs_64, tmp_path):
     images, _ = radiographs_64

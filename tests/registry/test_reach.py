@@ -20,6 +20,8 @@ from pneumo.cli.app import main
 from pneumo.registry import reach, store
 from tests.mlflow_servers import Server, black_hole, free_port
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 LOGIN = ("USERNAME", "PASSWORD", "TOKEN", "AUTH", "INSECURE_TLS", "SERVER_CERT_PATH")
@@ -256,7 +258,6 @@ def test_a_fault_after_the_first_answer_is_a_line_too(monkeypatch, capsys):
     assert capsys.readouterr().err == f"no MLflow at http://127.0.0.1:{port}; run pneumo up\n"
 
 
-@pytest.mark.slow
 def test_a_real_server_is_reached_behind_a_prefix_and_stopped_is_a_line(tmp_path, monkeypatch):
     mlflow = Server(tmp_path)
     mlflow.start()

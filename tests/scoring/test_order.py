@@ -16,6 +16,8 @@ from pneumo.scoring._order import places
 from pneumo.scoring.parts import Store
 from pneumo.site.sitekey import person_of, site_key
 
+pytestmark = pytest.mark.slow
+
 
 def row(content, probability, review="", margin=0.5, unusual=1.0, disagreement=0.1):
     return {

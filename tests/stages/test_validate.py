@@ -14,6 +14,8 @@ from pneumo.validation import columns
 from pneumo.validation._rules import suites
 from pneumo.validation.columns import WHERE
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def known_headers():
