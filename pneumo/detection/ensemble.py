@@ -48,6 +48,11 @@ class Ensemble:
         return [SAVED_AS.get(field.name, field.name) for field in fields(cls)]
 
     @property
+    def used(self) -> dict[str, float]:
+        """The networks that count: name -> weight."""
+        return {name: weight for name, weight in self.weights.items() if weight > 0}
+
+    @property
     def operating_point(self) -> float:
         """The image level at which calls begin: its threshold, or without one the cells'."""
         return self.image_threshold if self.image_threshold > 0 else self.threshold

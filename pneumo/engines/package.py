@@ -68,7 +68,7 @@ class Package:
     @property
     def networks(self) -> dict[str, float]:
         """The networks that count: name -> weight."""
-        return {name: weight for name, weight in self.ensemble.weights.items() if weight > 0}
+        return self.ensemble.used
 
     def network(self, name: str) -> Path:
         """The ``.keras`` file of a network, its sum and its sizes checked. Raises RegistryError."""

@@ -158,8 +158,8 @@ def _register_ensemble(
             copyfile(file, package / f"{name}.keras")
         write_json(package / "ensemble.json", results.tuned)
         write_golden(package, int(tags["pneumo.size_px"]))
-        data, weights = load_prepared(paths["prepared"]), results.tuned["weights"]
-        apart = _disagreement(data, paths["models"], weights)
+        data, used = load_prepared(paths["prepared"]), Ensemble.from_json(results.tuned).used
+        apart = _disagreement(data, paths["models"], used)
         profile = write_profile(package, data, results.cases, apart)
         files = {path.name: path for path in package.iterdir() if path.name != MANIFEST}
         said = card.read_text(encoding="utf-8") if card.is_file() else ""
@@ -171,21 +171,16 @@ def _register_ensemble(
 def _calls(paths: Mapping[str, Path], results: Results) -> agreement.Calls:
     """What the evaluation called on the test images, from the maps that the trainings left."""
     data, ensemble = load_prepared(paths["prepared"]), Ensemble.from_json(results.tuned)
-    maps = load_maps(data, paths["models"], _used(ensemble.weights), "test")
-    return judge(data, "test", blend(maps, _used(ensemble.weights)), ensemble)[0]
+    maps = load_maps(data, paths["models"], ensemble.used, "test")
+    return judge(data, "test", blend(maps, ensemble.used), ensemble)[0]
 
 
-def _disagreement(data: Prepared, models: Path, weights: Mapping[str, float]) -> np.ndarray | None:
+def _disagreement(data: Prepared, models: Path, used: Mapping[str, float]) -> np.ndarray | None:
     """How far the networks are apart on each test image, ``(n)``; None for one that is alone."""
-    used = _used(weights)
     if len(used) < 2:
         return None
     maps = load_maps(data, models, used, "test")
     return disagreement_of(maps, used, blend(maps, used))
-
-
-def _used(weights: Mapping[str, float]) -> dict[str, float]:
-    return {name: weight for name, weight in weights.items() if weight > 0}
 
 
 def _figures(measured: Mapping[str, Any]) -> dict[str, str]:

@@ -141,20 +141,16 @@ def find(
 ) -> dict[str, list[Box]]:
     """ID -> the boxes that an engine leads to."""
     size = engine.batch_size
-    batches = ((pictures[n : n + size], frames[n : n + size]) for n in range(0, len(frames), size))
+    batches = ((frames[n : n + size], pictures[n : n + size]) for n in range(0, len(frames), size))
     found = [
         package.ensemble.boxes(image, frame)
-        for near, answers in engine.stream((near, batch) for batch, near in batches)
+        for near, answers in engine.stream(batches)
         for image, frame in zip(answers.maps, near, strict=True)
     ]
     return dict(zip(truth, found, strict=True))
 
 
-def compare(
-    truth: Calls,
-    reference: Calls,
-    found: Calls,
-) -> dict[str, Any]:
+def compare(truth: Calls, reference: Calls, found: Calls) -> dict[str, Any]:
     """How ``found`` agrees with ``reference``: see ``measure``."""
     names = list(reference)
     pairs = same_boxes([reference[name] for name in names], [found[name] for name in names])

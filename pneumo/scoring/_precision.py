@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from pneumo.engines.openvino import processor
 from pneumo.engines.speed import rates
-from pneumo.registry.agreement import FASTER, why_not
+from pneumo.registry.agreement import EXACT, FASTER, why_not
 from pneumo.scoring._model import Model
 
 if TYPE_CHECKING:
     from pneumo.base.settings import ScoreSettings
 
-EXACT = "float32"
 LEAST_GAIN = 1.05
 """Times as fast as float32 that another precision must be: less is noise of the measurement."""
 
