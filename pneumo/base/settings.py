@@ -54,7 +54,9 @@ class TrainSettings(Section):
     encoder: Literal["full", "small"] = Field(description="Published encoder, or one for a CPU")
     encoder_weights: str = Field(description="imagenet, none, or a path: from `pneumo pretrain`")
     frozen_epochs: int = Field(
-        ge=0, description="First epochs, in which an encoder that came with weights stays as it is"
+        ge=0,
+        description="First epochs, in which an encoder that came with weights stays as it is; "
+        "as many as there are epochs: it is never trained",
     )
     encoder_rate: float = Field(
         gt=0, le=1, description="Such an encoder's step size, as a share of the rest's"

@@ -29,9 +29,10 @@ def limit_memory(network: keras.Model, steps: int) -> None:
 def reestimate_batch_norm(network: keras.Model, batches: Batches) -> None:
     """Replace the moving statistics by means over training batches, under the final weights.
 
+    Layers that were not trained keep theirs: the rest has learnt from what they give.
     Source: Wu and Johnson, "Rethinking 'Batch' in BatchNorm", 2021, section 3.
     """
-    norms = _norms(network)
+    norms = [norm for norm in _norms(network) if norm.trainable]
     moving = [variable for n in norms for variable in (n.moving_mean, n.moving_variance)]
     sums = [np.zeros(variable.shape) for variable in moving]
     count = min(len(batches), MOST_BATCHES)

@@ -11,7 +11,7 @@ from pneumo.training._encoder import EncoderAdam, LetGo
 from pneumo.training._losses import segmentation_loss
 from pneumo.training._normalisation import limit_memory, reestimate_batch_norm
 from pneumo.training._trainer import Trainer
-from pneumo.training.batches import Batches
+from pneumo.training.batches import Batches, fed
 from pneumo.training.checkpoints import Checkpoints, KeepGoing
 from pneumo.training.spread import handed_over, synchronise
 from pneumo.training.watch import Watch
@@ -69,10 +69,14 @@ def built(model: str, size_px: int, train: "TrainSettings", dtype: str) -> Built
 def make_trainer(
     model: str, size_px: int, train: "TrainSettings", *, steps: int, augmented: bool
 ) -> Trainer:
-    """The network with optimizer and losses; ``steps`` are those of an epoch."""
+    """The network with optimizer and losses; ``steps`` are those of an epoch.
+
+    An encoder that is frozen for all epochs is no part of what is trained, so a step costs less.
+    """
     if train.devices > 1:
         _check_devices(train)
     network, encoder, is_taught = built(model, size_px, train, policy(train.precision))
+    encoder.trainable = not is_taught or train.frozen_epochs < train.epochs
     limit_memory(network, train.epochs * steps)
     loss = segmentation_loss(
         train.overlap_weight, train.overlap_channels, overlap=train.overlap, focus=train.focus
@@ -80,10 +84,11 @@ def make_trainer(
     if train.devices > 1:
         synchronise(network)
     trainer = Trainer(network, loss, augmented=augmented, head_weight=train.image_head_weight)
-    if is_taught and train.frozen_epochs:
+    is_let_go = is_taught and encoder.trainable
+    if is_let_go and train.frozen_epochs:
         trainer.freeze_at_first(encoder, train.frozen_epochs)
     compile_for(trainer, train, steps)
-    if is_taught and (train.frozen_epochs or train.encoder_rate != 1):
+    if is_let_go and (train.frozen_epochs or train.encoder_rate != 1):
         adam_of(trainer).set_apart(
             encoder.trainable_variables,
             rate=train.encoder_rate,
@@ -164,8 +169,8 @@ def fit(
     if not keep.is_over():
         try:
             trainer.fit(
-                shown,
-                validation_data=held_out,
+                fed(shown),
+                validation_data=fed(held_out),
                 initial_epoch=done,
                 epochs=train.epochs,
                 shuffle=False,  # the batches shuffle themselves, from seed and epoch
@@ -215,6 +220,8 @@ def finished(
         blank = train.model_copy(update={"encoder_weights": "none"})
         network = built(model, size_px, blank, "float32").network
         network.set_weights(trainer.network.get_weights())
+        for layer, trained in zip(network.layers, trainer.network.layers, strict=True):
+            layer.trainable = trained.trainable
     if train.reestimate_batch_norm:
         reestimate_batch_norm(network, plain)
     return flip_averaged(network) if train.flip_average else network

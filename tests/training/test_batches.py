@@ -1,9 +1,10 @@
+import keras
 import numpy as np
 import pytest
 
 from pneumo.base.settings import AugmentSettings
 from pneumo.training._augment import unchanged
-from pneumo.training.batches import Batches
+from pneumo.training.batches import Batches, fed
 
 N = 10
 IMAGES = np.arange(N * 4, dtype=np.uint8).reshape(N, 2, 2)  # every pixel tells image and place
@@ -47,6 +48,20 @@ def test_an_epoch_shows_every_row_once():
 )
 def test_training_leaves_out_an_incomplete_last_batch(batch_size, shown):
     assert len(epoch(shuffled(batch_size=batch_size))["pixels"]) == shown
+
+
+def test_fit_is_fed_the_same_batches_and_tunes_nothing():
+    batches, asked = shuffled(batch_size=3), shuffled(batch_size=3)
+    data = fed(batches)
+    for number in range(3):
+        batches.begin_epoch(number)
+        expected = epoch(asked, number)
+        parts = [part for (part,) in data]
+        assert len(data) == len(parts) == len(batches.waits) == 2
+        for name, values in expected.items():
+            assert (np.concatenate([part[name] for part in parts]) == values).all()
+    if keras.backend.backend() == "tensorflow":  # its tuner holds up the end of every epoch
+        assert data.options().autotune.enabled is False
 
 
 @pytest.mark.parametrize("number", [0, 1, 7])

@@ -8,7 +8,7 @@ from pneumo.nets.encoders import ENCODERS
 from pneumo.training._encoder import EncoderAdam, LetGo
 from pneumo.training.batches import Batches
 from pneumo.training.checkpoints import Checkpoints, KeepGoing
-from pneumo.training.fitting import make_trainer
+from pneumo.training.fitting import finished, make_trainer
 from tests.stages.test_train import SETTINGS
 
 RATE = 0.01
@@ -80,6 +80,23 @@ def test_a_frozen_encoder_keeps_weights_and_statistics_until_it_is_let_go(radiog
     assert free["conv1_bn/moving_mean"].any()
     moved = np.abs(free["conv1_conv/kernel"])
     assert moved.max() == pytest.approx(0.1 * wanted.learning_rate, rel=0.01)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_an_encoder_that_is_frozen_for_all_epochs_is_never_changed(precision, radiographs, folder):
+    chosen = {"encoder_weights": str(folder), "frozen_epochs": 3, "epochs": 3}
+    chosen |= {"precision": precision, "reestimate_batch_norm": True, "flip_average": False}
+    wanted = SETTINGS.model_copy(update=chosen)
+    trainer = make_trainer("unet_densenet121", 32, wanted, steps=1, augmented=False)
+    began = {v.path: np.asarray(v).copy() for v in trainer.network.variables}
+    assert not any(map(is_encoders, [v.path for v in trainer.trainable_variables]))
+    batches = Batches(radiographs[0][..., 0], radiographs[1][..., 1], np.arange(4), 4, seed=1)
+    trainer.train_on_batch(*batches[0])
+    network = finished(trainer, "unet_densenet121", 32, wanted, batches)
+    changed = {v.path: (np.asarray(v) != began[v.path]).any() for v in network.variables}
+    assert not any(change for path, change in changed.items() if is_encoders(path))
+    assert changed["decoder1_1_conv/kernel"]
+    assert changed["decoder1_1_bn/moving_mean"]
 
 
 @pytest.mark.usefixtures("eager")
