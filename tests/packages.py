@@ -65,6 +65,15 @@ def write_package(folder: Path, networks=NETWORKS, settings=ENSEMBLE) -> Path:
     return folder
 
 
+def with_image_threshold(package: Path, folder: Path, level: float) -> Path:
+    """A copy of an ensemble that calls nothing below ``level``."""
+    copytree(package, folder)
+    settings = json.loads((folder / "ensemble.json").read_text())
+    write_json(folder / "ensemble.json", settings | {"gate": level})
+    sum_up(folder)
+    return folder
+
+
 def sum_up(folder: Path) -> None:
     """Write the manifest of the files that lie in the folder."""
     files = [path for path in sorted(folder.iterdir()) if path.name != "manifest.json"]

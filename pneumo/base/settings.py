@@ -161,8 +161,9 @@ class ScoreSettings(Section):
     """How new radiographs are scored."""
 
     engine: EngineName = Field(description="auto: Keras on a GPU, OpenVINO on a CPU")
-    precision: Literal["auto", "float32", "bfloat16", "int8"] = Field(
-        description="Another than float32 must agree with it at the promotion; auto: the fastest"
+    precision: Literal["auto", "float32", "mixed", "bfloat16", "int8"] = Field(
+        description="Another than float32 must agree with it at the promotion; mixed: bfloat16, "
+        "and float32 where that is unsure; auto: the fastest"
     )
     batch_size: int = Field(
         ge=1, le=256, description="Pictures computed at once; OpenVINO in float32: 2 at most"

@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from pneumo.detection.boxes import Box, Frame, boxes_from_probability
+from pneumo.detection.boxes import Box, Frame, boxes_from_probability, components, iou
 
 GRID, CELLS = 16, 5
+
+SAME = 0.9
+"""IoU above which two boxes are the same call, and share of the pixels that they have in common."""
 
 SEED = 1
 """Of random weightings: the same networks are tried with the same ones."""
@@ -75,6 +78,31 @@ class Ensemble:
             shrink_y=self.shrink_y,
         )
         return [replace(box, confidence=math.sqrt(box.confidence * level)) for box in found]
+
+    def is_unsure(self, probability: np.ndarray, margin: float) -> bool:
+        """Whether probabilities within ``margin`` of a map's could call another thing.
+
+        That is so where the image level is that close to ``image_threshold``, and where a region
+        comes, goes, or changes by more than a tenth, its box or its pixels, as the threshold moves
+        by ``margin`` up or down: it is between these two, whatever the probabilities are, but for
+        specks of less than a tenth of a region that fall off it. What is smaller than
+        ``minimum_area_px`` is looked at, too, since the radiograph's size is not known here.
+        ``probability`` is as in ``boxes``.
+        """
+        level = float(image_level(probability))
+        if level < self.image_threshold - margin:
+            return False
+        low, high = (components(probability, self.threshold + gap) for gap in (-margin, margin))
+        if not low:
+            return False
+        return (
+            level < self.image_threshold + margin
+            or len(low) != len(high)
+            or any(
+                iou(wide.box, narrow.box) <= SAME or narrow.pixels < SAME * wide.pixels
+                for wide, narrow in zip(low, high, strict=True)
+            )
+        )
 
 
 def blend(probabilities: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:

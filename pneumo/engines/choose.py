@@ -62,6 +62,10 @@ def _open(
 ) -> Engine:
     if not is_installed(name):
         raise PneumoError(f"engine {name}: is not installed; install pneumo[{name}]")
+    if name == "openvino" and precision == "mixed":
+        from pneumo.engines.mixed import MixedEngine
+
+        return MixedEngine(package, batch_size)
     if name == "openvino":
         from pneumo.engines.openvino import OpenVinoEngine
 

@@ -6,7 +6,7 @@ from pneumo.base.errors import RegistryError
 from pneumo.engines.engine import Answers, Engine
 from pneumo.engines.package import GOLDEN, Package
 
-TOLERANCE = {"float32": 0.001, "bfloat16": 0.02, "int8": 0.05}
+TOLERANCE = {"float32": 0.001, "mixed": 0.02, "bfloat16": 0.02, "int8": 0.05}
 """Mean difference of a picture's probabilities from those of the registration, per precision."""
 
 WIDER = 2

@@ -16,21 +16,23 @@ import numpy as np
 from pneumo.base.errors import PneumoError
 from pneumo.dataset.rsna import mean_average_precision
 from pneumo.detection.boxes import Box, Frame
+from pneumo.detection.ensemble import SAME
 from pneumo.detection.matching import hits_of
 from pneumo.engines.choose import open_engine
 from pneumo.engines.engine import Engine
+from pneumo.engines.mixed import MARGIN, speed_of_mixed
 from pneumo.engines.openvino import processor
 from pneumo.engines.package import Package
 
 TAG = "pneumo.agreement"
-RATE = "pictures_s"
-EXACT, FASTER = "float32", ("bfloat16", "int8")
+RATE, AGAIN = "pictures_s", "float32_share"
+EXACT, QUICK, MIXED, INT8 = "float32", "bfloat16", "mixed", "int8"
+FASTER = (QUICK, MIXED, INT8)
 Calls = Mapping[str, Sequence[Box]]
 """ID -> boxes, in original pixels."""
 
-SAME_IOU = 0.9
 LEAST_SHARE, LARGEST_DIFFERENCE = 0.99, 0.002
-"""Boxes that must be matched at ``SAME_IOU``, and how far mAP may be from the reference's."""
+"""Boxes that must be matched at an IoU above ``SAME``; how far mAP may be from the reference's."""
 
 
 def wanted(precision: str) -> tuple[str, ...]:
@@ -39,7 +41,7 @@ def wanted(precision: str) -> tuple[str, ...]:
     ``auto`` is what takes little of its time; quantising takes longer than all the rest.
     """
     if precision == "auto":
-        return ("bfloat16",)
+        return (QUICK, MIXED)
     return () if precision == "float32" else (precision,)
 
 
@@ -73,9 +75,15 @@ def told(measured: Mapping[str, Any], precisions: Sequence[str]) -> list[str]:
     here = processor()
     return [
         f"{name} {why_not(measured, name, here) or f'agrees with float32 on {here}'}"
-        f"{_speed(measured, name)}"
+        f"{_share(measured, name)}{_speed(measured, name)}"
         for name in precisions
     ]
+
+
+def _share(measured: Mapping[str, Any], precision: str) -> str:
+    """What float32 answers of it; blank for a precision of which it answers nothing."""
+    share = measured.get(precision, {}).get(AGAIN)
+    return "" if share is None else f", which answers {share:.1%} of the pictures again"
 
 
 def _speed(measured: Mapping[str, Any], precision: str) -> str:
@@ -102,30 +110,39 @@ def measure(
     precision the name of this ``processor``, ``map`` and ``boxes``, and of those that are compared
     ``matched`` (share of boxes), ``map_difference`` and ``passed``; ``pictures_s`` is how many
     pictures a second it took, in passing; ``refused`` says why one cannot be used, as where it
-    fails the golden pictures. What fails in float32 is not tried in another precision.
+    fails the golden pictures. What fails in float32 is not tried in another precision. ``mixed``
+    follows from bfloat16 and float32 without computing: ``float32_share`` of the pictures are
+    answered by the latter.
     """
     checked = Package(package)
     found: dict[str, dict[str, Any]] = {}
     reference = exact
-    for precision in (EXACT, *FASTER):
-        if (precision == EXACT and exact is not None) or (precision == "int8" and not quantise):
+    for precision in (EXACT, QUICK, INT8):
+        if (precision == EXACT and exact is not None) or (precision == INT8 and not quantise):
             continue
         if "refused" in found.get(EXACT, {}):
             found[precision] = found[EXACT]
             continue
         try:
-            graph = quantise() if quantise and precision == "int8" else None
+            graph = quantise() if quantise and precision == INT8 else None
             engine = open_engine(
                 checked, "openvino", batch_size=batch_size, precision=precision, quantised=graph
             )
             began = time.perf_counter()
-            calls = find(engine, checked, pictures, truth, frames)
+            calls, unsure = find(engine, checked, pictures, truth, frames)
         except PneumoError as error:
             found[precision] = {"passed": False, "refused": str(error)}
             continue
         rate = len(frames) / (time.perf_counter() - began)
         reference = reference or calls
         found[precision] = {**compare(truth, reference, calls), RATE: round(rate, 1)}
+        if precision == QUICK:
+            found[MIXED] = _mixed(truth, reference, calls, unsure)
+    if "refused" in found[QUICK]:
+        found[MIXED] = found[QUICK]
+    elif EXACT in found:
+        rates = found[QUICK][RATE], found[EXACT][RATE], found[MIXED][AGAIN]
+        found[MIXED][RATE] = round(speed_of_mixed(*rates), 1)
     for known in ("matched", "map_difference", "passed"):
         found.get(EXACT, {}).pop(known, None)  # it is what the others are compared with
     here = processor()
@@ -138,16 +155,23 @@ def find(
     pictures: np.ndarray,
     truth: Calls,
     frames: Sequence[Frame],
-) -> dict[str, list[Box]]:
-    """ID -> the boxes that an engine leads to."""
-    size = engine.batch_size
+) -> tuple[dict[str, list[Box]], list[str]]:
+    """ID -> the boxes that an engine leads to; the IDs of which bfloat16 would be unsure."""
+    size, called = engine.batch_size, package.ensemble
     batches = ((frames[n : n + size], pictures[n : n + size]) for n in range(0, len(frames), size))
     found = [
-        package.ensemble.boxes(image, frame)
+        (called.boxes(image, frame), called.is_unsure(image, MARGIN))
         for near, answers in engine.stream(batches)
         for image, frame in zip(answers.maps, near, strict=True)
     ]
-    return dict(zip(truth, found, strict=True))
+    calls = {name: boxes for name, (boxes, _) in zip(truth, found, strict=True)}
+    return calls, [name for name, (_, unsure) in zip(truth, found, strict=True) if unsure]
+
+
+def _mixed(truth: Calls, exact: Calls, quick: Calls, unsure: Sequence[str]) -> dict[str, Any]:
+    """``compare`` of bfloat16 that leaves to float32 what it is unsure of."""
+    calls = {**quick, **{name: exact[name] for name in unsure}}
+    return {**compare(truth, exact, calls), AGAIN: round(len(unsure) / len(quick), 4)}
 
 
 def compare(truth: Calls, reference: Calls, found: Calls) -> dict[str, Any]:
@@ -168,5 +192,5 @@ def compare(truth: Calls, reference: Calls, found: Calls) -> dict[str, Any]:
 
 
 def same_boxes(reference: Sequence[Sequence[Box]], found: Sequence[Sequence[Box]]) -> int:
-    """How many boxes, of all radiographs, have one of their own with an IoU above ``SAME_IOU``."""
-    return int(sum(hit.sum() for hit in hits_of(found, reference, SAME_IOU)))
+    """How many boxes, of all radiographs, have one of their own with an IoU above ``SAME``."""
+    return int(sum(hit.sum() for hit in hits_of(found, reference, SAME)))

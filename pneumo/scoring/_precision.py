@@ -4,9 +4,10 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from pneumo.engines.mixed import speed_of_mixed
 from pneumo.engines.openvino import processor
 from pneumo.engines.speed import rates
-from pneumo.registry.agreement import EXACT, FASTER, why_not
+from pneumo.registry.agreement import AGAIN, EXACT, FASTER, INT8, MIXED, QUICK, why_not
 from pneumo.scoring._model import Model
 
 if TYPE_CHECKING:
@@ -26,10 +27,10 @@ def choose_precision(model: Model, settings: "ScoreSettings") -> str:
     if wanted == EXACT:
         return EXACT
     if wanted == "auto":
-        chosen, why = _fastest(model, settings.batch_size)
+        chosen, why = _fastest(model, settings)
         _tell(f"{model.uri}: scoring in {chosen}: {why}")
         return chosen
-    if reason := why_not(model.agreement, wanted, processor()):
+    if reason := why_not(_known(model, settings), wanted, processor()):
         _tell(
             f"{model.uri}: its promotion did not find that {wanted} agrees with float32: it "
             f"{reason}; scoring in float32"
@@ -38,12 +39,27 @@ def choose_precision(model: Model, settings: "ScoreSettings") -> str:
     return wanted
 
 
-def _fastest(model: Model, batch_size: int) -> tuple[str, str]:
-    here = processor()
-    agreed = [name for name in FASTER if not why_not(model.agreement, name, here)]
-    quantised = model.quantised() if "int8" in agreed else None
-    found = rates(model.package, (EXACT, *agreed), batch_size, quantised) if agreed else {}
-    return fastest(model.agreement, found, here)
+def _known(model: Model, settings: "ScoreSettings") -> Mapping[str, Any]:
+    """What was measured at the promotion, but what does not go together with these settings."""
+    if settings.flip and MIXED in model.agreement:
+        refused = "how sure a map is says little of its mean with another, score.flip"
+        return {**model.agreement, MIXED: {"passed": False, "refused": refused}}
+    return model.agreement
+
+
+def _fastest(model: Model, settings: "ScoreSettings") -> tuple[str, str]:
+    known, here = _known(model, settings), processor()
+    agreed = [name for name in FASTER if not why_not(known, name, here)]
+    timed = [QUICK] if {QUICK, MIXED} & {*agreed} else []
+    timed += [INT8] if INT8 in agreed else []
+    quantised = model.quantised() if INT8 in agreed else None
+    found = rates(model.package, (EXACT, *timed), settings.batch_size, quantised) if agreed else {}
+    if MIXED in agreed and QUICK in found:
+        share = known[MIXED].get(AGAIN)
+        share = share if isinstance(share, int | float) else 1.0
+        found[MIXED] = speed_of_mixed(found[QUICK], found[EXACT], share)
+    found = {name: rate for name, rate in found.items() if name in (EXACT, *agreed)}
+    return fastest(known, found, here)
 
 
 def fastest(agreement: Mapping[str, Any], found: Mapping[str, float], here: str) -> tuple[str, str]:

@@ -98,7 +98,7 @@ class Batches(keras.utils.PyDataset):
         )
 
 
-def fed(batches: Batches) -> Any:
+def fed(batches: keras.utils.PyDataset) -> Any:
     """``batches`` in the form in which ``fit`` is quickest; its epochs see the same either way.
 
     With TensorFlow, Keras has the reading ahead of a ``PyDataset`` tuned by a thread that looks

@@ -9,10 +9,11 @@ from pneumo.base.errors import PneumoError
 from pneumo.engines.choose import choose, open_engine
 from pneumo.engines.graphs import graph
 from pneumo.engines.keras import load
+from pneumo.engines.mixed import MARGIN
 from pneumo.engines.openvino import hint, openvino
 from pneumo.engines.package import Package
 from tests.ensembles import save_network
-from tests.packages import ENSEMBLE, pictures, sum_up
+from tests.packages import ENSEMBLE, pictures, sum_up, with_image_threshold
 
 pytestmark = [pytest.mark.usefixtures("cache"), pytest.mark.slow]
 
@@ -83,8 +84,24 @@ def test_bfloat16_is_taken_only_when_it_is_asked_for(package_folder, by_keras):
     assert 1e-4 < gap < 0.02
 
 
-def test_a_picture_gets_the_same_bytes_in_any_batch_and_place(package_folder):
-    engine = open_engine(Package(package_folder), "openvino", batch_size=4)
+def test_mixed_answers_in_float32_where_bfloat16_is_unsure_what_is_called(package_folder, tmp_path):
+    package = Package(with_image_threshold(package_folder, tmp_path / "package", 0.23))
+    some = pictures(40, seed=3)
+    quick, exact, mixed = (
+        open_engine(package, "openvino", precision=precision).answers(some)
+        for precision in ("bfloat16", "float32", "mixed")
+    )
+    unsure = np.array([package.ensemble.is_unsure(image, MARGIN) for image in quick.maps])
+    assert 5 < unsure.sum() < 35
+    for found, fast, slow in zip(mixed, quick, exact, strict=True):
+        assert found[unsure].tobytes() == slow[unsure].tobytes()
+        assert found[~unsure].tobytes() == fast[~unsure].tobytes()
+        assert fast.tobytes() != slow.tobytes()
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed"])
+def test_a_picture_gets_the_same_bytes_in_any_batch_and_place(package_folder, precision):
+    engine = open_engine(Package(package_folder), "openvino", batch_size=4, precision=precision)
     some = pictures(11)
     whole = engine.probabilities(some)
     alone = np.concatenate([engine.probabilities(some[n : n + 1]) for n in range(11)])

@@ -7,7 +7,7 @@ from pneumo.engines.choose import open_engine
 from pneumo.engines.openvino import processor
 from pneumo.engines.package import Package
 from pneumo.registry.agreement import compare, find, measure, same_boxes, told, wanted, why_not
-from tests.packages import pictures, sum_up
+from tests.packages import pictures, sum_up, with_image_threshold
 
 HERE, NEAR, FAR = Box(0, 0, 100, 100), Box(0, 0, 100, 95), Box(50, 0, 100, 100)
 
@@ -47,14 +47,14 @@ TRUTH = {f"image{n}": [Box(128, 256, 384, 384)] if n % 2 == 0 else [] for n in r
 @pytest.mark.slow
 def test_precisions_are_compared_with_float32_which_agrees_with_keras(package_folder):
     found = measure(package_folder, SOME, TRUTH, FRAMES)
-    assert set(found) == {"float32", "bfloat16"}
+    assert set(found) == {"float32", "bfloat16", "mixed"}
     assert set(found["float32"]) == {"boxes", "map", "pictures_s", "processor"}
     assert {figures["processor"] for figures in found.values()} == {processor()}
     assert found["float32"]["boxes"] > 20
     assert {"matched", "map", "map_difference", "passed"} <= set(found["bfloat16"])
     package = Package(package_folder)
     by_keras, ours = (
-        find(open_engine(package, name), package, SOME, TRUTH, FRAMES)
+        find(open_engine(package, name), package, SOME, TRUTH, FRAMES)[0]
         for name in ("tensorflow", "openvino")
     )
     assert compare(TRUTH, by_keras, ours)["passed"]
@@ -62,11 +62,32 @@ def test_precisions_are_compared_with_float32_which_agrees_with_keras(package_fo
     # what float32 calls, known already, takes its place
     exact = measure(package_folder, SOME, TRUTH, FRAMES, exact=by_keras)
     told_apart = {"pictures_s": 0}
-    assert set(exact) == {"bfloat16"}
+    assert set(exact) == {"bfloat16", "mixed"}
+    assert "pictures_s" not in exact["mixed"]
+    assert exact["mixed"]["float32_share"] == found["mixed"]["float32_share"]
     assert exact["bfloat16"] | told_apart == found["bfloat16"] | told_apart
     nothing = measure(package_folder, SOME, TRUTH, FRAMES, exact=dict.fromkeys(TRUTH, ()))
     assert nothing["bfloat16"]["matched"] == 0.0
     assert not nothing["bfloat16"]["passed"]
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.slow
+def test_what_mixed_calls_is_told_without_computing_what_its_engine_finds(package_folder, tmp_path):
+    package = Package(with_image_threshold(package_folder, tmp_path / "package", 0.23))
+    found = measure(package.folder, SOME, TRUTH, FRAMES)
+    by = {
+        precision: find(
+            open_engine(package, "openvino", precision=precision), package, SOME, TRUTH, FRAMES
+        )
+        for precision in ("float32", "mixed")
+    }
+    as_found = compare(TRUTH, by["float32"][0], by["mixed"][0])
+    assert as_found.items() <= found["mixed"].items()
+    assert as_found["passed"]
+    assert found["mixed"]["float32_share"] == pytest.approx(len(by["mixed"][1]) / 24, abs=1e-4)
+    assert 4 < len(by["mixed"][1]) < 20
+    assert 0 < found["mixed"]["pictures_s"] < found["bfloat16"]["pictures_s"]
 
 
 @pytest.mark.usefixtures("cache")
@@ -75,8 +96,8 @@ def test_what_fails_in_float32_is_tried_in_no_other_precision(package_folder, tm
     (package / "unet_vgg19.keras").write_bytes(b"no network")
     sum_up(package)
     found = measure(package, SOME, TRUTH, FRAMES, quantise=lambda: pytest.fail("quantised"))
-    assert list(found) == ["float32", "bfloat16", "int8"]
-    for name in ("bfloat16", "int8"):
+    assert set(found) == {"float32", "bfloat16", "mixed", "int8"}
+    for name in ("bfloat16", "mixed", "int8"):
         reason = why_not(found, name, processor())
         assert reason.startswith("cannot be used: ")
         assert "unet_vgg19.keras is no network that Keras saved" in reason
@@ -113,9 +134,21 @@ def test_what_does_not_agree_is_told_with_its_speed():
     assert line.endswith("; 2.5 times as fast")
 
 
+def test_of_mixed_it_is_told_how_much_float32_answers():
+    measured = {"mixed": {"passed": True, "processor": processor(), "float32_share": 0.0625}}
+    (line,) = told(measured, ["mixed"])
+    assert line.endswith(f"{processor()}, which answers 6.2% of the pictures again")
+
+
 @pytest.mark.parametrize(
     ("setting", "compared"),
-    [("float32", ()), ("bfloat16", ("bfloat16",)), ("int8", ("int8",)), ("auto", ("bfloat16",))],
+    [
+        ("float32", ()),
+        ("bfloat16", ("bfloat16",)),
+        ("mixed", ("mixed",)),
+        ("int8", ("int8",)),
+        ("auto", ("bfloat16", "mixed")),
+    ],
 )
 def test_a_promotion_compares_what_costs_little_unasked(setting, compared):
     assert wanted(setting) == compared

@@ -5,6 +5,7 @@ import pytest
 from pneumo.engines import speed
 from pneumo.engines.openvino import processor
 from pneumo.engines.package import Package
+from pneumo.scoring import _precision
 from pneumo.scoring._model import Model
 from pneumo.scoring._precision import choose_precision, fastest
 
@@ -41,6 +42,12 @@ NO = {"passed": False, "boxes": 50, "matched": 0.5, "map_difference": 0.1}
             "float32",
             "0.002 is allowed); int8 agrees, and is no faster here",
         ),
+        (
+            {"bfloat16": NO, "mixed": YES},
+            {"float32": 5, "mixed": 20},
+            "mixed",
+            "it agrees with float32, and is 4.0 times as fast here",
+        ),
         ({"bfloat16": THERE}, {}, "float32", f"compared on Another CPU @ 1.00GHz, not on {HERE}"),
         ({"bfloat16": {"passed": True}}, {}, "float32", "a processor that was not recorded, not"),
         ({"bfloat16": YES, "int8": THERE}, {"float32": 5, "bfloat16": 10}, "bfloat16", "2.0 times"),
@@ -71,6 +78,26 @@ def test_auto_says_what_it_takes_and_why(package_folder, score_settings, capsys)
     chosen = choose_precision(model, auto)
     assert (chosen == "bfloat16") == (known["bfloat16"] / known["float32"] >= 1.05)
     assert f"some: scoring in {chosen}: " in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("cache")
+def test_the_speed_of_mixed_follows_from_what_it_answers_twice(
+    package_folder, score_settings, monkeypatch, capsys
+):
+    auto = score_settings.model_copy(update={"precision": "auto"})
+    monkeypatch.setattr(_precision, "rates", lambda *_: {"float32": 10.0, "bfloat16": 40.0})
+
+    def chosen(share, **changed):
+        mixed = YES | {"float32_share": share}
+        model = Model("some", 0, Package(package_folder), {"bfloat16": NO, "mixed": mixed})
+        return choose_precision(model, auto.model_copy(update=changed))
+
+    assert chosen(0.15) == "mixed"
+    assert "is 2.5 times as fast here" in capsys.readouterr().err
+    assert chosen(0.75) == "float32"
+    assert "mixed agrees, and is no faster here" in capsys.readouterr().err
+    assert chosen(0.15, flip=True) == "float32"
+    assert "mixed cannot be used: how sure a map is says little" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
