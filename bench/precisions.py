@@ -11,13 +11,13 @@ from rich.table import Table
 
 from pneumo.detection.boxes import Box, Frame
 from pneumo.dicom.workers import read_squares
-from pneumo.engines import int8, speed
+from pneumo.engines import int8
 from pneumo.engines.graphs import graph
 from pneumo.engines.openvino import openvino, processor
 from pneumo.engines.package import Package
 from pneumo.prepared.format import load_prepared
 from pneumo.registry import agreement
-from pneumo.scoring._precision import fastest
+from pneumo.scoring._precision import fastest_here
 
 CALIBRATION = 32
 
@@ -72,11 +72,9 @@ def default(
     package: Package, measured: Mapping[str, Any], given: Radiographs, batch_size: int
 ) -> tuple[str, str]:
     """What ``score.precision: auto`` takes here, and why."""
-    here = processor()
-    agreed = [name for name in agreement.FASTER if not agreement.why_not(measured, name, here)]
-    graph8 = int8.quantised(package, given.learnt) if "int8" in agreed else None
-    rates = speed.rates(package, ("float32", *agreed), batch_size, graph8) if agreed else {}
-    return fastest(measured, rates, here)
+    return fastest_here(
+        package, measured, batch_size, lambda: int8.quantised(package, given.learnt)
+    )
 
 
 def table(measured: Mapping[str, Any], known: bool) -> Table:

@@ -1,4 +1,4 @@
-"""Radiographs scored per second, from file to boxes, in six ways: ``make bench WHAT=score``.
+"""Radiographs scored per second, from file to boxes, in seven ways: ``make bench WHAT=score``.
 
 Each way runs in a process of its own, between two measurements of the machine's matrix-product
 rate, so that the floor of a busy machine is a busy machine's. On the RSNA-like files of
@@ -39,9 +39,10 @@ WAYS = {
     "c": ("(c) ours on TensorFlow", 96),
     "d": ("(d) ours on OpenVINO, float32", 512),
     "e": ("(e) ours on OpenVINO, bfloat16", 512),
-    "f": ("(f) ours on OpenVINO, int8", 512),
+    "f": ("(f) ours on OpenVINO, mixed: (d) where (e) is unsure", 512),
+    "g": ("(g) ours on OpenVINO, int8", 512),
 }
-PRECISION = {"d": "float32", "e": "bfloat16", "f": "int8"}
+PRECISION = {"d": "float32", "e": "bfloat16", "f": "mixed", "g": "int8"}
 
 
 def main() -> None:
@@ -83,8 +84,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--package", type=Path, help="folder of a registered ensemble")
     parser.add_argument("--prepared", type=Path, help="its prepared data: what it is judged on")
     parser.add_argument("--size-px", type=int, default=128, help="of random networks")
-    parser.add_argument("--ways", default="abcdef")
-    parser.add_argument("--files", type=int, default=0, help="files of (d) to (f), else 512")
+    parser.add_argument("--ways", default="abcdefg")
+    parser.add_argument("--files", type=int, default=0, help="files of (d) to (g), else 512")
     parser.add_argument("--way", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -215,7 +216,7 @@ def product_rate(precision: str) -> float:
         weights = chance.standard_normal((side, side), np.float32) / math.sqrt(side)
         y = op.matmul(rounded(y, 256), rounded(op.constant(weights), 255), False, False)
     options = {
-        engine.hint.inference_precision: engine.PRECISIONS[precision],
+        engine.hint.inference_precision: engine.PRECISIONS.get(precision, ov.Type.bf16),
         engine.properties.inference_num_threads: usable_cores(),
     }
     model = ov.Core().compile_model(ov.Model([op.result(y)], [x], "product"), "CPU", options)

@@ -1,11 +1,13 @@
 """In which precision OpenVINO computes: what agreed at the promotion, where it is faster here."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pneumo.engines.mixed import speed_of_mixed
 from pneumo.engines.openvino import processor
+from pneumo.engines.package import Package
 from pneumo.engines.speed import rates
 from pneumo.registry.agreement import AGAIN, EXACT, FASTER, INT8, MIXED, QUICK, why_not
 from pneumo.scoring._model import Model
@@ -27,7 +29,8 @@ def choose_precision(model: Model, settings: "ScoreSettings") -> str:
     if wanted == EXACT:
         return EXACT
     if wanted == "auto":
-        chosen, why = _fastest(model, settings)
+        known = _known(model, settings)
+        chosen, why = fastest_here(model.package, known, settings.batch_size, model.quantised)
         _tell(f"{model.uri}: scoring in {chosen}: {why}")
         return chosen
     if reason := why_not(_known(model, settings), wanted, processor()):
@@ -47,13 +50,19 @@ def _known(model: Model, settings: "ScoreSettings") -> Mapping[str, Any]:
     return model.agreement
 
 
-def _fastest(model: Model, settings: "ScoreSettings") -> tuple[str, str]:
-    known, here = _known(model, settings), processor()
+def fastest_here(
+    package: Package,
+    known: Mapping[str, Any],
+    batch_size: int,
+    quantised: Callable[[], Path],
+) -> tuple[str, str]:
+    """``fastest`` of what agreed, by its speed here; ``quantised`` gives the graph in int8."""
+    here = processor()
     agreed = [name for name in FASTER if not why_not(known, name, here)]
     timed = [QUICK] if {QUICK, MIXED} & {*agreed} else []
     timed += [INT8] if INT8 in agreed else []
-    quantised = model.quantised() if INT8 in agreed else None
-    found = rates(model.package, (EXACT, *timed), settings.batch_size, quantised) if agreed else {}
+    graph = quantised() if INT8 in agreed else None
+    found = rates(package, (EXACT, *timed), batch_size, graph) if agreed else {}
     if MIXED in agreed and QUICK in found:
         share = known[MIXED].get(AGAIN)
         share = share if isinstance(share, int | float) else 1.0
