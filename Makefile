@@ -43,8 +43,8 @@ stop:  ## Stop the servers and whatever they run
 	@[ ! -x .venv/bin/pneumo ] || pneumo down
 
 .PHONY: test
-test: $(READY)  ## Run all tests but the cluster's
-	@$(PYTEST) -m "not cluster"
+test: $(READY)  ## Run all tests but the cluster's and the outages'
+	@$(PYTEST) -m "not cluster and not outage"
 
 .PHONY: test-all
 test-all: $(READY)  ## Run all tests, as CI does

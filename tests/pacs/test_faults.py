@@ -21,7 +21,7 @@ from pneumo.pacs.send import send
 from pneumo.pacs.status import status
 from tests.pacs.fault_server import Faults
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.outage]
 
 PNEUMO = Path(sys.executable).with_name("pneumo")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.outage]
 
 EVERY = int(os.environ.get("PNEUMO_KILL_EVERY", "1"))
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 EVERY = os.environ.get("PNEUMO_KILL_EVERY", "10")
 """1: killed before every call of the store; 5 minutes on two cores."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.outage, pytest.mark.timeout(1800)]
 
 
 def experiments(what: str, folder: Path, times: str) -> list[dict]:

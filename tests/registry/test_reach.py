@@ -20,7 +20,7 @@ from pneumo.cli.app import main
 from pneumo.registry import reach, store
 from tests.mlflow_servers import Server, black_hole, free_port
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.outage]
 
 ROOT = Path(__file__).parents[2]
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")

@@ -17,7 +17,7 @@ from pneumo.site.sitekey import site_key
 ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("PNEUMO_KILLS", "4"))
 
-pytestmark = [pytest.mark.usefixtures("cache"), pytest.mark.slow]
+pytestmark = [pytest.mark.usefixtures("cache"), pytest.mark.slow, pytest.mark.outage]
 KEY = Path(".pneumo/site.key")
 """The site's key of this process, with which the undisturbed run named people."""
 

@@ -28,7 +28,7 @@ MORE = SETTINGS.model_copy(update={"epochs": 6, "patience": 6})
 ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("PNEUMO_KILLS", "2"))
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.outage]
 
 
 @pytest.fixture(autouse=True)
