@@ -83,7 +83,7 @@ def told(measured: Mapping[str, Any], precisions: Sequence[str]) -> list[str]:
 def _share(measured: Mapping[str, Any], precision: str) -> str:
     """What float32 answers of it; blank for a precision of which it answers nothing."""
     share = measured.get(precision, {}).get(AGAIN)
-    return "" if share is None else f", which answers {share:.1%} of the pictures again"
+    return "" if share is None else f"; float32 answers {share:.1%} of the pictures"
 
 
 def _speed(measured: Mapping[str, Any], precision: str) -> str:

@@ -137,7 +137,9 @@ def test_what_does_not_agree_is_told_with_its_speed():
 def test_of_mixed_it_is_told_how_much_float32_answers():
     measured = {"mixed": {"passed": True, "processor": processor(), "float32_share": 0.0625}}
     (line,) = told(measured, ["mixed"])
-    assert line.endswith(f"{processor()}, which answers 6.2% of the pictures again")
+    assert (
+        line == f"mixed agrees with float32 on {processor()}; float32 answers 6.2% of the pictures"
+    )
 
 
 @pytest.mark.parametrize(
