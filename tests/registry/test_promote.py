@@ -479,8 +479,9 @@ def test_what_a_faster_precision_calls_is_compared_unasked_and_scoring_takes_the
     settings = results.settings.model_copy(update={"score": wanted})
     number = promote(results.paths, settings).number
     found = json.loads(store.version_of(client(), number).tags["pneumo.agreement"])
-    assert set(found) == {"bfloat16"}  # what float32 calls is known from the evaluation
-    assert found["bfloat16"]["boxes"] > 10
+    assert set(found) == {"bfloat16", "mixed"}  # what float32 calls, the evaluation has told
+    assert min(figures["boxes"] for figures in found.values()) > 10
+    assert found["mixed"]["matched"] == 1.0
     here = processor()
     why = agreement.why_not(found, "bfloat16", here) or f"agrees with float32 on {here}"
     assert f"bfloat16 {why}\n" in capsys.readouterr().out
@@ -488,6 +489,11 @@ def test_what_a_faster_precision_calls_is_compared_unasked_and_scoring_takes_the
     uri = f"models:/{store.ENSEMBLE}/{number}"
     (taken,) = score([file], tmp_path / "out", uri, score=wanted)["precisions"]
     assert f"{uri}: scoring in {taken.removeprefix('openvino ')}: " in capsys.readouterr().err
+
+    named = wanted.model_copy(update={"precision": "mixed"})
+    assert score([file], tmp_path / "named", uri, score=named)["precisions"] == {
+        "openvino mixed": 1
+    }
 
     # on another processor its figures are not believed, until it is compared there
     elsewhere = {name: {**figures, "processor": "Other"} for name, figures in found.items()}
