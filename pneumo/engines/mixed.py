@@ -8,7 +8,10 @@ from pneumo.engines.openvino import OpenVinoEngine
 from pneumo.engines.package import Package
 
 MARGIN = 0.01
-"""How far a probability in bfloat16 may be from that in float32: about twice the most seen."""
+"""How far a probability in bfloat16 may be from that in float32, for a call to be sure.
+
+Single pixels may be further off (docs/design.md); a promotion measures what that does to boxes.
+"""
 
 
 def speed_of_mixed(quick: float, exact: float, share: float) -> float:
