@@ -92,6 +92,11 @@ class TrainSettings(Section):
     pictures: int = Field(ge=0, le=16, description="Validation images that MLflow's server shows")
     seed: int = Field(ge=0, description="Seed of initial weights, order and augmentation")
 
+    @property
+    def stays_frozen(self) -> bool:
+        """Whether an encoder that came with weights is never trained."""
+        return self.frozen_epochs >= self.epochs
+
 
 class AugmentSettings(Section):
     """How training images are changed, drawn anew for every epoch; 0 and false: not."""

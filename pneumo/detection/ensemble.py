@@ -92,16 +92,15 @@ class Ensemble:
         level = float(image_level(probability))
         if level < self.image_threshold - margin:
             return False
-        low, high = (components(probability, self.threshold + gap) for gap in (-margin, margin))
+        low = components(probability, self.threshold - margin)
         if not low:
             return False
-        return (
-            level < self.image_threshold + margin
-            or len(low) != len(high)
-            or any(
-                iou(wide.box, narrow.box) <= SAME or narrow.pixels < SAME * wide.pixels
-                for wide, narrow in zip(low, high, strict=True)
-            )
+        if level < self.image_threshold + margin:
+            return True
+        high = components(probability, self.threshold + margin)
+        return len(low) != len(high) or any(
+            iou(wide.box, narrow.box) <= SAME or narrow.pixels < SAME * wide.pixels
+            for wide, narrow in zip(low, high, strict=True)
         )
 
 

@@ -25,7 +25,7 @@ from pneumo.rehearsal._sample import choose, repeat, write_sample
 from pneumo.rehearsal._words import duration, gib
 
 if TYPE_CHECKING:
-    from pneumo.base.settings import Settings
+    from pneumo.base.settings import Settings, TrainSettings
 
 EPOCHS = 2
 """Of a rehearsed training: in the first one steps are compiled, the second one is timed."""
@@ -38,6 +38,16 @@ TIMES = 8
 
 SCORED, SCORED_FEW, PER = 20, 4, 1_000
 """Radiographs that are scored, twice as few first, and of how many the time is told."""
+
+
+def shortened(train: "TrainSettings") -> dict[str, Any]:
+    """Settings of a training of few epochs, each as most of the whole training's are."""
+    return {
+        "train.epochs": EPOCHS,
+        "train.frozen_epochs": EPOCHS if train.stays_frozen else 0,
+        "train.patience": EPOCHS,
+        "train.pictures": 0,
+    }
 
 
 @dataclass
@@ -116,10 +126,7 @@ class Run:
             "data.validation_images": validation,
             "data.test_images": test,
             "data.reserved_test": None,
-            "train.epochs": EPOCHS,
-            "train.frozen_epochs": 0,  # each epoch as the many that follow
-            "train.patience": EPOCHS,
-            "train.pictures": 0,
+            **shortened(self.settings.train),
         }
         return self._settings(name, changes)
 

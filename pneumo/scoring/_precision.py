@@ -28,12 +28,12 @@ def choose_precision(model: Model, settings: "ScoreSettings") -> str:
     wanted = settings.precision
     if wanted == EXACT:
         return EXACT
+    known = _known(model, settings)
     if wanted == "auto":
-        known = _known(model, settings)
         chosen, why = fastest_here(model.package, known, settings.batch_size, model.quantised)
         _tell(f"{model.uri}: scoring in {chosen}: {why}")
         return chosen
-    if reason := why_not(_known(model, settings), wanted, processor()):
+    if reason := why_not(known, wanted, processor()):
         _tell(
             f"{model.uri}: its promotion did not find that {wanted} agrees with float32: it "
             f"{reason}; scoring in float32"

@@ -76,7 +76,7 @@ def make_trainer(
     if train.devices > 1:
         _check_devices(train)
     network, encoder, is_taught = built(model, size_px, train, policy(train.precision))
-    encoder.trainable = not is_taught or train.frozen_epochs < train.epochs
+    encoder.trainable = not (is_taught and train.stays_frozen)
     limit_memory(network, train.epochs * steps)
     loss = segmentation_loss(
         train.overlap_weight, train.overlap_channels, overlap=train.overlap, focus=train.focus

@@ -80,7 +80,7 @@ def test_a_blank_reason_is_asked_for_again_until_there_is_one(tmp_path, monkeypa
 
             for number, answer in enumerate(ANSWERS, start=1):
                 until(lambda number=number: waits(number))
-                time.sleep(2)  # nobody answers sooner; Airflow lost an answer of the same second
+                time.sleep(2)  # nobody answers sooner; one answer of the same second ended no run
                 body = {"chosen_options": ["promote"], "params_input": answer}
                 airflow.patch(f"{TASKS}/approval/-1/hitlDetails", body)
             until(lambda: airflow.get("/dags/asks/dagRuns/run")["state"] in ("success", "failed"))
