@@ -129,7 +129,7 @@ class EnsembleSettings(Section):
 
 
 class BoxesSettings(Section):
-    """What tuning may choose from when it turns probabilities into boxes."""
+    """What tuning may choose from to make boxes; it begins at the first of each, and may stay."""
 
     thresholds: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
         min_length=1, description="Pixel probabilities above which a pixel is opacity"

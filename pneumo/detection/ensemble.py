@@ -80,28 +80,38 @@ class Ensemble:
         return [replace(box, confidence=math.sqrt(box.confidence * level)) for box in found]
 
     def is_unsure(self, probability: np.ndarray, margin: float) -> bool:
-        """Whether probabilities within ``margin`` of a map's could call another thing.
+        """Whether probabilities that are off by a little could call another thing.
 
-        That is so where the image level is that close to ``image_threshold``, and where a region
-        comes, goes, or changes by more than a tenth, its box or its pixels, as the threshold moves
-        by ``margin`` up or down: it is between these two, whatever the probabilities are, but for
-        specks of less than a tenth of a region that fall off it. What is smaller than
-        ``minimum_area_px`` is looked at, too, since the radiograph's size is not known here.
-        ``probability`` is as in ``boxes``.
+        ``margin`` is how far one of 0.5 may be off; others as far as the same error of the logit
+        moves them, so 0.05 by a fifth of it. A map is unsure where the image level is that close
+        to ``image_threshold``, and where a region comes, goes, or changes by more than a tenth, its
+        box or its pixels, as the threshold moves that far up or down: it is between these two,
+        whatever the probabilities are, but for specks of less than a tenth of a region that fall
+        off it. What is smaller than ``minimum_area_px`` is looked at, too, since the radiograph's
+        size is not known here. ``probability`` is as in ``boxes``.
         """
         level = float(image_level(probability))
-        if level < self.image_threshold - margin:
+        silent, called = _around(self.image_threshold, margin)
+        if level < silent:
             return False
-        low = components(probability, self.threshold - margin)
+        above, below = _around(self.threshold, margin)
+        low = components(probability, above)
         if not low:
             return False
-        if level < self.image_threshold + margin:
+        if level < called:
             return True
-        high = components(probability, self.threshold + margin)
+        high = components(probability, below)
         return len(low) != len(high) or any(
             iou(wide.box, narrow.box) <= SAME or narrow.pixels < SAME * wide.pixels
             for wide, narrow in zip(low, high, strict=True)
         )
+
+
+def _around(probability: float, margin: float) -> tuple[float, float]:
+    """What a logit's error that moves 0.5 by ``margin`` makes of a probability, either way."""
+    odds, factor = probability / (1 - probability), math.exp(4 * margin)
+    lower, higher = odds / factor, odds * factor
+    return lower / (1 + lower), higher / (1 + higher)
 
 
 def blend(probabilities: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:

@@ -21,6 +21,9 @@ HALVINGS = 20
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """How far from the plain way towards the best one ``tune`` may go."""
 
+PLAIN = (0, 0, 0, 0, 0, 0)
+"""The place of the plain way among those that are searched: the first of everything."""
+
 SEED = 1
 """Of the halvings: the same people give the same choice."""
 
@@ -54,9 +57,9 @@ def choose(
 
     The share that is gone towards the best is the one of ``SHARES`` with the best mean score on
     halves of the people, when the best way is searched on the other halves; among equals the one
-    with the best score on all, then the smallest. The first of ``weightings`` is the plain one,
-    and among equal scores the plainest way wins. The figures are those of ``overfitting``, with
-    that ``share`` and, for its score there, ``drawn_held_out``.
+    with the best score on all, then the smallest. The first of ``weightings`` and of each list of
+    ``boxes`` are the plain way, and among equal scores the plainest wins. The figures are those of
+    ``overfitting``, with that ``share`` and, for its score there, ``drawn_held_out``.
     """
     subsets = np.vstack([np.ones((1, len(people)), bool), halves(people, resamples, seed)])
     judge = Judge(cases, boxes, subsets)
@@ -107,18 +110,6 @@ def _other(subset: int) -> int:
     return subset + 1 if subset % 2 else subset - 1
 
 
-def plain_place(boxes: "BoxesSettings") -> tuple[int, ...]:
-    """The way without tuning: equal weights, threshold near 0.5, least of all other limits."""
-    return (
-        0,
-        int(np.argmin(np.abs(np.array(boxes.thresholds) - 0.5))),
-        int(np.argmin(boxes.minimum_areas_px)),
-        int(np.argmin(boxes.shrinks)),
-        int(np.argmin(boxes.shrinks)),
-        int(np.argmin(boxes.gates)),
-    )
-
-
 def overfitting(scores: Scores) -> dict[str, float]:
     """Mean scores over halves of the people, each tuned on and then judged on the other half.
 
@@ -127,12 +118,11 @@ def overfitting(scores: Scores) -> dict[str, float]:
     held out, the luck in the score on validation; ``gain``: held out less plain, what tuning is
     worth on new people, and the share of halves on which it is above 0.
     """
-    plain = plain_place(scores.boxes)
     rows = []
     for subset in range(1, scores.values.shape[-1]):
         best, other = scores.best(subset), _other(subset)
         rows.append(
-            (scores.values[best][subset], scores.values[best][other], scores.values[plain][other])
+            (scores.values[best][subset], scores.values[best][other], scores.values[PLAIN][other])
         )
     tuned, held_out, untuned = np.array(rows).T
     return {
@@ -147,13 +137,12 @@ def overfitting(scores: Scores) -> dict[str, float]:
 
 
 def plain_way(weights: Mapping[str, float], boxes: "BoxesSettings") -> Ensemble:
-    """The way at ``plain_place`` with equal ``weights``."""
-    _, threshold, area, across, down, level = plain_place(boxes)
+    """The way without tuning: these weights, and the first of each of the settings' lists."""
     return Ensemble(
         dict(weights),
-        boxes.thresholds[threshold],
-        boxes.gates[level],
-        boxes.minimum_areas_px[area],
-        boxes.shrinks[across],
-        boxes.shrinks[down],
+        boxes.thresholds[0],
+        boxes.gates[0],
+        boxes.minimum_areas_px[0],
+        boxes.shrinks[0],
+        boxes.shrinks[0],
     )

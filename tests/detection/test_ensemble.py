@@ -57,16 +57,19 @@ def test_a_call_is_as_sure_as_its_region_and_its_radiograph():
     assert box.confidence == pytest.approx((0.8 * 0.8 / 5) ** 0.5)
 
 
-@pytest.mark.parametrize("image_threshold", [0.0, 0.6])
-def test_what_a_map_is_sure_of_no_change_within_the_margin_calls_otherwise(image_threshold):
+@pytest.mark.parametrize(("threshold", "image_threshold"), [(0.5, 0.0), (0.5, 0.6), (0.05, 0.0)])
+def test_what_a_map_is_sure_of_no_change_within_the_margin_calls_otherwise(
+    threshold, image_threshold
+):
     chance, margin = np.random.default_rng(1), 0.01
-    choice = Ensemble({"a": 1.0}, 0.5, image_threshold, 2000, 0.0, 0.0)
+    choice = Ensemble({"a": 1.0}, threshold, image_threshold, 2000, 0.0, 0.0)
     sure = changed = 0
     for _ in range(300):
         smooth = gaussian_filter(chance.normal(size=(64, 64)), 5)
         rough = smooth / np.abs(smooth).max() * chance.uniform(3, 60)
-        probability = 1 / (1 + np.exp(-rough - chance.normal()))
-        other = probability + chance.uniform(-margin, margin, probability.shape)
+        logit = rough + np.log(threshold / (1 - threshold)) + chance.normal()
+        other = logit + chance.uniform(-4 * margin, 4 * margin, logit.shape)
+        probability, other = 1 / (1 + np.exp(-logit)), 1 / (1 + np.exp(-other))
         calls = [choice.boxes(image, FRAME) for image in (probability, other)]
         same = len(calls[0]) == len(calls[1]) and all(
             max((iou(box, near) for near in calls[1]), default=0) > 0.9 for box in calls[0]
@@ -85,7 +88,7 @@ def test_a_map_is_sure_where_its_regions_have_steep_sides_and_unsure_at_each_thr
     assert sure.boxes(probability, FRAME)
     assert not sure.is_unsure(probability, 0.01)
     assert not sure.is_unsure(np.zeros_like(probability), 0.01)
-    for threshold, image_threshold in [(0.895, 0.5), (0.905, 0.5), (0.5, 0.895), (0.5, 0.905)]:
+    for threshold, image_threshold in [(0.897, 0.5), (0.903, 0.5), (0.5, 0.897), (0.5, 0.903)]:
         close = Ensemble({"a": 1.0}, threshold, image_threshold, 0.0, 0.0, 0.0)
         assert close.is_unsure(probability, 0.01)
         assert not close.is_unsure(probability, 0.001)
