@@ -138,7 +138,8 @@ class BoxesSettings(Section):
         min_length=1, description="Image level below which nothing is called; 0: none"
     )
     minimum_areas_px: list[Annotated[float, Field(ge=0)]] = Field(
-        min_length=1, description="Smallest component kept, in pixels of the original image"
+        min_length=1,
+        description="Smallest component kept, in pixels of a radiograph of 1024 x 1024",
     )
     shrinks: list[Fraction] = Field(
         min_length=1, description="Shares of width, and of height, taken off each box"

@@ -63,8 +63,10 @@ class Ensemble:
     def boxes(self, probability: np.ndarray, frame: Frame) -> list[Box]:
         """Boxes in original pixels from one blended map ``(size_px, size_px)`` in [0, 1].
 
-        None where the image level is below ``image_threshold``. A box's confidence is the geometric
-        mean of the mean probability inside its component and of the image level.
+        None where the image level is below ``image_threshold``. ``minimum_area_px`` is stated for
+        1024 x 1024 pixels, and is the same share of a radiograph of another size. A box's
+        confidence is the geometric mean of the mean probability inside its component and of the
+        image level.
         """
         level = float(image_level(probability))
         if level < self.image_threshold:
@@ -73,7 +75,7 @@ class Ensemble:
             probability,
             frame,
             threshold=self.threshold,
-            minimum_area_px=self.minimum_area_px,
+            minimum_area_px=frame.area_px(self.minimum_area_px),
             shrink_x=self.shrink_x,
             shrink_y=self.shrink_y,
         )

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, replace
 
+STATED_FOR_PX = 1024 * 1024
+"""Pixels of a radiograph of the challenge, for which an area is stated."""
+
 
 @dataclass(frozen=True)
 class Box:
@@ -63,6 +66,10 @@ class Frame:
         """Rows above and columns left of the scaled radiograph."""
         rows, columns = self.shape
         return (self.size_px - rows) // 2, (self.size_px - columns) // 2
+
+    def area_px(self, stated: float) -> float:
+        """An area stated for 1024 x 1024 pixels, as the same share of this radiograph's pixels."""
+        return stated * (self.rows * self.columns) / STATED_FOR_PX
 
     def to_square(self, box: Box) -> Box:
         """Map a box in original pixels to pixels of the square."""

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from pneumo.detection.frame import Frame
+from pneumo.detection.frame import STATED_FOR_PX, Frame
 from pneumo.detection.matching import Boxes
 
 
@@ -66,6 +66,11 @@ class Frames:
         self.scale = np.array(
             [(f.columns / f.shape[1], f.rows / f.shape[0]) for f in frames], float
         ).reshape(-1, 2)
+        self._pixels = np.array([f.rows * f.columns for f in frames], float)
+
+    def areas_px(self, stated: float, image: np.ndarray) -> np.ndarray:
+        """As ``Frame.area_px``, on each of the radiographs ``image``."""
+        return stated * self._pixels[image] / STATED_FOR_PX
 
     def to_original(self, image: np.ndarray, sides: np.ndarray) -> np.ndarray:
         """As ``Frame.to_original``: sides ``(m, 4)`` of boxes on the radiographs ``image``."""

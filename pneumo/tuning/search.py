@@ -104,7 +104,7 @@ class Judge:
         blended = self._pixels.blended(way.weights)
         regions = find_regions(self._pixels, blended, way.threshold, self._frames)
         near = pairs_of(self._truth, _shrunk(regions.boxes, way.shrink_x, way.shrink_y))
-        judged = [self._precision(near, regions, regions.pixels >= way.minimum_area_px)]
+        judged = [self._precision(near, regions, self._kept(regions, way.minimum_area_px))]
         passed = self._levels(way.weights) >= way.image_threshold
         return self._called(*self._by_truth(judged), passed)[0]
 
@@ -145,21 +145,25 @@ class Judge:
         shrinks = list(product(self.boxes.shrinks, repeat=2))
         pairs = [pairs_of(self._truth, _shrunk(regions.boxes, *both)) for both in shrinks]
         for area in self.boxes.minimum_areas_px:
-            kept = regions.pixels >= area
+            kept = self._kept(regions, area)
             for near in pairs:
                 yield self._precision(near, regions, kept)
+
+    def _kept(self, regions: Regions, area: float) -> np.ndarray:
+        """Which regions are as large as ``area``, as it is stated."""
+        return regions.pixels >= self._frames.areas_px(area, regions.boxes.image)
 
     def _precision(
         self, near: Pairs, regions: Regions, kept: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         calls = np.bincount(regions.boxes.image[kept], minlength=self._count)
         boxes = self._true_boxes + calls
-        hits = count_hits(_kept(near, kept), self._count)
+        hits = count_hits(_chosen(near, kept), self._count)
         rows = hits / np.maximum(boxes[:, None] - hits, 1)
         return rows.mean(axis=1), calls > 0
 
 
-def _kept(pairs: Pairs, kept: np.ndarray) -> Pairs:
+def _chosen(pairs: Pairs, kept: np.ndarray) -> Pairs:
     chosen = kept[pairs.call]
     return Pairs(
         pairs.call[chosen], pairs.image[chosen], pairs.target[chosen], pairs.overlap[chosen]

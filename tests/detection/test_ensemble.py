@@ -51,6 +51,14 @@ def test_an_image_at_the_image_threshold_is_called():
     assert len(choice.boxes(probability, FRAME)) == 1
 
 
+@pytest.mark.parametrize("frame", [FRAME, Frame(2048, 2048, 64), Frame(512, 512, 64)])
+def test_the_smallest_area_is_a_share_of_the_radiograph_whatever_its_pixels(frame):
+    probability = maps_where(Box(256, 256, 256, 256), 0.9)[0]  # a sixteenth
+    for area, calls in [(65_536, 1), (65_537, 0)]:
+        choice = Ensemble({"a": 1.0}, 0.5, 0.0, area, 0.0, 0.0)
+        assert len(choice.boxes(probability, frame)) == calls
+
+
 def test_a_call_is_as_sure_as_its_region_and_its_radiograph():
     probability = maps_where(Box(256, 256, 64, 64), 0.8)[0]  # one of the five cells that count
     (box,) = Ensemble({"a": 1.0}, 0.5, 0.0, 0.0, 0.0, 0.0).boxes(probability, FRAME)
