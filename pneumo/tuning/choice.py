@@ -55,9 +55,9 @@ def choose(
 ) -> tuple[Ensemble, dict[str, float]]:
     """A way between the plain one and the one with the best score on all images.
 
-    The share that is gone towards the best is the one of ``SHARES`` with the best mean score on
-    halves of the people, when the best way is searched on the other halves; among equals the one
-    with the best score on all, then the smallest. The first of ``weightings`` and of each list of
+    The share that is gone towards the best is the smallest of ``SHARES`` that is worse than no other by
+    more than one standard error (``_least_as_good``) on halves of the people, when the best way is
+    searched on the other halves. The first of ``weightings`` and of each list of
     ``boxes`` are the plain way, and among equal scores the plainest wins. The figures are those of
     ``overfitting``, with that ``share`` and, for its score there, ``drawn_held_out``.
     """
@@ -68,11 +68,8 @@ def choose(
     ways = {share: drawn(plain, scores.way(scores.best(0)), share) for share in SHARES}
     held_out = {share: _held_out(judge, scores, plain, share) for share in SHARES}
 
-    def merit(share: float) -> tuple[float, float, float]:
-        return round(held_out[share], 9), round(float(judge.one(ways[share])[0]), 9), -share
-
-    share = max(SHARES, key=merit)
-    told = {"share": share, "drawn_held_out": held_out[share]}
+    share = _least_as_good(held_out, {s: float(judge.one(way)[0]) for s, way in ways.items()})
+    told = {"share": share, "drawn_held_out": float(held_out[share].mean())}
     return ways[share], {**overfitting(scores), **told}
 
 
@@ -93,8 +90,8 @@ def drawn(plain: Ensemble, best: Ensemble, share: float) -> Ensemble:
     return Ensemble({name: one / sum(weights.values()) for name, one in weights.items()}, *limits)
 
 
-def _held_out(judge: Judge, scores: Scores, plain: Ensemble, share: float) -> float:
-    """The mean score on each half of the way that is drawn from what its other half finds best."""
+def _held_out(judge: Judge, scores: Scores, plain: Ensemble, share: float) -> np.ndarray:
+    """The score on each half of the way that is drawn from what its other half finds best."""
     known: dict[tuple[int, ...], np.ndarray] = {}
     found = []
     for subset in range(1, scores.values.shape[-1]):
@@ -102,7 +99,25 @@ def _held_out(judge: Judge, scores: Scores, plain: Ensemble, share: float) -> fl
         if place not in known:
             known[place] = judge.one(drawn(plain, scores.way(place), share))
         found.append(known[place][_other(subset)])
-    return float(np.mean(found))
+    return np.array(found)
+
+
+def _least_as_good(held_out: Mapping[float, np.ndarray], on_all: Mapping[float, float]) -> float:
+    """The smallest share within one standard error of the best.
+
+    ``held_out`` has a share's scores on the halves, ``on_all`` its score on everybody, which
+    decides where the halves cannot. The error of a difference is its standard deviation over the
+    halves: a half drawn without replacement strays from all as all do from their population.
+    Source: Breiman et al., "Classification and Regression Trees", 1984, section 3.4.3.
+    """
+
+    def merit(share: float) -> tuple[float, float, float]:
+        return round(float(held_out[share].mean()), 9), round(on_all[share], 9), -share
+
+    best = max(held_out, key=merit)
+    loss = {share: held_out[best] - scores for share, scores in held_out.items()}
+    as_good = [s for s, lost in loss.items() if s < best and 1e-9 < lost.mean() <= lost.std()]
+    return min(as_good, default=best)
 
 
 def _other(subset: int) -> int:
