@@ -55,9 +55,9 @@ def choose(
 ) -> tuple[Ensemble, dict[str, float]]:
     """A way between the plain one and the one with the best score on all images.
 
-    The share that is gone towards the best is the smallest of ``SHARES`` that is worse than no other by
-    more than one standard error (``_least_as_good``) on halves of the people, when the best way is
-    searched on the other halves. The first of ``weightings`` and of each list of
+    The share that is gone towards the best is the smallest of ``SHARES`` that is worse than no
+    other by more than one standard error (``_least_as_good``) on halves of the people, when the
+    best way is searched on the other halves. The first of ``weightings`` and of each list of
     ``boxes`` are the plain way, and among equal scores the plainest wins. The figures are those of
     ``overfitting``, with that ``share`` and, for its score there, ``drawn_held_out``.
     """
