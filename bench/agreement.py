@@ -42,7 +42,7 @@ def main() -> None:
             package.folder, *given, quantise=lambda: int8.quantised(package, calibration)
         )
         reference, ours = (
-            agreement.find(open_engine(package, "tensorflow", batch_size=n), package, *given)
+            agreement.find(open_engine(package, "tensorflow", batch_size=n), package, *given)[0]
             for n in (16, BATCH)
         )
         keras = agreement.compare(truth, reference, ours)

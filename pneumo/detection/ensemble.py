@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pneumo.detection.boxes import Box, Frame, boxes_from_probability, components, iou
+from pneumo.detection.frame import STATED_FOR_PX
 
 GRID, CELLS = 16, 5
 
@@ -81,7 +82,7 @@ class Ensemble:
         )
         return [replace(box, confidence=math.sqrt(box.confidence * level)) for box in found]
 
-    def is_unsure(self, probability: np.ndarray, margin: float) -> bool:
+    def is_unsure(self, probability: np.ndarray, margin: float, least_px: float = 0) -> bool:
         """Whether probabilities that are off by a little could call another thing.
 
         ``margin`` is how far one of 0.5 may be off; others as far as the same error of the logit
@@ -89,24 +90,34 @@ class Ensemble:
         to ``image_threshold``, and where a region comes, goes, or changes by more than a tenth, its
         box or its pixels, as the threshold moves that far up or down: it is between these two,
         whatever the probabilities are, but for specks of less than a tenth of a region that fall
-        off it. What is smaller than ``minimum_area_px`` is looked at, too, since the radiograph's
-        size is not known here. ``probability`` is as in ``boxes``.
+        off it. Regions of fewer than ``least_px`` pixels of the map are too small to be called
+        (``least_px_of``), give or take one. ``probability`` is as in ``boxes``.
         """
         level = float(image_level(probability))
         silent, called = _around(self.image_threshold, margin)
         if level < silent:
             return False
         above, below = _around(self.threshold, margin)
-        low = components(probability, above)
+        low = [part for part in components(probability, above) if part.pixels > least_px - 1]
         if not low:
             return False
         if level < called:
             return True
-        high = components(probability, below)
+        high = [part for part in components(probability, below) if part.pixels >= least_px]
         return len(low) != len(high) or any(
             iou(wide.box, narrow.box) <= SAME or narrow.pixels < SAME * wide.pixels
             for wide, narrow in zip(low, high, strict=True)
         )
+
+    def least_px_of(self, picture: np.ndarray) -> float:
+        """Pixels of a map below which no region is called: ``minimum_area_px`` there, or less.
+
+        ``picture`` is the square that the networks saw, uint8 ``(size_px, size_px)``. Of it the
+        radiograph takes at least the rows and columns that are not all black, however it lies.
+        """
+        seen = picture > 0
+        rows, columns = (np.count_nonzero(seen.any(axis=axis)) for axis in (1, 0))
+        return self.minimum_area_px * rows * columns / STATED_FOR_PX
 
 
 def _around(probability: float, margin: float) -> tuple[float, float]:

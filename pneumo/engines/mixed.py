@@ -3,6 +3,7 @@
 import numpy as np
 
 from pneumo.base.files import sha256_of
+from pneumo.detection.ensemble import Ensemble
 from pneumo.engines.engine import Answers, Engine
 from pneumo.engines.openvino import OpenVinoEngine
 from pneumo.engines.package import Package
@@ -17,6 +18,14 @@ Single pixels may be further off (docs/design.md); a promotion measures what tha
 def speed_of_mixed(quick: float, exact: float, share: float) -> float:
     """Pictures a second of both, where float32 answers a ``share`` of what bfloat16 has seen."""
     return 1 / (1 / quick + share / exact)
+
+
+def unsure_of(called: Ensemble, maps: np.ndarray, pictures: np.ndarray) -> list[bool]:
+    """Of which ``pictures`` bfloat16, which answered ``maps``, is unsure."""
+    return [
+        called.is_unsure(image, MARGIN, called.least_px_of(picture))
+        for image, picture in zip(maps, pictures, strict=True)
+    ]
 
 
 class MixedEngine(Engine):
@@ -39,7 +48,7 @@ class MixedEngine(Engine):
 
     def _answers(self, pictures: np.ndarray) -> Answers:
         found = self._quick.answers(pictures)
-        unsure = np.flatnonzero([self._ensemble.is_unsure(image, MARGIN) for image in found.maps])
+        unsure = np.flatnonzero(unsure_of(self._ensemble, found.maps, pictures))
         again = self._exact.answers(pictures[unsure])
         for quick, exact in zip(found, again, strict=True):
             quick[unsure] = exact

@@ -20,7 +20,7 @@ from pneumo.detection.ensemble import SAME
 from pneumo.detection.matching import hits_of
 from pneumo.engines.choose import open_engine
 from pneumo.engines.engine import Engine
-from pneumo.engines.mixed import MARGIN, speed_of_mixed
+from pneumo.engines.mixed import speed_of_mixed, unsure_of
 from pneumo.engines.openvino import processor
 from pneumo.engines.package import Package
 
@@ -156,16 +156,19 @@ def find(
     truth: Calls,
     frames: Sequence[Frame],
 ) -> tuple[dict[str, list[Box]], list[str]]:
-    """ID -> the boxes that an engine leads to; the IDs of which bfloat16 would be unsure."""
+    """ID -> the boxes that an engine leads to; the IDs of which bfloat16, if it is, is unsure."""
     size, called = engine.batch_size, package.ensemble
-    batches = ((frames[n : n + size], pictures[n : n + size]) for n in range(0, len(frames), size))
-    found = [
-        (called.boxes(image, frame), called.is_unsure(image, MARGIN))
-        for near, answers in engine.stream(batches)
-        for image, frame in zip(answers.maps, near, strict=True)
+    parts = [slice(first, first + size) for first in range(0, len(frames), size)]
+    boxes: list[list[Box]] = []
+    doubts: list[bool] = []
+    for part, (maps, _) in engine.stream((part, pictures[part]) for part in parts):
+        boxes += [called.boxes(*both) for both in zip(maps, frames[part], strict=True)]
+        if engine.precision == QUICK:
+            doubts += unsure_of(called, maps, pictures[part])
+    names = list(truth)
+    return dict(zip(names, boxes, strict=True)), [
+        n for n, doubt in zip(names, doubts, strict=False) if doubt
     ]
-    calls = {name: boxes for name, (boxes, _) in zip(truth, found, strict=True)}
-    return calls, [name for name, (_, unsure) in zip(truth, found, strict=True) if unsure]
 
 
 def _mixed(truth: Calls, exact: Calls, quick: Calls, unsure: Sequence[str]) -> dict[str, Any]:

@@ -70,7 +70,8 @@ def test_what_a_map_is_sure_of_no_change_within_the_margin_calls_otherwise(
     threshold, image_threshold
 ):
     chance, margin = np.random.default_rng(1), 0.01
-    choice = Ensemble({"a": 1.0}, threshold, image_threshold, 2000, 0.0, 0.0)
+    choice = Ensemble({"a": 1.0}, threshold, image_threshold, 20_000, 0.0, 0.0)
+    least = choice.least_px_of(np.ones((64, 64), np.uint8))
     sure = changed = 0
     for _ in range(300):
         smooth = gaussian_filter(chance.normal(size=(64, 64)), 5)
@@ -83,11 +84,11 @@ def test_what_a_map_is_sure_of_no_change_within_the_margin_calls_otherwise(
             max((iou(box, near) for near in calls[1]), default=0) > 0.9 for box in calls[0]
         )
         changed += not same
-        if not choice.is_unsure(probability, margin):
+        if not choice.is_unsure(probability, margin, least):
             sure += 1
             assert same
     assert sure > 50
-    assert changed > 10
+    assert changed > 5
 
 
 def test_a_map_is_sure_where_its_regions_have_steep_sides_and_unsure_at_each_threshold():
@@ -100,6 +101,31 @@ def test_a_map_is_sure_where_its_regions_have_steep_sides_and_unsure_at_each_thr
         close = Ensemble({"a": 1.0}, threshold, image_threshold, 0.0, 0.0, 0.0)
         assert close.is_unsure(probability, 0.01)
         assert not close.is_unsure(probability, 0.001)
+
+
+def test_what_is_too_small_to_be_called_leaves_a_map_sure():
+    dim = maps_where(Box(256, 256, 128, 128), 0.5)[0]  # at the threshold, 64 pixels of the map
+    choice = Ensemble({"a": 1.0}, 0.5, 0.0, 16_385, 0.0, 0.0)
+    picture = np.ones((64, 64), np.uint8)
+    assert 64 < choice.least_px_of(picture) < 64.01
+    assert choice.is_unsure(dim, 0.01, 64.01)  # a pixel more and it would be called
+    assert not choice.is_unsure(dim, 0.01, 65)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(3000, 2500), (900, 1900), (64, 64), (1024, 1024)])
+def test_no_region_below_the_least_pixels_is_called_however_the_radiograph_lies(rows, columns):
+    frame = Frame(rows, columns, 64)
+    (top, left), (height, width) = frame.offset, frame.shape
+    picture = np.zeros((64, 64), np.uint8)
+    picture[top : top + height, left : left + width] = 40
+    choice = Ensemble({"a": 1.0}, 0.5, 0.0, 48_000, 0.0, 0.0)
+    least = choice.least_px_of(picture)
+    for pixels in range(int(least) - 1, int(least) + 4):
+        probability = np.zeros((64, 64))
+        probability[top : top + height, left : left + width].flat[:pixels] = 0.9
+        called = choice.boxes(probability, frame)
+        assert not (called and pixels < least)
+    assert called
 
 
 def test_one_bright_pixel_is_no_finding():

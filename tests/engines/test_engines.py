@@ -9,7 +9,7 @@ from pneumo.base.errors import PneumoError
 from pneumo.engines.choose import choose, open_engine
 from pneumo.engines.graphs import graph
 from pneumo.engines.keras import load
-from pneumo.engines.mixed import MARGIN
+from pneumo.engines.mixed import unsure_of
 from pneumo.engines.openvino import hint, openvino
 from pneumo.engines.package import Package
 from tests.ensembles import save_network
@@ -91,7 +91,7 @@ def test_mixed_answers_in_float32_where_bfloat16_is_unsure_what_is_called(packag
         open_engine(package, "openvino", precision=precision).answers(some)
         for precision in ("bfloat16", "float32", "mixed")
     )
-    unsure = np.array([package.ensemble.is_unsure(image, MARGIN) for image in quick.maps])
+    unsure = np.array(unsure_of(package.ensemble, quick.maps, some))
     assert 5 < unsure.sum() < 35
     for found, fast, slow in zip(mixed, quick, exact, strict=True):
         assert found[unsure].tobytes() == slow[unsure].tobytes()
