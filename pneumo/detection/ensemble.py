@@ -15,6 +15,9 @@ GRID, CELLS = 16, 5
 SAME = 0.9
 """IoU above which two boxes are the same call, and share of the pixels that they have in common."""
 
+SMALLEST = 64
+"""Side of the smallest radiograph that is read, in pixels; a test compares it with the reader."""
+
 SEED = 1
 """Of random weightings: the same networks are tried with the same ones."""
 
@@ -82,7 +85,9 @@ class Ensemble:
         )
         return [replace(box, confidence=math.sqrt(box.confidence * level)) for box in found]
 
-    def is_unsure(self, probability: np.ndarray, margin: float, least_px: float = 0) -> bool:
+    def is_unsure(
+        self, probability: np.ndarray, margin: float, limits_px: tuple[float, float] = (0, 0)
+    ) -> bool:
         """Whether probabilities that are off by a little could call another thing.
 
         ``margin`` is how far one of 0.5 may be off; others as far as the same error of the logit
@@ -90,41 +95,46 @@ class Ensemble:
         to ``image_threshold``, and where a region comes, goes, or changes by more than a tenth, its
         box or its pixels, as the threshold moves that far up or down: it is between these two,
         whatever the probabilities are, but for specks of less than a tenth of a region that fall
-        off it. Regions of fewer than ``least_px`` pixels of the map are too small to be called
-        (``least_px_of``), give or take one. ``probability`` is as in ``boxes``.
+        off it. Regions below both ``limits_px`` are too small to be called; between them
+        any change may decide. ``probability`` is as in ``boxes``.
         """
         level = float(image_level(probability))
         silent, called = _around(self.image_threshold, margin)
         if level < silent:
             return False
-        above, below = _around(self.threshold, margin)
-        low = [part for part in components(probability, above) if part.pixels > least_px - 1]
+        lower, upper = _around(self.threshold, margin)
+        least, most = limits_px
+        low = [part for part in components(probability, lower) if part.pixels > least]
         if not low:
             return False
         if level < called:
             return True
-        high = [part for part in components(probability, below) if part.pixels >= least_px]
+        high = [part for part in components(probability, upper) if part.pixels > least]
         return len(low) != len(high) or any(
-            iou(wide.box, narrow.box) <= SAME or narrow.pixels < SAME * wide.pixels
+            iou(wide.box, narrow.box) <= SAME
+            or narrow.pixels < SAME * wide.pixels
+            or narrow.pixels < min(most, wide.pixels)
             for wide, narrow in zip(low, high, strict=True)
         )
 
-    def least_px_of(self, picture: np.ndarray) -> float:
-        """Pixels of a map below which no region is called: ``minimum_area_px`` there, or less.
+    def limits_px(self, picture: np.ndarray) -> tuple[float, float]:
+        """``minimum_area_px`` in pixels of a map: what it is at least and at most.
 
-        ``picture`` is the square that the networks saw, uint8 ``(size_px, size_px)``. Of it the
-        radiograph takes at least the rows and columns that are not all black, however it lies.
+        ``picture`` is the square that the networks saw, uint8 ``(size_px, size_px)``. The
+        radiograph takes at least those of its rows and columns that are not all black, and at most
+        all. A pixel, or half of one of ``SMALLEST`` x ``SMALLEST``, is for rounding.
         """
         seen = picture > 0
         rows, columns = (np.count_nonzero(seen.any(axis=axis)) for axis in (1, 0))
-        return self.minimum_area_px * rows * columns / STATED_FOR_PX
+        rounding = max(1.0, picture.size / (2 * SMALLEST**2))
+        share = self.minimum_area_px / STATED_FOR_PX
+        return share * rows * columns - rounding, share * picture.size + rounding
 
 
 def _around(probability: float, margin: float) -> tuple[float, float]:
     """What a logit's error that moves 0.5 by ``margin`` makes of a probability, either way."""
-    odds, factor = probability / (1 - probability), math.exp(4 * margin)
-    lower, higher = odds / factor, odds * factor
-    return lower / (1 + lower), higher / (1 + higher)
+    factor, rest = math.exp(4 * margin), 1 - probability
+    return probability / (probability + rest * factor), probability / (probability + rest / factor)
 
 
 def blend(probabilities: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:

@@ -8,8 +8,11 @@ from pneumo.engines.engine import Answers, Engine
 from pneumo.engines.openvino import OpenVinoEngine
 from pneumo.engines.package import Package
 
+RULE = 2
+"""Of ``Ensemble.is_unsure``: raised with it, so that what was checked by another is checked again."""
+
 MARGIN = 0.01
-"""How far a probability in bfloat16 may be from that in float32, for a call to be sure.
+"""How far one of 0.5 in bfloat16 may be from float32, others by the same error of the logit.
 
 Single pixels may be further off (docs/design.md); a promotion measures what that does to boxes.
 """
@@ -23,7 +26,7 @@ def speed_of_mixed(quick: float, exact: float, share: float) -> float:
 def unsure_of(called: Ensemble, maps: np.ndarray, pictures: np.ndarray) -> list[bool]:
     """Of which ``pictures`` bfloat16, which answered ``maps``, is unsure."""
     return [
-        called.is_unsure(image, MARGIN, called.least_px_of(picture))
+        called.is_unsure(image, MARGIN, called.limits_px(picture))
         for image, picture in zip(maps, pictures, strict=True)
     ]
 
@@ -44,7 +47,7 @@ class MixedEngine(Engine):
         self._exact = OpenVinoEngine(package, batch_size, "float32")
         self.batch_size, self.size_px = self._quick.batch_size, self._quick.size_px
         graphs = [self._quick.identity, self._exact.identity]
-        self.identity = sha256_of([*graphs, self._ensemble.to_json(), MARGIN])
+        self.identity = sha256_of([*graphs, self._ensemble.to_json(), MARGIN, RULE])
 
     def _answers(self, pictures: np.ndarray) -> Answers:
         found = self._quick.answers(pictures)

@@ -89,6 +89,6 @@ def _tell(chosen: Mapping[str, Any], told: Mapping[str, Any]) -> None:
     console.print(
         f"{nested['ways']:,} ways; tuned on half of the people {nested['tuned']:.4f}, the same "
         f"on the other half {nested['held_out']:.4f}, the plain way there "
-        f"{nested['plain_held_out']:.4f}; best there {nested['drawn_held_out']:.4f}, with "
-        f"{nested['share']:.0%} of the way from plain to best, which is taken"
+        f"{nested['plain_held_out']:.4f}; taken is {nested['share']:.0%} of the way from plain to "
+        f"best, {nested['drawn_held_out']:.4f} there: no share is better by a standard error"
     )

@@ -55,8 +55,8 @@ def choose(
 ) -> tuple[Ensemble, dict[str, float]]:
     """A way between the plain one and the one with the best score on all images.
 
-    The share that is gone towards the best is the smallest of ``SHARES`` that is worse than no
-    other by more than one standard error (``_least_as_good``) on halves of the people, when the
+    The share that is gone towards the best is the smallest of ``SHARES`` that is worse than the
+    best share by one standard error at most (``_least_as_good``) on halves of the people, when the
     best way is searched on the other halves. The first of ``weightings`` and of each list of
     ``boxes`` are the plain way, and among equal scores the plainest wins. The figures are those of
     ``overfitting``, with that ``share`` and, for its score there, ``drawn_held_out``.
@@ -116,8 +116,9 @@ def _least_as_good(held_out: Mapping[float, np.ndarray], on_all: Mapping[float, 
 
     best = max(held_out, key=merit)
     loss = {share: held_out[best] - scores for share, scores in held_out.items()}
-    as_good = [s for s, lost in loss.items() if s < best and 1e-9 < lost.mean() <= lost.std()]
-    return min(as_good, default=best)
+    told = {share: lost for share, lost in loss.items() if np.abs(lost).max() > 1e-9}
+    as_good = [share for share, lost in told.items() if lost.mean() <= lost.std()]
+    return min([*as_good, best])
 
 
 def _other(subset: int) -> int:

@@ -3,7 +3,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from pneumo.detection.boxes import Box, Frame, iou
-from pneumo.detection.ensemble import Ensemble, blend, image_level, weightings
+from pneumo.detection.ensemble import SMALLEST, Ensemble, blend, image_level, weightings
+from pneumo.dicom._guards import SMALLEST_SIDE_PX
 
 FRAME = Frame(1024, 1024, 64)
 
@@ -71,7 +72,7 @@ def test_what_a_map_is_sure_of_no_change_within_the_margin_calls_otherwise(
 ):
     chance, margin = np.random.default_rng(1), 0.01
     choice = Ensemble({"a": 1.0}, threshold, image_threshold, 20_000, 0.0, 0.0)
-    least = choice.least_px_of(np.ones((64, 64), np.uint8))
+    limits = choice.limits_px(np.ones((64, 64), np.uint8))
     sure = changed = 0
     for _ in range(300):
         smooth = gaussian_filter(chance.normal(size=(64, 64)), 5)
@@ -84,7 +85,7 @@ def test_what_a_map_is_sure_of_no_change_within_the_margin_calls_otherwise(
             max((iou(box, near) for near in calls[1]), default=0) > 0.9 for box in calls[0]
         )
         changed += not same
-        if not choice.is_unsure(probability, margin, least):
+        if not choice.is_unsure(probability, margin, limits):
             sure += 1
             assert same
     assert sure > 50
@@ -107,9 +108,30 @@ def test_what_is_too_small_to_be_called_leaves_a_map_sure():
     dim = maps_where(Box(256, 256, 128, 128), 0.5)[0]  # at the threshold, 64 pixels of the map
     choice = Ensemble({"a": 1.0}, 0.5, 0.0, 16_385, 0.0, 0.0)
     picture = np.ones((64, 64), np.uint8)
-    assert 64 < choice.least_px_of(picture) < 64.01
-    assert choice.is_unsure(dim, 0.01, 64.01)  # a pixel more and it would be called
-    assert not choice.is_unsure(dim, 0.01, 65)
+    assert choice.limits_px(picture) == pytest.approx((63, 65), abs=0.01)
+    assert choice.is_unsure(dim, 0.01, choice.limits_px(picture))  # a pixel more, and it is called
+    assert not choice.is_unsure(dim, 0.01, (64, 66))
+
+
+def test_where_black_columns_hide_the_smallest_area_any_change_below_it_is_unsure():
+    picture, probability = np.ones((64, 64), np.uint8), np.zeros((64, 64))
+    picture[:, :16] = 0
+    probability[:16, 40:52].flat[:183] = 0.9  # with the 9 others 192, where 187.5 are called
+    probability[15, 43:52] = 0.503
+    choice = Ensemble({"a": 1.0}, 0.5, 0.0, 48_000, 0.0, 0.0)
+    other = np.where(probability == 0.503, 0.497, probability)
+    assert [len(choice.boxes(image, FRAME)) for image in (probability, other)] == [1, 0]
+    assert choice.is_unsure(probability, 0.01, choice.limits_px(picture))
+
+
+def test_the_smallest_radiograph_is_the_readers():
+    assert SMALLEST == SMALLEST_SIDE_PX
+
+
+@pytest.mark.parametrize("limit", [0.0, 1.0])
+def test_at_no_and_at_full_certainty_nothing_is_doubted(limit):
+    probability = maps_where(Box(256, 256, 256, 256), 0.9)[0]
+    assert not Ensemble({"a": 1.0}, limit, limit, 0.0, 0.0, 0.0).is_unsure(probability, 0.01)
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(3000, 2500), (900, 1900), (64, 64), (1024, 1024)])
@@ -119,12 +141,12 @@ def test_no_region_below_the_least_pixels_is_called_however_the_radiograph_lies(
     picture = np.zeros((64, 64), np.uint8)
     picture[top : top + height, left : left + width] = 40
     choice = Ensemble({"a": 1.0}, 0.5, 0.0, 48_000, 0.0, 0.0)
-    least = choice.least_px_of(picture)
-    for pixels in range(int(least) - 1, int(least) + 4):
+    least, most = choice.limits_px(picture)
+    for pixels in range(int(least) - 1, int(most) + 2):
         probability = np.zeros((64, 64))
         probability[top : top + height, left : left + width].flat[:pixels] = 0.9
         called = choice.boxes(probability, frame)
-        assert not (called and pixels < least)
+        assert not (called and pixels <= least)
     assert called
 
 
