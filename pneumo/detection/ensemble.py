@@ -174,10 +174,13 @@ def level_of_cells(cells: np.ndarray) -> np.ndarray:
 def weightings(
     models: Sequence[str], candidates: int, seed: int = SEED
 ) -> Iterator[dict[str, float]]:
-    """Candidate weights: equal, then (unless ``candidates`` is 0) single networks and random."""
+    """Candidate weights: equal, then (unless ``candidates`` is 0) single networks and random.
+
+    A single network has no other weights.
+    """
     count = len(models)
     rows = [np.full(count, 1 / count)]
-    if candidates:
+    if candidates and count > 1:
         rows += list(np.eye(count))
         rng = np.random.default_rng(seed)
         rows += list(rng.dirichlet(np.ones(count), candidates).round(3))

@@ -36,6 +36,7 @@ def test_candidates_sum_to_one_and_follow_the_seed():
     assert all(sum(row.values()) == pytest.approx(1) for row in rows)
     assert rows == list(weightings(["a", "b", "c"], 8))
     assert rows != list(weightings(["a", "b", "c"], 8, seed=2))
+    assert list(weightings(["a"], 8)) == [{"a": 1.0}]
 
 
 def test_an_image_below_the_image_threshold_is_not_called():
