@@ -14,9 +14,9 @@ sys.path.insert(0, str(ROOT))
 
 from pneumo.base.settings import Settings  # noqa: E402
 from pneumo.cli.app import app  # noqa: E402
+from pneumo.workflow import RECIPES  # noqa: E402
 from tests.test_rooms import FLOORS  # noqa: E402
 
-RECIPES = ("demo", "seed", "rsna")
 BEGIN, END = "<!-- rooms: make docs -->\n", "<!-- end of rooms -->\n"
 
 

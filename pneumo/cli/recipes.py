@@ -16,6 +16,12 @@ def available() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
+def purpose(name: str) -> str:
+    """What a recipe is for: its first line, a comment."""
+    with (FOLDER / f"{name}.yaml").open(encoding="utf-8") as file:
+        return file.readline().lstrip("# ").rstrip()
+
+
 def settings_file(name: str) -> Path:
     """The file of a recipe, or of the settings file ``name``. PneumoError when it is not there."""
     path = Path(name) if name.endswith(".yaml") else FOLDER / f"{name}.yaml"

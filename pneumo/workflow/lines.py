@@ -62,7 +62,7 @@ HANDED = "PNEUMO_HANDED"
 ENDED = "PNEUMO_ENDED"
 """Environment variable: the file in which a command of ``pneumo`` leaves its exit code."""
 
-RECIPES = ("demo", "seed", "rsna")
+RECIPES = ("demo", "seed", "few", "rsna")
 """Names of the complete settings files in ``recipes/``."""
 
 

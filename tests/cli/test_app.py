@@ -78,10 +78,16 @@ def test_a_recipe_is_installed_and_shows_what_changed(checkout):
     assert "nothing changes" in pneumo("recipe", "seed", cwd=checkout).stdout
 
 
+def test_the_recipes_are_listed_with_what_each_is_for(checkout):
+    lines = pneumo("recipe", cwd=checkout).stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["demo", "few", "rsna", "seed"]
+    assert lines[3].endswith("(0.1134 on the challenge's private leaderboard).")
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["recipe", "nosuch"], "no such recipe; there are demo, rsna, seed"),
+        (["recipe", "nosuch"], "no such recipe; there are demo, few, rsna, seed"),
         (["settings", "data.roof"], "there is no setting 'data.roof'"),
         (["validate", "out.json", "docs"], "set data.root in params.yaml"),
         (["tune", "nowhere", "models", "out.json", "told.json"], "run `pneumo prepare`"),

@@ -95,16 +95,16 @@ def settings(
 
 
 def recipe(
-    name: Annotated[str, typer.Argument(help="demo, seed or rsna; blank: list")] = "",
+    name: Annotated[str, typer.Argument(help="demo, seed, few or rsna; blank: list")] = "",
 ) -> None:
     """Install a recipe as `params.yaml` and show what changes.
 
     Example: `pneumo recipe seed`
     """
-    from pneumo.cli.recipes import available, install
+    from pneumo.cli.recipes import available, install, purpose
 
     if not name:
-        print("\n".join(available()))
+        print("\n".join(f"{name:6}{purpose(name)}" for name in available()))
         return
     changed = install(name)
     print("\n".join(changed) or f"params.yaml holds the recipe {name} already; nothing changes")

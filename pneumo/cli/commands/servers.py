@@ -53,7 +53,7 @@ def status(as_json: AsJson = False) -> None:
 
 
 def launch(
-    recipe: Annotated[str, typer.Option(help="demo, seed, rsna; params.yaml: as it is")] = (
+    recipe: Annotated[str, typer.Option(help="demo, seed, few, rsna; params.yaml: as it is")] = (
         "params.yaml"
     ),
 ) -> None:
