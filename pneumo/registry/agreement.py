@@ -20,7 +20,7 @@ from pneumo.detection.ensemble import SAME
 from pneumo.detection.matching import hits_of
 from pneumo.engines.choose import open_engine
 from pneumo.engines.engine import Engine
-from pneumo.engines.mixed import speed_of_mixed, unsure_of
+from pneumo.engines.mixed import RULE, speed_of_mixed, unsure_of
 from pneumo.engines.openvino import processor
 from pneumo.engines.package import Package
 
@@ -56,6 +56,8 @@ def why_not(measured: Mapping[str, Any], precision: str, here: str) -> str:
     if found.get("passed") is True and found.get("processor") != here:
         there = found.get("processor", "a processor that was not recorded")
         return f"was compared on {there}, not on {here}: promote or quantise it here, too"
+    if found.get("passed") is True and precision == MIXED and found.get("rule") != RULE:
+        return "was compared by an older rule of what is unsure: promote or quantise it again"
     if found.get("passed") is True:
         return ""
     if "refused" in found:
@@ -174,7 +176,8 @@ def find(
 def _mixed(truth: Calls, exact: Calls, quick: Calls, unsure: Sequence[str]) -> dict[str, Any]:
     """``compare`` of bfloat16 that leaves to float32 what it is unsure of."""
     calls = {**quick, **{name: exact[name] for name in unsure}}
-    return {**compare(truth, exact, calls), AGAIN: round(len(unsure) / len(quick), 4)}
+    share = round(len(unsure) / len(quick), 4)
+    return {**compare(truth, exact, calls), AGAIN: share, "rule": RULE}
 
 
 def compare(truth: Calls, reference: Calls, found: Calls) -> dict[str, Any]:

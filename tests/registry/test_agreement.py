@@ -4,6 +4,7 @@ import pytest
 
 from pneumo.detection.boxes import Box, Frame
 from pneumo.engines.choose import open_engine
+from pneumo.engines.mixed import RULE
 from pneumo.engines.openvino import processor
 from pneumo.engines.package import Package
 from pneumo.registry.agreement import compare, find, measure, same_boxes, told, wanted, why_not
@@ -135,7 +136,8 @@ def test_what_does_not_agree_is_told_with_its_speed():
 
 
 def test_of_mixed_it_is_told_how_much_float32_answers():
-    measured = {"mixed": {"passed": True, "processor": processor(), "float32_share": 0.0625}}
+    figures = {"passed": True, "processor": processor(), "float32_share": 0.0625}
+    measured = {"mixed": figures | {"rule": RULE}}
     (line,) = told(measured, ["mixed"])
     assert (
         line == f"mixed agrees with float32 on {processor()}; float32 answers 6.2% of the pictures"

@@ -3,6 +3,7 @@
 import pytest
 
 from pneumo.engines import speed
+from pneumo.engines.mixed import RULE
 from pneumo.engines.openvino import processor
 from pneumo.engines.package import Package
 from pneumo.scoring import _precision
@@ -11,6 +12,7 @@ from pneumo.scoring._precision import choose_precision, fastest
 
 HERE = processor()
 YES = {"passed": True, "processor": HERE}
+MIXED = YES | {"rule": RULE}
 THERE = {"passed": True, "processor": "Another CPU @ 1.00GHz"}
 NO = {"passed": False, "boxes": 50, "matched": 0.5, "map_difference": 0.1}
 
@@ -43,11 +45,12 @@ NO = {"passed": False, "boxes": 50, "matched": 0.5, "map_difference": 0.1}
             "0.002 is allowed); int8 agrees, and is no faster here",
         ),
         (
-            {"bfloat16": NO, "mixed": YES},
+            {"bfloat16": NO, "mixed": MIXED},
             {"float32": 5, "mixed": 20},
             "mixed",
             "it agrees with float32, and is 4.0 times as fast here",
         ),
+        ({"mixed": YES}, {}, "float32", "mixed was compared by an older rule of what is unsure"),
         ({"bfloat16": THERE}, {}, "float32", f"compared on Another CPU @ 1.00GHz, not on {HERE}"),
         ({"bfloat16": {"passed": True}}, {}, "float32", "a processor that was not recorded, not"),
         ({"bfloat16": YES, "int8": THERE}, {"float32": 5, "bfloat16": 10}, "bfloat16", "2.0 times"),
@@ -88,7 +91,7 @@ def test_the_speed_of_mixed_follows_from_what_it_answers_twice(
     monkeypatch.setattr(_precision, "rates", lambda *_: {"float32": 10.0, "bfloat16": 40.0})
 
     def chosen(share, **changed):
-        mixed = YES | {"float32_share": share}
+        mixed = MIXED | {"float32_share": share}
         model = Model("some", 0, Package(package_folder), {"bfloat16": NO, "mixed": mixed})
         return choose_precision(model, auto.model_copy(update=changed))
 
