@@ -18,7 +18,7 @@ from skimage.measure import label, regionprops
 from pneumo.base.settings import load_settings
 from pneumo.dataset.rsna import mean_average_precision
 from pneumo.detection.boxes import Box, Frame
-from pneumo.detection.ensemble import Ensemble, blend, image_level, weightings
+from pneumo.detection.ensemble import Ensemble, blend, weightings
 from pneumo.detection.matching import precision_rows, table_of
 from pneumo.tuning.choice import halves
 from pneumo.tuning.search import Cases, Judge
@@ -69,7 +69,7 @@ def naive_score(cases: Cases, way: Ensemble) -> float:
     maps = blend(cases.probabilities, way.weights)
     rows = []
     for probability, truth in zip(maps, cases.truth, strict=True):
-        level = float(image_level(probability))
+        level = float(way.level(probability))
         regions = regionprops(label(probability > way.threshold, connectivity=2), probability)
         calls = [
             Box(r.bbox[1] * 8, r.bbox[0] * 8, *_extent(r.bbox), r.intensity_mean).shrunk(

@@ -20,6 +20,7 @@ ENSEMBLE = {
     "minimum_area_px": 0.0,
     "shrink_x": 0.0,
     "shrink_y": 0.0,
+    "cells": 19,
 }
 
 

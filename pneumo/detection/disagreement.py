@@ -6,6 +6,9 @@ import numpy as np
 
 from pneumo.detection.ensemble import cells_of, level_of_cells
 
+CELLS = 5
+"""Cells of which networks' disagreement is the mean."""
+
 
 def spread(
     probabilities: Mapping[str, np.ndarray], weights: Mapping[str, float], blended: np.ndarray
@@ -28,7 +31,7 @@ def disagreement(cells: np.ndarray) -> np.ndarray:
     ``cells`` is ``(n, GRID * GRID)``, or ``(n, GRID, GRID)``. The cells that differ most are
     averaged, as those of the map are for the image level: a field on which all agree says nothing.
     """
-    return level_of_cells(np.asarray(cells, np.float64).reshape(len(cells), -1))
+    return level_of_cells(np.asarray(cells, np.float64).reshape(len(cells), -1), CELLS)
 
 
 def disagreement_of(

@@ -10,7 +10,14 @@ import numpy as np
 from pneumo.detection.boxes import Box, Frame, boxes_from_probability, components, iou
 from pneumo.detection.frame import STATED_FOR_PX
 
-GRID, CELLS = 16, 5
+GRID = 16
+"""Cells along each side of a map, of which the image level is made."""
+
+CELLS, EARLIER_CELLS = 19, 5
+"""Cells of the image level; those of versions that do not say how many.
+
+The 9,555 boxes of the challenge's training labels have 18.9 of them on average.
+"""
 
 SAME = 0.9
 """IoU above which two boxes are the same call, and share of the pixels that they have in common."""
@@ -36,18 +43,23 @@ class Ensemble:
     minimum_area_px: float
     shrink_x: float
     shrink_y: float
+    cells: int = CELLS
 
     def to_json(self) -> dict:
-        """A plain dict that ``from_json`` takes back."""
-        return dict(zip(self.saved_keys(), asdict(self).values(), strict=True))
+        """A plain dict that ``from_json`` takes back; what versions of before said, as they did."""
+        found = dict(zip(self.saved_keys(), asdict(self).values(), strict=True))
+        if self.cells == EARLIER_CELLS:
+            del found["cells"]
+        return found
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Ensemble":
         """The ensemble that ``tune`` wrote, which may stand beside other figures.
 
-        Raises KeyError for a field that is missing.
+        Raises KeyError for a field that is missing; without ``cells`` it is one of before.
         """
-        return cls(*(value[key] for key in cls.saved_keys()))
+        known = {"cells": EARLIER_CELLS, **value}
+        return cls(*(known[key] for key in cls.saved_keys()))
 
     @classmethod
     def saved_keys(cls) -> list[str]:
@@ -64,6 +76,10 @@ class Ensemble:
         """The image level at which calls begin: its threshold, or without one the cells'."""
         return self.image_threshold if self.image_threshold > 0 else self.threshold
 
+    def level(self, probability: np.ndarray) -> np.ndarray:
+        """``image_level`` of blended maps, by this ensemble's ``cells``."""
+        return image_level(probability, self.cells)
+
     def boxes(self, probability: np.ndarray, frame: Frame) -> list[Box]:
         """Boxes in original pixels from one blended map ``(size_px, size_px)`` in [0, 1].
 
@@ -72,7 +88,7 @@ class Ensemble:
         confidence is the geometric mean of the mean probability inside its component and of the
         image level.
         """
-        level = float(image_level(probability))
+        level = float(self.level(probability))
         if level < self.image_threshold:
             return []
         found = boxes_from_probability(
@@ -98,7 +114,7 @@ class Ensemble:
         off it. Regions below both ``limits_px`` are too small to be called; between them
         any change may decide. ``probability`` is as in ``boxes``.
         """
-        level = float(image_level(probability))
+        level = float(self.level(probability))
         silent, called = _around(self.image_threshold, margin)
         if level < silent:
             return False
@@ -149,14 +165,14 @@ def blend(probabilities: Mapping[str, np.ndarray], weights: Mapping[str, float])
     return total
 
 
-def image_level(probability: np.ndarray) -> np.ndarray:
+def image_level(probability: np.ndarray, cells: int = CELLS) -> np.ndarray:
     """Image-level probability of any opacity, in [0, 1]: ``(..., size_px, size_px)`` to ``(...)``.
 
-    The map is averaged over ``GRID`` x ``GRID`` cells, and the highest ``CELLS`` of them (2 % of
-    the field) are averaged: one bright pixel is no finding. Averages of cells blend as maps do, so
-    a search need not blend whole maps. ``size_px`` is a multiple of ``GRID``.
+    The map is averaged over ``GRID`` x ``GRID`` cells, and the highest ``cells`` of them are
+    averaged, about as many as one opacity has: one bright pixel is no finding. Averages of cells
+    blend as maps do, so a search need not blend whole maps. ``size_px`` is a multiple of ``GRID``.
     """
-    return level_of_cells(cells_of(probability))
+    return level_of_cells(cells_of(probability), cells)
 
 
 def cells_of(probability: np.ndarray) -> np.ndarray:
@@ -166,9 +182,9 @@ def cells_of(probability: np.ndarray) -> np.ndarray:
     return cells.mean(axis=(-3, -1), dtype=np.float64).reshape(*many, GRID * GRID)
 
 
-def level_of_cells(cells: np.ndarray) -> np.ndarray:
-    """The mean of the highest ``CELLS`` values of the last axis."""
-    return np.partition(cells, -CELLS, axis=-1)[..., -CELLS:].mean(axis=-1)
+def level_of_cells(means: np.ndarray, cells: int) -> np.ndarray:
+    """The mean of the highest ``cells`` values of the last axis."""
+    return np.partition(means, -cells, axis=-1)[..., -cells:].mean(axis=-1)
 
 
 def weightings(

@@ -9,7 +9,7 @@ from typing import Any
 
 from pneumo.base.errors import RegistryError
 from pneumo.base.files import sha256, sha256_of, write_json
-from pneumo.detection.ensemble import Ensemble
+from pneumo.detection.ensemble import GRID, Ensemble
 
 MANIFEST, ENSEMBLE, GOLDEN = "manifest.json", "ensemble.json", "golden.npz"
 INT8 = ("int8.xml", "int8.bin")
@@ -53,7 +53,7 @@ class Package:
         try:
             value = self._json(ENSEMBLE)
             keys = Ensemble.saved_keys()
-            if value.keys() != set(keys):
+            if value.keys() | {"cells"} != set(keys):  # versions of before do not have it
                 raise ValueError(f"it must hold {', '.join(keys)}, and nothing else")
             ensemble = Ensemble.from_json(value)
             weights = ensemble.weights.values()
@@ -61,6 +61,8 @@ class Package:
             numbers += [ensemble.minimum_area_px, ensemble.shrink_x, ensemble.shrink_y]
             if not all(map(math.isfinite, numbers)) or max(weights) <= 0:
                 raise ValueError("its numbers are no weights and thresholds")
+            if type(ensemble.cells) is not int or not 0 < ensemble.cells <= GRID * GRID:
+                raise ValueError(f"its cells must be 1 to {GRID * GRID} (got {ensemble.cells})")
         except (TypeError, ValueError, AttributeError) as error:
             self._refuse(f"{ENSEMBLE} cannot be used: {error}")
         return ensemble

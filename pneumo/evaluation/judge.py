@@ -11,7 +11,7 @@ import pandas as pd
 
 from pneumo.base.errors import DataError
 from pneumo.detection.boxes import Box, Frame, iou
-from pneumo.detection.ensemble import Ensemble, image_level
+from pneumo.detection.ensemble import Ensemble
 from pneumo.evaluation.cases import make_cases
 from pneumo.prepared.format import Prepared, Split
 
@@ -38,7 +38,7 @@ def judge(
         name: choice.boxes(probability, frame)
         for name, probability, frame in zip(names, blended, frames, strict=True)
     }
-    levels = image_level(blended)
+    levels = choice.level(blended)
     return found, make_cases(data.index.iloc[rows], data.truth(rows), found, levels)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from pneumo.base.errors import DataError
 from pneumo.detection.boxes import Box, Frame, mask_from_boxes
-from pneumo.detection.ensemble import Ensemble, blend, image_level
+from pneumo.detection.ensemble import Ensemble, blend
 from pneumo.evaluation.bootstrap import estimate, weighted_means
 from pneumo.evaluation.perturbations import PERTURBATIONS, sample
 from pneumo.prepared.format import Prepared
@@ -63,7 +63,7 @@ def stability(
     for name, maps in perturbed.items():
         after = PERTURBATIONS[name].restore(blend(maps, choice.weights))
         again = [choice.boxes(*pair) for pair in zip(after, frames, strict=True)]
-        change = np.abs(image_level(after) - image_level(before))
+        change = np.abs(choice.level(after) - choice.level(before))
         flipped = np.array([bool(a) != bool(b) for a, b in zip(calls, again, strict=True)], float)
         shared = np.array([_shared(*both) for both in zip(calls, again, frames, strict=True)])
         table.append(

@@ -16,7 +16,6 @@ from PIL import Image as Picture
 
 from pneumo.base.errors import PneumoError, RegistryError
 from pneumo.base.files import sha256_of, write_json
-from pneumo.detection.ensemble import image_level
 from pneumo.dicom.read import Square
 from pneumo.dicom.workers import Reader, Rejected
 from pneumo.engines import cache
@@ -90,7 +89,7 @@ class Maps:
         boxes = self.package.ensemble.boxes(probability, square.frame)
         return Tried(
             [asdict(box) for box in boxes],
-            float(image_level(probability)),
+            float(self.package.ensemble.level(probability)),
             [*(REVIEWS[code] for code in codes), *square.facts.notes.values()],
         )
 

@@ -75,12 +75,10 @@ class PneumoniaModel(PythonModel):
         return squares
 
     def _find(self, square: "Square") -> dict[str, Any]:
-        from pneumo.detection.ensemble import image_level
-
         (probability,) = self.engine.probabilities(square.pixels[None])
         boxes = [asdict(box) for box in self.ensemble.boxes(probability, square.frame)]
         return {
-            "probability": float(image_level(probability)),
+            "probability": float(self.ensemble.level(probability)),
             "boxes": json.dumps(boxes),
             "notes": ";".join(square.facts.notes),
         }

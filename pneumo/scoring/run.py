@@ -14,7 +14,7 @@ import numpy as np
 
 from pneumo.base.aside import aside
 from pneumo.base.progress import track
-from pneumo.detection.ensemble import Ensemble, image_level
+from pneumo.detection.ensemble import Ensemble
 from pneumo.dicom import Square
 from pneumo.dicom.workers import Rejected, read_squares
 from pneumo.engines.engine import Engine
@@ -194,7 +194,7 @@ def _scored(
     seconds: float,
 ) -> tuple[Row, np.ndarray | None]:
     boxes = work.ensemble.boxes(probability, square.frame)
-    level, facts = float(image_level(probability)), square.facts
+    level, facts = float(work.ensemble.level(probability)), square.facts
     look = look_at(square.pixels, square.frame, work.profile)
     told = None if math.isnan(apart) else float(apart)
     wanted = work.overlays == "all" or (work.overlays == "positive" and bool(boxes))

@@ -4,8 +4,8 @@ How much of the score is luck, nested resampling over people tells.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
-from typing import TYPE_CHECKING
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -82,12 +82,13 @@ def drawn(plain: Ensemble, best: Ensemble, share: float) -> Ensemble:
         return round(low + share * (high - low), 6)
 
     weights = {name: between(low, best.weights[name]) for name, low in plain.weights.items()}
-    limits = [
-        between(getattr(plain, field.name), getattr(best, field.name))
+    limits: dict[str, Any] = {
+        field.name: between(getattr(plain, field.name), getattr(best, field.name))
         for field in fields(Ensemble)
-        if field.name != "weights"
-    ]
-    return Ensemble({name: one / sum(weights.values()) for name, one in weights.items()}, *limits)
+        if field.name not in ("weights", "cells")
+    }
+    shares = {name: one / sum(weights.values()) for name, one in weights.items()}
+    return replace(plain, weights=shares, **limits)
 
 
 def _held_out(judge: Judge, scores: Scores, plain: Ensemble, share: float) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pneumo.detection.ensemble import Ensemble, cells_of, level_of_cells
+from pneumo.detection.ensemble import CELLS, Ensemble, cells_of, level_of_cells
 from pneumo.detection.frame import Box, Frame
 from pneumo.detection.matching import Boxes, Pairs, count_hits, pairs_of, table_of
 from pneumo.tuning._regions import Frames, LikelyPixels, Regions, find_regions, likely_pixels
@@ -111,7 +111,7 @@ class Judge:
     def _levels(self, weights: Weights) -> np.ndarray:
         """The image level of each blended map, float64 ``(n,)``."""
         parts = [weights[name] * cells for name, cells in self._cells.items()]
-        return level_of_cells(np.sum(parts, axis=0))
+        return level_of_cells(np.sum(parts, axis=0), CELLS)
 
     def _scores(self, regions: Regions, levels: np.ndarray) -> np.ndarray:
         """Scores of one weighting and threshold.

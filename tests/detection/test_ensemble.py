@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -40,7 +42,7 @@ def test_candidates_sum_to_one_and_follow_the_seed():
 
 
 def test_an_image_below_the_image_threshold_is_not_called():
-    probability = maps_where(Box(256, 256, 256, 256), 0.9)[0]
+    probability = maps_where(Box(256, 256, 320, 256), 0.9)[0]
     assert image_level(probability) == pytest.approx(0.9)
     for level, calls in [(0.89, 1), (0.91, 0)]:
         choice = Ensemble({"a": 1.0}, 0.5, level, 0.0, 0.0, 0.0)
@@ -62,9 +64,10 @@ def test_the_smallest_area_is_a_share_of_the_radiograph_whatever_its_pixels(fram
 
 
 def test_a_call_is_as_sure_as_its_region_and_its_radiograph():
-    probability = maps_where(Box(256, 256, 64, 64), 0.8)[0]  # one of the five cells that count
-    (box,) = Ensemble({"a": 1.0}, 0.5, 0.0, 0.0, 0.0, 0.0).boxes(probability, FRAME)
-    assert box.confidence == pytest.approx((0.8 * 0.8 / 5) ** 0.5)
+    probability = maps_where(Box(256, 256, 64, 64), 0.8)[0]  # one of the cells that count
+    for cells in (5, 19):
+        (box,) = Ensemble({"a": 1.0}, 0.5, 0.0, 0.0, 0.0, 0.0, cells).boxes(probability, FRAME)
+        assert box.confidence == pytest.approx((0.8 * 0.8 / cells) ** 0.5)
 
 
 @pytest.mark.parametrize(("threshold", "image_threshold"), [(0.5, 0.0), (0.5, 0.6), (0.05, 0.0)])
@@ -94,7 +97,7 @@ def test_what_a_map_is_sure_of_no_change_within_the_margin_calls_otherwise(
 
 
 def test_a_map_is_sure_where_its_regions_have_steep_sides_and_unsure_at_each_threshold():
-    probability = maps_where(Box(256, 256, 256, 256), 0.9)[0]
+    probability = maps_where(Box(256, 256, 320, 256), 0.9)[0]
     sure = Ensemble({"a": 1.0}, 0.5, 0.5, 0.0, 0.0, 0.0)
     assert sure.boxes(probability, FRAME)
     assert not sure.is_unsure(probability, 0.01)
@@ -154,19 +157,24 @@ def test_no_region_below_the_least_pixels_is_called_however_the_radiograph_lies(
 def test_one_bright_pixel_is_no_finding():
     probability = np.zeros((2, 64, 64))
     probability[1, 3, 3] = 1.0
-    assert image_level(probability) == pytest.approx([0, 1 / 16 / 5])
+    assert image_level(probability) == pytest.approx([0, 1 / 16 / 19])
 
 
-def test_the_image_level_is_the_mean_of_the_five_highest_cells():
+@pytest.mark.parametrize("count", [1, 5, 19, 256])
+def test_the_image_level_is_the_mean_of_the_highest_cells(count):
     cells = np.random.default_rng(2).permutation(256).reshape(16, 16) / 256
-    level = image_level(np.kron(cells, np.ones((4, 4))))
-    assert level == pytest.approx(np.mean([251, 252, 253, 254, 255]) / 256)
+    level = image_level(np.kron(cells, np.ones((4, 4))), count)
+    assert level == pytest.approx(np.arange(256 - count, 256).mean() / 256)
 
 
 def test_an_ensemble_survives_json():
     ensemble = Ensemble({"a": 1.0}, 0.5, 0.2, 1000.0, 0.05, 0.1)
     saved = ensemble.to_json()
     assert Ensemble.from_json(saved) == ensemble
+    assert saved.pop("cells") == 19
+    earlier = Ensemble.from_json(saved)
+    assert earlier == replace(ensemble, cells=5)
+    assert earlier.to_json() == saved
     assert saved == {  # as 0.1 wrote it
         "weights": {"a": 1.0},
         "threshold": 0.5,

@@ -52,8 +52,28 @@ def test_a_manifest_that_is_none_is_refused(package, text):
         Package(package)
 
 
+def test_a_version_of_before_has_the_image_level_that_it_had(package):
+    settings = json.loads((package / "ensemble.json").read_text())
+    del settings["cells"]
+    (package / "ensemble.json").write_text(json.dumps(settings))
+    sum_up(package)
+    ensemble = Package(package).ensemble
+    assert ensemble.cells == 5
+    assert ensemble.to_json() == settings
+
+
 @pytest.mark.parametrize(
-    "edit", [{"weights": {}}, {"threshold": None}, {"gate": float("nan")}, {"exec": "rm"}]
+    "edit",
+    [
+        {"weights": {}},
+        {"threshold": None},
+        {"gate": float("nan")},
+        {"cells": 0},
+        {"cells": 257},
+        {"cells": 19.5},
+        {"cells": True},
+        {"exec": "rm"},
+    ],
 )
 def test_settings_that_are_none_are_refused(package, edit):
     settings = json.loads((package / "ensemble.json").read_text()) | edit
