@@ -30,7 +30,7 @@ PER_STUDY, PER_FOLDER = 4, 1000
 EVERY_COPY, EVERY_REJECTED, EVERY_POSITIVE = 100, 50, 4
 ENSEMBLE = {
     "weights": {"unet_vgg19": 1.0}, "threshold": 0.5, "gate": 0.0,
-    "minimum_area_px": 0.0, "shrink_x": 0.0, "shrink_y": 0.0,
+    "minimum_area_px": 0.0, "shrink_x": 0.0, "shrink_y": 0.0, "cells": 19,
 }  # fmt: skip
 
 

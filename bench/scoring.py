@@ -260,7 +260,7 @@ for name in MODELS:
         check=True,
     )
     names = [path.stem for path in sorted(folder.glob("*.keras"))]
-    settings = {"threshold": 0.8, "gate": 0.0, "minimum_area_px": 0.0}
+    settings = {"threshold": 0.8, "gate": 0.0, "minimum_area_px": 0.0, "cells": 19}
     settings |= {"shrink_x": 0.0, "shrink_y": 0.0, "weights": dict.fromkeys(names, 0.25)}
     write_json(folder / "ensemble.json", settings)
     write_json(folder / "manifest.json", {p.name: sha256(p) for p in sorted(folder.iterdir())})

@@ -83,7 +83,7 @@ def sum_up(folder: Path) -> None:
 
 def balance(package: Path, folder: Path, paths: list[Path]) -> Path:
     """A copy whose thresholds call something on about half of the radiographs."""
-    from pneumo.detection.ensemble import image_level
+    from pneumo.detection.ensemble import CELLS, image_level
     from pneumo.dicom import read_square
     from pneumo.engines.keras import KerasEngine
     from pneumo.engines.package import Package
@@ -91,7 +91,7 @@ def balance(package: Path, folder: Path, paths: list[Path]) -> Path:
     copytree(package, folder)
     squares = [read_square(path, SIZE_PX).pixels for path in paths if path.stat().st_size > 9000]
     maps = KerasEngine(Package(folder)).probabilities(np.stack(squares))
-    levels, peaks = image_level(maps), maps.max(axis=(1, 2))
+    levels, peaks = image_level(maps, CELLS), maps.max(axis=(1, 2))
     chosen = {"gate": float(np.median(levels)), "threshold": float(np.quantile(maps, 0.9))}
     assert (peaks > chosen["threshold"]).any()
     write_json(folder / "ensemble.json", ENSEMBLE | chosen)

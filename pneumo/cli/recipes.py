@@ -17,9 +17,10 @@ def available() -> list[str]:
 
 
 def purpose(name: str) -> str:
-    """What a recipe is for: its first line, a comment."""
+    """What a recipe is for: the comment in its first line; blank: there is none."""
     with (FOLDER / f"{name}.yaml").open(encoding="utf-8") as file:
-        return file.readline().lstrip("# ").rstrip()
+        line = file.readline()
+    return line.lstrip("# ").rstrip() if line.startswith("#") else ""
 
 
 def settings_file(name: str) -> Path:

@@ -29,7 +29,7 @@ def disagreement(cells: np.ndarray) -> np.ndarray:
     """One number per radiograph, in [0, 0.5], from means of the spread over cells.
 
     ``cells`` is ``(n, GRID * GRID)``, or ``(n, GRID, GRID)``. The cells that differ most are
-    averaged, as those of the map are for the image level: a field on which all agree says nothing.
+    averaged: a field on which all agree says nothing.
     """
     return level_of_cells(np.asarray(cells, np.float64).reshape(len(cells), -1), CELLS)
 

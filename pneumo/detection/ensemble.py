@@ -63,7 +63,7 @@ class Ensemble:
 
     @classmethod
     def saved_keys(cls) -> list[str]:
-        """The keys of ``to_json``, in the order of the fields."""
+        """The keys of ``to_json``, in the order of the fields; ``cells`` may be left out."""
         return [SAVED_AS.get(field.name, field.name) for field in fields(cls)]
 
     @property
@@ -165,12 +165,13 @@ def blend(probabilities: Mapping[str, np.ndarray], weights: Mapping[str, float])
     return total
 
 
-def image_level(probability: np.ndarray, cells: int = CELLS) -> np.ndarray:
+def image_level(probability: np.ndarray, cells: int = EARLIER_CELLS) -> np.ndarray:
     """Image-level probability of any opacity, in [0, 1]: ``(..., size_px, size_px)`` to ``(...)``.
 
     The map is averaged over ``GRID`` x ``GRID`` cells, and the highest ``cells`` of them are
     averaged, about as many as one opacity has: one bright pixel is no finding. Averages of cells
     blend as maps do, so a search need not blend whole maps. ``size_px`` is a multiple of ``GRID``.
+    Versions of before carry a ``serving.py`` that names no ``cells``; ours ask ``Ensemble.level``.
     """
     return level_of_cells(cells_of(probability), cells)
 

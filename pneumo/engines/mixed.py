@@ -9,7 +9,7 @@ from pneumo.engines.openvino import OpenVinoEngine
 from pneumo.engines.package import Package
 
 RULE = 2
-"""Of ``Ensemble.is_unsure``: raised with it, so what another rule checked is not believed."""
+"""Of ``Ensemble.is_unsure``: raised with it and with ``MARGIN``: another rule is not believed."""
 
 MARGIN = 0.01
 """How far one of 0.5 in bfloat16 may be from float32, others by the same error of the logit.

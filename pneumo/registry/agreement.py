@@ -72,6 +72,14 @@ def why_not(measured: Mapping[str, Any], precision: str, here: str) -> str:
     )
 
 
+def is_known(measured: Mapping[str, Any], precision: str, here: str) -> bool:
+    """Whether ``precision`` was compared on the processor ``here``, by the rule of today."""
+    found = measured.get(precision, {})
+    if precision == MIXED and "refused" not in found and found.get("rule") != RULE:
+        return False
+    return found.get("processor") == here
+
+
 def told(measured: Mapping[str, Any], precisions: Sequence[str]) -> list[str]:
     """A line per precision: whether it agrees on this processor, or why not, and at what speed."""
     here = processor()

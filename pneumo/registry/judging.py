@@ -133,7 +133,7 @@ def agree(
     exact: Callable[[], agreement.Calls] | None = None,
 ) -> dict[str, Any]:
     """What ``precisions`` call beside float32 on the test images; kept as a tag, and known once
-    per processor: figures of another one are replaced.
+    per processor: figures of another one, or of an older rule, are replaced.
 
     ``exact`` gives what float32 calls on them, where somebody has computed it already. For ``int8``
     the ensemble is quantised with the validation images; the graph is registered with the version,
@@ -142,7 +142,7 @@ def agree(
     """
     known: dict[str, Any] = json.loads(version.tags.get(agreement.TAG, "{}"))
     here = processor()
-    if all(known.get(name, {}).get("processor") == here for name in precisions):
+    if all(agreement.is_known(known, name, here) for name in precisions):
         return known
     data = test_data(seat.prepared, version, version.tags["pneumo.test_set"])
     package = seat.packages.of(version)

@@ -74,7 +74,7 @@ def choose(
 
 
 def drawn(plain: Ensemble, best: Ensemble, share: float) -> Ensemble:
-    """The way that lies ``share`` of the distance from ``plain`` to ``best``, in every number."""
+    """The way that lies ``share`` of the distance from ``plain`` to ``best`` in what is tuned."""
     if share in (0, 1):
         return best if share else plain
 

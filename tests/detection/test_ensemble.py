@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+import pneumo.ensemble
 from pneumo.detection.boxes import Box, Frame, iou
-from pneumo.detection.ensemble import SMALLEST, Ensemble, blend, image_level, weightings
+from pneumo.detection.ensemble import CELLS, SMALLEST, Ensemble, blend, image_level, weightings
 from pneumo.dicom._guards import SMALLEST_SIDE_PX
 
 FRAME = Frame(1024, 1024, 64)
@@ -43,7 +44,7 @@ def test_candidates_sum_to_one_and_follow_the_seed():
 
 def test_an_image_below_the_image_threshold_is_not_called():
     probability = maps_where(Box(256, 256, 320, 256), 0.9)[0]
-    assert image_level(probability) == pytest.approx(0.9)
+    assert image_level(probability, CELLS) == pytest.approx(0.9)
     for level, calls in [(0.89, 1), (0.91, 0)]:
         choice = Ensemble({"a": 1.0}, 0.5, level, 0.0, 0.0, 0.0)
         assert len(choice.boxes(probability, FRAME)) == calls
@@ -51,7 +52,7 @@ def test_an_image_below_the_image_threshold_is_not_called():
 
 def test_an_image_at_the_image_threshold_is_called():
     probability = maps_where(Box(256, 256, 256, 256), 0.9)[0]
-    choice = Ensemble({"a": 1.0}, 0.5, float(image_level(probability)), 0.0, 0.0, 0.0)
+    choice = Ensemble({"a": 1.0}, 0.5, float(image_level(probability, CELLS)), 0.0, 0.0, 0.0)
     assert len(choice.boxes(probability, FRAME)) == 1
 
 
@@ -157,7 +158,14 @@ def test_no_region_below_the_least_pixels_is_called_however_the_radiograph_lies(
 def test_one_bright_pixel_is_no_finding():
     probability = np.zeros((2, 64, 64))
     probability[1, 3, 3] = 1.0
-    assert image_level(probability) == pytest.approx([0, 1 / 16 / 19])
+    assert image_level(probability, CELLS) == pytest.approx([0, 1 / 16 / 19])
+
+
+def test_versions_of_before_which_name_no_cells_get_five():
+    probability = np.zeros((64, 64))
+    probability[3, 3] = 1.0
+    for level in (image_level, pneumo.ensemble.image_level):
+        assert level(probability) == pytest.approx(1 / 16 / 5)
 
 
 @pytest.mark.parametrize("count", [1, 5, 19, 256])

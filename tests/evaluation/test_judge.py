@@ -6,7 +6,7 @@ import pytest
 from pneumo.base.errors import DataError
 from pneumo.dataset.rsna import mean_average_precision
 from pneumo.detection.boxes import Frame
-from pneumo.detection.ensemble import Ensemble, image_level
+from pneumo.detection.ensemble import Ensemble
 from pneumo.evaluation.judge import candidates, judge
 
 CHOICE = Ensemble({"one": 1.0}, 0.5, 0.0, 0.0, 0.0, 0.0)
@@ -21,7 +21,7 @@ def test_perfect_maps_are_judged_nearly_perfect_and_in_the_order_of_the_data(dat
     maps = true_maps(data, "test")
     found, cases = judge(data, "test", maps, CHOICE)
     assert list(found) == data.names(rows)
-    assert cases["probability"].tolist() == image_level(maps).tolist()
+    assert cases["probability"].tolist() == CHOICE.level(maps).tolist()
     assert (cases["hits"] == cases["truth_boxes"]).all()
     assert cases["precision"].mean() == pytest.approx(
         mean_average_precision(data.truth(rows), found)

@@ -508,6 +508,13 @@ def test_what_a_faster_precision_calls_is_compared_unasked_and_scoring_takes_the
     for name in found:
         assert anew[name] | {"pictures_s": 0} == found[name] | {"pictures_s": 0}
 
+    # nor is a mixed that an older rule compared here
+    older = {**anew, "mixed": {k: v for k, v in anew["mixed"].items() if k != "rule"}}
+    store.tag(client(), version, {agreement.TAG: json.dumps(older)})
+    promote(results.paths, settings)
+    again = json.loads(store.version_of(client(), number).tags[agreement.TAG])
+    assert again["mixed"]["rule"] == found["mixed"]["rule"]
+
 
 @pytest.fixture
 def int8(results, monkeypatch, tmp_path):

@@ -17,7 +17,7 @@ from pneumo import findings
 from pneumo.base.errors import DataError, PneumoError
 from pneumo.dataset.rsna import read_submission
 from pneumo.detection.boxes import Frame
-from pneumo.detection.ensemble import image_level
+from pneumo.detection.ensemble import CELLS, image_level
 from pneumo.dicom import read_square
 from pneumo.engines.choose import open_engine
 from pneumo.engines.package import Package
@@ -67,7 +67,7 @@ def test_a_row_holds_what_the_networks_give_for_the_radiograph(predictions, bala
         size = square.rows, square.columns
         assert (row.rows, row.columns, row.view) == (*size, square.facts.view)
         (probability,), (apart,) = engine.answers(square.pixels[None])
-        assert row.probability == pytest.approx(float(image_level(probability)), abs=1e-5)
+        assert row.probability == pytest.approx(float(image_level(probability, CELLS)), abs=1e-5)
         assert row.disagreement == pytest.approx(apart, abs=1e-5)
         boxes = package.ensemble.boxes(probability, Frame(*size, 32))
         assert len(json.loads(row.boxes)) == len(boxes)
@@ -246,9 +246,9 @@ def test_mirrored_pictures_are_averaged_in(inbox, balanced_package, score_settin
     square = read_square(file, 32).pixels
     plain = engine.probabilities(square[None])
     mirrored = engine.probabilities(square[None, :, ::-1])
-    expected = float(image_level((plain + mirrored[:, :, ::-1]) / 2)[0])
+    expected = float(image_level((plain + mirrored[:, :, ::-1]) / 2, CELLS)[0])
     assert row["probability"] == pytest.approx(expected, abs=1e-6)
-    assert abs(float(image_level(plain)[0]) - expected) > 1e-6
+    assert abs(float(image_level(plain, CELLS)[0]) - expected) > 1e-6
     both = engine.answers(np.stack([square, square[:, ::-1]])).disagreement
     assert row["disagreement"] == pytest.approx(both.mean(), abs=1e-6)
 

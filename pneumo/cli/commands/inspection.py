@@ -104,7 +104,8 @@ def recipe(
     from pneumo.cli.recipes import available, install, purpose
 
     if not name:
-        print("\n".join(f"{name:6}{purpose(name)}" for name in available()))
+        width = max(map(len, available()), default=0) + 2
+        print("\n".join(f"{name:{width}}{purpose(name)}".rstrip() for name in available()))
         return
     changed = install(name)
     print("\n".join(changed) or f"params.yaml holds the recipe {name} already; nothing changes")
