@@ -86,11 +86,31 @@ class Checkout:
             client.patch(f"/dags/{dag_id}", {"is_paused": False})
             body = {"logical_date": None, "conf": conf or {}}
             run = client.post(f"/dags/{dag_id}/dagRuns", body)["dag_run_id"]
-            path = f"/dags/{dag_id}/dagRuns/{run}"
-            while (state := client.get(path)["state"]) not in ("success", "failed"):
+            return self._followed(client, dag_id, run)
+
+    def begun(self, dag_id: str) -> set[str]:
+        """The runs of a DAG that Assets have begun; from now on they may: it is not paused.
+
+        Airflow drops what Assets tell a DAG that is paused.
+        """
+        with self.airflow() as client:
+            client.patch(f"/dags/{dag_id}", {"is_paused": False})
+            return _begun(client, dag_id)
+
+    def begun_dag(self, dag_id: str, before: set[str]) -> tuple[str, dict[str, str], Path]:
+        """As ``run_dag``, of the run that an Asset begins or has begun since those ``before``."""
+        with self.airflow() as client:
+            while not (since := _begun(client, dag_id) - before):
                 time.sleep(0.5)
-            found = client.get(f"{path}/taskInstances", limit=100)["task_instances"]
-            client.patch(f"/dags/{dag_id}", {"is_paused": True})
+            (run,) = since
+            return self._followed(client, dag_id, run)
+
+    def _followed(self, client: Airflow, dag_id: str, run: str) -> tuple[str, dict[str, str], Path]:
+        path = f"/dags/{dag_id}/dagRuns/{run}"
+        while (state := client.get(path)["state"]) not in ("success", "failed"):
+            time.sleep(0.5)
+        found = client.get(f"{path}/taskInstances", limit=100)["task_instances"]
+        client.patch(f"/dags/{dag_id}", {"is_paused": True})
         logs = self.folder / f".pneumo/airflow/logs/dag_id={dag_id}/run_id={run}"
         return state, {task["task_id"]: task["state"] for task in found}, logs
 
@@ -104,6 +124,11 @@ class Checkout:
         return subprocess.run(
             ["git", *words], cwd=cwd, check=True, capture_output=True, text=True
         ).stdout
+
+
+def _begun(client: Airflow, dag_id: str) -> set[str]:
+    runs = client.get(f"/dags/{dag_id}/dagRuns", limit=100)["dag_runs"]
+    return {run["dag_run_id"] for run in runs if run["run_type"] == "asset_triggered"}
 
 
 def free_port() -> str:

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import re
+from shutil import rmtree
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,8 @@ SIDE_PX = 128
 DRAWN = 40
 """Radiographs that are drawn; after them the same come again, for what does not show them."""
 
-ARRIVING, ANSWERED, WATCHED = "data/arriving", "data/answered", "data/watched"
+ARRIVING, ANSWERED, WATCHED = "data/inbox", "data/scored", "data/monitor"
+MONITOR = "pneumonia_monitor"
 PLACES = f"--results {ANSWERED} --out {WATCHED}"
 SECRET = "Geheim"
 UID = "1.2.826.0.1.3680043.77.7"
@@ -36,11 +38,14 @@ class Loop:
 
     def __init__(self, checkout: Checkout) -> None:
         self.checkout, self.tasks, self.number = checkout, {}, 0
+        self.before: set[str] | None = None
         checkout.change({"monitor": {"window_images": 20, "audit_share": 1.0}})
         checkout.run("dvc repro prepare")  # a run that failed before leaves nothing there
         drawn = checkout.folder / "data/drawn"
         demo(drawn, demo=DemoSettings(images=DRAWN, seed=7))
         self.sources = sorted((drawn / "stage_2_train_images").iterdir())
+        for name in (ARRIVING, ANSWERED):
+            rmtree(checkout.folder / name)  # of a site before
         (checkout.folder / ARRIVING).mkdir()
 
     def arrive(self, kind: str, count: int) -> None:
@@ -64,14 +69,17 @@ class Loop:
 
     def answer(self) -> None:
         """Score what arrived, by the DAG."""
-        conf = {"input": ARRIVING, "output": ANSWERED}
-        state, tasks, _ = self.checkout.run_dag("pneumonia_score", conf)
+        self.before = self.checkout.begun(MONITOR)
+        state, tasks, _ = self.checkout.run_dag("pneumonia_score")
         assert state == "success", tasks
 
     def look(self) -> None:
-        """Monitor what was scored, by the DAG."""
-        conf = {"results": ANSWERED, "output": WATCHED}
-        _, self.tasks, _ = self.checkout.run_dag("pneumonia_monitor", conf)
+        """Monitor what was scored, by the DAG, which begins by itself when something was."""
+        if self.before is None:
+            _, self.tasks, _ = self.checkout.run_dag(MONITOR)
+        else:
+            _, self.tasks, _ = self.checkout.begun_dag(MONITOR, self.before)
+        self.before = None
 
     def read(self) -> str:
         """A reader who says the opposite of each answer, and where; what the command says."""
