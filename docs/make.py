@@ -41,7 +41,8 @@ def settings() -> Iterator[str]:
     for section, field in Settings.model_fields.items():
         fields = getattr(field.annotation, "model_fields", None)
         if fields is None:
-            yield f"\n## {section}\n\nThe networks, and their order: all four; `few` has the three U-Nets.\n"
+            yield f"\n## {section}\n"
+            yield "The networks, and their order: all four; `few` has the three U-Nets.\n"
             continue
         yield f"\n## {section}\n\n{(field.annotation.__doc__ or '').strip()}\n"
         yield f"| setting | meaning | {' | '.join(RECIPES)} |\n|---|---|{'---|' * len(RECIPES)}"
