@@ -8,8 +8,9 @@ export UV_PYTHON_DOWNLOADS := never
 # Compiled once, here: else each start compiles thousands of files where Python may write none.
 SYNC = UV_COMPILE_BYTECODE=1 "$(UV)" sync --locked
 READY := .venv/.ready
-# A file's tests stay on one worker, the slow files' come first (tests/conftest.py).
-PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
+# A file's tests stay on one worker, the slow files' come first (tests/conftest.py). Three on two
+# cores, since many wait for a server.
+PYTEST := pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # The programs of .venv name the folder they were installed in, so it cannot be moved.
 OWNER := $(shell cat $(READY) 2>/dev/null || true)
