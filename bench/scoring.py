@@ -82,7 +82,8 @@ def _unseen(folder: Path, prepared: Path | None) -> list[Path]:
         return files
     index = load_prepared(prepared).index
     seen = set(index.loc[index["split"] == "train", "patientId"])
-    return [path for path in files if path.stem not in seen] or files
+    unseen = [path for path in files if path.stem not in seen]
+    return unseen or sys.exit(f"{prepared}: trained on each of the {len(files)} files")
 
 
 def _default(found: dict[str, dict[str, Any]], precision: str, why: str) -> None:

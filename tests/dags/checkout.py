@@ -80,11 +80,11 @@ class Checkout:
         with Airflow(url, "admin", password) as client:
             yield client
 
-    def run_dag(self, dag_id: str, conf: dict | None = None) -> tuple[str, dict[str, str], Path]:
+    def run_dag(self, dag_id: str) -> tuple[str, dict[str, str], Path]:
         """Trigger a DAG; how the run and its tasks ended, and the folder of its logs."""
         with self.airflow() as client:
             client.patch(f"/dags/{dag_id}", {"is_paused": False})
-            body = {"logical_date": None, "conf": conf or {}}
+            body = {"logical_date": None, "conf": {}}
             run = client.post(f"/dags/{dag_id}/dagRuns", body)["dag_run_id"]
             return self._followed(client, dag_id, run)
 
@@ -100,10 +100,11 @@ class Checkout:
     def begun_dag(self, dag_id: str, before: set[str]) -> tuple[str, dict[str, str], Path]:
         """As ``run_dag``, of the run that an Asset begins or has begun since those ``before``."""
         with self.airflow() as client:
+            end = time.monotonic() + 120
             while not (since := _begun(client, dag_id) - before):
+                assert time.monotonic() < end, f"no Asset began {dag_id}"
                 time.sleep(0.5)
-            (run,) = since
-            return self._followed(client, dag_id, run)
+            return self._followed(client, dag_id, max(since))
 
     def _followed(self, client: Airflow, dag_id: str, run: str) -> tuple[str, dict[str, str], Path]:
         path = f"/dags/{dag_id}/dagRuns/{run}"

@@ -45,7 +45,7 @@ class Loop:
         demo(drawn, demo=DemoSettings(images=DRAWN, seed=7))
         self.sources = sorted((drawn / "stage_2_train_images").iterdir())
         for name in (ARRIVING, ANSWERED):
-            rmtree(checkout.folder / name)  # of a site before
+            rmtree(checkout.folder / name, ignore_errors=True)  # of a site before
         (checkout.folder / ARRIVING).mkdir()
 
     def arrive(self, kind: str, count: int) -> None:
@@ -69,9 +69,10 @@ class Loop:
 
     def answer(self) -> None:
         """Score what arrived, by the DAG."""
-        self.before = self.checkout.begun(MONITOR)
+        before = self.checkout.begun(MONITOR)
         state, tasks, _ = self.checkout.run_dag("pneumonia_score")
         assert state == "success", tasks
+        self.before = before
 
     def look(self) -> None:
         """Monitor what was scored, by the DAG, which begins by itself when something was."""
