@@ -109,7 +109,7 @@ def _all(gpus: list[str], count: int, stack: ExitStack) -> list[str]:
         if len(held) < count:
             return []
         stack.enter_context(attempt.pop_all())
-    return held
+    return [gpu for gpu in gpus if gpu in held]  # in the order in which they are listed
 
 
 def _share_name(gpu: str, share: int) -> str:
