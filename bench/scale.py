@@ -22,6 +22,7 @@ from PIL import Image
 
 from pneumo.base.aside import aside
 from pneumo.base.files import sha256, write_json
+from pneumo.detection.ensemble import CELLS
 from pneumo.scoring.parts import Scorer, Store, write_part
 from pneumo.scoring.plan import load_plan
 
@@ -30,7 +31,7 @@ PER_STUDY, PER_FOLDER = 4, 1000
 EVERY_COPY, EVERY_REJECTED, EVERY_POSITIVE = 100, 50, 4
 ENSEMBLE = {
     "weights": {"unet_vgg19": 1.0}, "threshold": 0.5, "gate": 0.0,
-    "minimum_area_px": 0.0, "shrink_x": 0.0, "shrink_y": 0.0, "cells": 19,
+    "minimum_area_px": 0.0, "shrink_x": 0.0, "shrink_y": 0.0, "cells": CELLS,
 }  # fmt: skip
 
 

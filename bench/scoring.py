@@ -30,6 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pneumo.base.files import sha256, write_json
+from pneumo.detection.ensemble import CELLS
 from pneumo.dicom.process import usable_cores
 from pneumo.engines.package import Package
 from pneumo.prepared.format import load_prepared
@@ -273,7 +274,7 @@ for name in MODELS:
         check=True,
     )
     names = [path.stem for path in sorted(folder.glob("*.keras"))]
-    settings = {"threshold": 0.8, "gate": 0.0, "minimum_area_px": 0.0, "cells": 19}
+    settings = {"threshold": 0.8, "gate": 0.0, "minimum_area_px": 0.0, "cells": CELLS}
     settings |= {"shrink_x": 0.0, "shrink_y": 0.0, "weights": dict.fromkeys(names, 0.25)}
     write_json(folder / "ensemble.json", settings)
     write_json(folder / "manifest.json", {p.name: sha256(p) for p in sorted(folder.iterdir())})

@@ -53,13 +53,8 @@ def why_not(measured: Mapping[str, Any], precision: str, here: str) -> str:
     found = measured.get(precision)
     if found is None:
         return "was not compared"
-    if found.get("passed") is True and found.get("processor") != here:
-        there = found.get("processor", "a processor that was not recorded")
-        return f"was compared on {there}, not on {here}: promote or quantise it here, too"
-    if found.get("passed") is True and precision == MIXED and found.get("rule") != RULE:
-        return "was compared by an older rule of what is unsure: promote or quantise it again"
     if found.get("passed") is True:
-        return ""
+        return _outdated(found, precision, here)
     if "refused" in found:
         return f"cannot be used: {found['refused']}"
     if found.get("boxes") == 0:
@@ -74,10 +69,17 @@ def why_not(measured: Mapping[str, Any], precision: str, here: str) -> str:
 
 def is_known(measured: Mapping[str, Any], precision: str, here: str) -> bool:
     """Whether ``precision`` was compared on the processor ``here``, by the rule of today."""
-    found = measured.get(precision, {})
+    return precision in measured and not _outdated(measured[precision], precision, here)
+
+
+def _outdated(found: Mapping[str, Any], precision: str, here: str) -> str:
+    """Why these figures no longer count ``here``, as ``why_not`` says it; blank: they do."""
+    if found.get("processor") != here:
+        there = found.get("processor", "a processor that was not recorded")
+        return f"was compared on {there}, not on {here}: promote or quantise it here, too"
     if precision == MIXED and "refused" not in found and found.get("rule") != RULE:
-        return False
-    return found.get("processor") == here
+        return "was compared by an older rule of what is unsure: promote or quantise it again"
+    return ""
 
 
 def told(measured: Mapping[str, Any], precisions: Sequence[str]) -> list[str]:
