@@ -46,11 +46,15 @@ class OpenVinoEngine(Engine):
         batch_size: int = 16,
         precision: str = "float32",
         quantised: Path | None = None,
+        *,
+        pinned: bool = True,
     ) -> None:
         """Compile the package's graph, which is converted first unless it is in the cache.
 
         Batches are of ``batch_size`` pictures, in float32 of ``MOST_FLOAT32`` at most.
-        For int8, ``quantised`` is the folder of its graph in 8 bits, whose sums hold.
+        For int8, ``quantised`` is the folder of its graph in 8 bits, whose sums hold. Each stream
+        is ``pinned`` to cores of its own, which it would share with those of another engine that
+        computes at the same time, while others idle.
         """
         if precision == "float32":
             batch_size = min(batch_size, MOST_FLOAT32)
@@ -60,6 +64,7 @@ class OpenVinoEngine(Engine):
             hint.inference_precision: PRECISIONS[precision],
             properties.num_streams: self.streams,
             properties.inference_num_threads: usable_cores(),
+            hint.enable_cpu_pinning: pinned,
         }
         core = openvino.Core()
         if precision == "int8":

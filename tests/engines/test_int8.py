@@ -11,7 +11,7 @@ from pneumo.engines.package import INT8, Package
 from tests.packages import pictures
 
 import openvino.opset16 as op  # isort: skip  # after the engines, which silence it
-from openvino import Model, PartialShape, Type, save_model  # isort: skip
+from openvino import Core, Model, PartialShape, Type, save_model  # isort: skip
 
 pytestmark = [pytest.mark.usefixtures("cache"), pytest.mark.slow]
 
@@ -120,6 +120,33 @@ def huge(taken):
     wide = op.broadcast(op.constant(np.float32(1)), shape)
     whole = op.reduce_mean(wide, op.constant(np.array([0, 1], np.int64)), False)
     return op.add(as_float(taken), whole)
+
+
+def skipped_to_a_decoder(taken):
+    """Values of a skip that are a thousand times those which they meet, and count as much."""
+    chance, one = np.random.default_rng(1), op.constant(np.int64(1))
+
+    def layer(values, weights):
+        weights = op.constant(np.array(weights, np.float32)[..., None, None])
+        return op.convolution(values, weights, [1, 1], [0, 0], [0, 0], [1, 1])
+
+    values = op.multiply(op.unsqueeze(as_float(taken), one), op.constant(np.float32(1 / 255)))
+    skip = op.relu(layer(values, chance.standard_normal((16, 1)) * 1000))
+    decoded = op.relu(layer(layer(values, np.ones((16, 1))), chance.standard_normal((16, 16))))
+    weights = chance.standard_normal((8, 32)) / ([1000] * 16 + [1] * 16)
+    met = op.relu(layer(op.concat([skip, decoded], 1), weights))
+    return op.squeeze(op.sigmoid(layer(met, [[1, -1] * 4])), one)
+
+
+def test_a_skip_whose_values_are_larger_by_far_leaves_the_decoder_its_own(tmp_path):
+    taken, some = image(), pictures(40, seed=3)
+    save_model(graph(skipped_to_a_decoder(taken), taken), tmp_path / "exact.xml",
+               compress_to_fp16=False)  # fmt: skip
+    int8._quantise(tmp_path / "exact.xml", pictures(24, seed=5), tmp_path)
+    found, right = (Core().compile_model(tmp_path / name, "CPU")([some])[0]
+                    for name in (INT8[0], "exact.xml"))  # fmt: skip
+    assert right.std() > 0.1
+    assert 1e-5 < np.abs(found - right).mean() < 0.01
 
 
 @pytest.mark.parametrize(
