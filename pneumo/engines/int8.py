@@ -25,9 +25,9 @@ import openvino  # isort: skip  # after silence
 PICTURES = 300
 """Radiographs from which the ranges of all layers' values are learnt; NNCF's own default."""
 
-SMOOTHING = 0.8
-"""How much of the differences between channels moves from values to weights, of 1 (SmoothQuant's
-alpha; Xiao et al., ICML 2023)."""
+SMOOTHING = 0.6
+"""SmoothQuant's alpha: the exponent of a channel's largest value, where that of its largest weight
+is 1 less this (Xiao et al., ICML 2023)."""
 
 OPERATIONS = frozenset(
     {
@@ -75,10 +75,11 @@ def quantised(package: Package, pictures: np.ndarray) -> Path:
 
 
 def _quantise(float32: Path, pictures: np.ndarray, aside: Path) -> None:
-    """Where a skip meets a decoder, channels differ a hundredfold in size, and one step for all of
-    them leaves the small ones nothing: ``SMOOTHING`` divides each channel, and multiplies the
-    weights that it meets. NNCF does that in what it takes for a transformer. The first and last
-    layers of a network stay in float32: little work, where rounding costs boxes.
+    """In 8 bits are convolutions, but the first and last layers of a network: little work, where
+    rounding costs boxes. Sums, products and means are in float32, as NNCF leaves them in what it
+    takes for a transformer; rounding them costs most boxes, and saves no time. Where a skip meets a
+    decoder, channels differ a hundredfold in size, and one step for all leaves the small ones
+    nothing: SmoothQuant divides channels by about their size, and multiplies weights by it.
     """
     import nncf
 

@@ -19,7 +19,11 @@ Single pixels may be further off (docs/design.md); a promotion measures what tha
 
 
 def speed_of_mixed(quick: float, exact: float, share: float) -> float:
-    """Pictures a second of both, where float32 answers a ``share`` of what bfloat16 has seen."""
+    """Pictures a second of both, where float32 answers a ``share`` of what bfloat16 has seen.
+
+    From the rates of each alone; float32's is of batches of two, which on many cores may be faster
+    than the batches of one here.
+    """
     return 1 / (1 / quick + share / exact)
 
 

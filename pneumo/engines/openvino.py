@@ -52,9 +52,9 @@ class OpenVinoEngine(Engine):
         """Compile the package's graph, which is converted first unless it is in the cache.
 
         Batches are of ``batch_size`` pictures, in float32 of ``MOST_FLOAT32`` at most.
-        For int8, ``quantised`` is the folder of its graph in 8 bits, whose sums hold. Each stream
-        is ``pinned`` to cores of its own, which it would share with those of another engine that
-        computes at the same time, while others idle.
+        For int8, ``quantised`` is the folder of its graph in 8 bits, whose sums hold. Streams
+        that are ``pinned``, where OpenVINO does that, keep to cores of their own: they would share
+        them with those of another engine that computes at the same time, while others idle.
         """
         if precision == "float32":
             batch_size = min(batch_size, MOST_FLOAT32)
@@ -64,8 +64,9 @@ class OpenVinoEngine(Engine):
             hint.inference_precision: PRECISIONS[precision],
             properties.num_streams: self.streams,
             properties.inference_num_threads: usable_cores(),
-            hint.enable_cpu_pinning: pinned,
         }
+        if not pinned:
+            options[hint.enable_cpu_pinning] = False
         core = openvino.Core()
         if precision == "int8":
             assert quantised, "int8 has a graph of its own"
