@@ -16,7 +16,7 @@ POOLS = {
 }
 UNFINISHED = {"state": ["running", "queued"]}
 PATIENCE = 5
-"""How often a question is put again, a second apart, to a server that is busy."""
+"""How often a request is put, a second apart, to a server that is busy."""
 
 PAGE = 100
 """What Airflow gives at most at a time, as it is configured when nobody says otherwise."""
@@ -78,8 +78,11 @@ class Airflow:
         return answer
 
     def _send(self, method: str, path: str, **how: Any) -> httpx.Response:
-        """Send a request; a reading one again when the server is busy or away for a moment."""
-        for remaining in reversed(range(PATIENCE if method == "GET" else 1)):
+        """Send a request; again when the server is busy or away for a moment, unless it creates.
+
+        Airflow answers 500 when another of its processes holds SQLite's lock for too long.
+        """
+        for remaining in reversed(range(1 if method == "POST" else PATIENCE)):
             try:
                 answer = self._client.request(method, path, **how)
                 if answer.status_code < httpx.codes.INTERNAL_SERVER_ERROR or not remaining:

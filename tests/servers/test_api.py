@@ -28,10 +28,13 @@ class Pages(BaseHTTPRequestHandler):
     def do_PATCH(self):
         self.server.patched.append(self.path)
         self.rfile.read(int(self.headers["Content-Length"]))
-        self.answer({})
+        self.answer({}, 500 if len(self.server.patched) <= self.server.busy else 200)
 
-    def answer(self, body):
-        self.send_response(200)
+    def do_POST(self):
+        self.do_PATCH()
+
+    def answer(self, body, status=200):
+        self.send_response(status)
         self.end_headers()
         self.wfile.write(json.dumps(body).encode())
 
@@ -51,7 +54,7 @@ def run(number: int) -> dict:
 @pytest.fixture
 def pages() -> Iterator[ThreadingHTTPServer]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
-    server.count, server.patched = 0, []
+    server.count, server.busy, server.patched = 0, 0, []
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield server
@@ -77,6 +80,21 @@ def test_every_run_that_lost_its_servers_is_failed(airflow, pages):
     pages.count = 130
     assert fail_unfinished_runs(airflow) == [f"run-{number}" for number in range(130)]
     assert len(pages.patched) == 130
+
+
+def test_what_sets_a_value_is_asked_again_while_a_lock_is_held(airflow, pages, monkeypatch):
+    monkeypatch.setattr("pneumo.servers.api.time.sleep", lambda seconds: None)
+    pages.busy = 2
+    airflow.patch("/dags/pneumonia_train", {"is_paused": False})
+    assert len(pages.patched) == 3
+
+
+def test_what_creates_is_asked_once(airflow, pages, monkeypatch):
+    monkeypatch.setattr("pneumo.servers.api.time.sleep", lambda seconds: None)
+    pages.busy = 2
+    with pytest.raises(ServiceError, match=r"Airflow refused POST /api/v2/pools \(500\)"):
+        airflow.post("/pools", {"name": "gpu"})
+    assert len(pages.patched) == 1
 
 
 def test_a_server_that_is_away_is_named(monkeypatch):
