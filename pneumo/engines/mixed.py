@@ -19,11 +19,7 @@ Single pixels may be further off (docs/design.md); a promotion measures what tha
 
 
 def speed_of_mixed(quick: float, exact: float, share: float) -> float:
-    """Pictures a second of both, where float32 answers a ``share`` of what bfloat16 has seen.
-
-    From the rates of each alone; float32's is of batches of two, which on many cores may be faster
-    than the batches of one here.
-    """
+    """Pictures a second of both, where float32 answers a ``share`` of what bfloat16 has seen."""
     return 1 / (1 / quick + share / exact)
 
 
@@ -45,12 +41,10 @@ class MixedEngine(Engine):
     name, precision, streams = "openvino", "mixed", OpenVinoEngine.streams
 
     def __init__(self, package: Package, batch_size: int = 16) -> None:
-        """Compile both graphs; batches in bfloat16 are of ``batch_size`` pictures, in float32 of
-        one: few of a batch are unsure, and a batch that is not full takes as long as a full one.
-        """
+        """Compile both graphs; batches in bfloat16 are of ``batch_size`` pictures."""
         self._ensemble = package.ensemble
         self._quick = OpenVinoEngine(package, batch_size, "bfloat16", pinned=False)
-        self._exact = OpenVinoEngine(package, 1, "float32", pinned=False)
+        self._exact = OpenVinoEngine(package, batch_size, "float32", pinned=False)
         self.batch_size, self.size_px = self._quick.batch_size, self._quick.size_px
         graphs = [self._quick.identity, self._exact.identity]
         self.identity = sha256_of([*graphs, self._ensemble.to_json(), MARGIN, RULE])

@@ -64,7 +64,8 @@ def pages() -> Iterator[ThreadingHTTPServer]:
 
 
 @pytest.fixture
-def airflow(pages) -> Iterator[Airflow]:
+def airflow(pages, monkeypatch) -> Iterator[Airflow]:
+    monkeypatch.setattr("pneumo.servers.api.time.sleep", lambda seconds: None)
     with Airflow(f"http://127.0.0.1:{pages.server_port}", "admin", "word") as client:
         yield client
 
@@ -82,15 +83,13 @@ def test_every_run_that_lost_its_servers_is_failed(airflow, pages):
     assert len(pages.patched) == 130
 
 
-def test_what_sets_a_value_is_asked_again_while_a_lock_is_held(airflow, pages, monkeypatch):
-    monkeypatch.setattr("pneumo.servers.api.time.sleep", lambda seconds: None)
+def test_what_sets_a_value_is_asked_again_while_a_lock_is_held(airflow, pages):
     pages.busy = 2
     airflow.patch("/dags/pneumonia_train", {"is_paused": False})
     assert len(pages.patched) == 3
 
 
-def test_what_creates_is_asked_once(airflow, pages, monkeypatch):
-    monkeypatch.setattr("pneumo.servers.api.time.sleep", lambda seconds: None)
+def test_what_creates_is_asked_once(airflow, pages):
     pages.busy = 2
     with pytest.raises(ServiceError, match=r"Airflow refused POST /api/v2/pools \(500\)"):
         airflow.post("/pools", {"name": "gpu"})
