@@ -108,8 +108,12 @@ def free_port() -> int:
 
 
 def sqlite_url(path: Path) -> str:
-    """The address of a SQLite file; SQLAlchemy decodes ``%`` in it, and cuts it at ``?``."""
-    return f"sqlite:///{quote(str(path))}"
+    """The address of a SQLite file; SQLAlchemy decodes ``%`` in it, and cuts it at ``?``.
+
+    Who finds it locked by another process waits a minute for it. Python's own five seconds are too
+    few for a dozen of Airflow's processes on a busy machine: a request was answered with 500.
+    """
+    return f"sqlite:///{quote(str(path))}?timeout=60"
 
 
 def mlflow_sqlite_url(name: str) -> str:

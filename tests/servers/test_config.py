@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from pneumo import servers
 from pneumo.base.errors import PneumoError
@@ -68,10 +69,22 @@ def test_a_percent_sign_in_the_path_survives_airflows_interpolation(tmp_path):
     assert parsed["core"]["dags_folder"] == f"{here}/dags"
 
 
+def test_airflow_waits_a_minute_for_a_database_that_another_of_its_processes_holds(tmp_path):
+    here = tmp_path / "100%s?"
+    here.mkdir()
+    config.write(config.load(here))
+    parsed = configparser.ConfigParser()
+    parsed.read(here / ".pneumo" / "airflow" / "airflow.cfg")
+    engine = create_engine(parsed["database"]["sql_alchemy_conn"])
+    with engine.connect() as connection:
+        assert connection.execute(text("PRAGMA busy_timeout")).scalar() == 60_000
+    engine.dispose()
+    assert (here / ".pneumo" / "airflow" / "airflow.db").exists()
+
+
 def test_the_shell_file_does_not_mark_what_the_user_starts(tmp_path):
     environment.write(config.load(tmp_path))
-    text = (tmp_path / ".pneumo" / "env").read_text()
-    assert "PNEUMO_INSTANCE" not in text
+    assert "PNEUMO_INSTANCE" not in (tmp_path / ".pneumo" / "env").read_text()
     printed = subprocess.check_output(["sh", "-c", ". .pneumo/env; env"], cwd=tmp_path, text=True)
     assert f"AIRFLOW_HOME={tmp_path}/.pneumo/airflow" in printed
 
