@@ -16,7 +16,7 @@ from pneumo.engines.graphs import graph
 from pneumo.engines.openvino import openvino, processor
 from pneumo.engines.package import Package
 from pneumo.prepared.format import load_prepared
-from pneumo.registry import agreement
+from pneumo.registry import agreement, precisions
 from pneumo.scoring._precision import fastest_here
 
 CALIBRATION = 32
@@ -81,9 +81,9 @@ def table(measured: Mapping[str, Any], known: bool) -> Table:
     """A row per precision; mAP where boxes are ``known``."""
     found = Table("precision", "boxes", "matched", "mAP", "differs by", "agrees")
     here = processor()
-    for name in agreement.FASTER:
+    for name in precisions.FASTER:
         row = measured[name]
-        reason = agreement.why_not(measured, name, here)
+        reason = precisions.why_not(measured, name, here)
         if "matched" not in row:
             found.add_row(name, "", "", "", "", reason)
             continue

@@ -3,10 +3,12 @@
 import hashlib
 import json
 from pathlib import Path
+from shutil import copyfile
 
 import numpy as np
 import pandas as pd
 
+from pneumo import workflow
 from pneumo.base.files import sha256
 from pneumo.base.settings import Settings
 from pneumo.detection.ensemble import Ensemble
@@ -132,6 +134,12 @@ class Results:
         cases.to_csv(folder / "cases.csv", index=False)
         (folder / "metrics.json").write_text(json.dumps(evaluation))
         (folder / "model_card.md").write_text("# Card\n" + "Not for clinical use.\n" * 300)
+
+    def write_workspace(self) -> None:
+        """A ``dvc.yaml`` and a ``params.yaml`` in the working folder, for the command line."""
+        folders = {name: str(path) for name, path in self.paths.items()}
+        Path("dvc.yaml").write_text(json.dumps({"vars": [{"paths": folders}]}))
+        copyfile(Path(workflow.__file__).parents[2] / "params.yaml", "params.yaml")
 
     def _package(self, choice: Ensemble) -> Package:
         folder = self.paths["models"]

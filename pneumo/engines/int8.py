@@ -29,6 +29,9 @@ SMOOTHING = 0.6
 """SmoothQuant's alpha: the exponent of a channel's largest value, where that of its largest weight
 is 1 less this (Xiao et al., ICML 2023)."""
 
+RULE = 2
+"""Of how a graph is quantised; one that did not agree may, quantised by a later rule."""
+
 OPERATIONS = frozenset(
     {
         "Add", "AvgPool", "BatchNormInference", "Broadcast", "Concat", "Constant", "Convert",
@@ -57,7 +60,7 @@ def require() -> None:
     if not is_offered():
         raise PneumoError(
             "int8 needs NNCF where ensembles are promoted or quantised; install pneumo[int8], "
-            "or choose auto, float32 or bfloat16"
+            "or choose auto, float32, mixed or bfloat16"
         )
 
 

@@ -4,6 +4,7 @@ A promotion reads in this order: ``promote``, ``_results``, ``register``, ``judg
 ``champion``, ``_told`` (the audit trail).
 
 Floor 6: imports rooms of floors 5 to 0, no neighbour. Other rooms use ``promote``, ``store``,
-``listing``, ``reach``, ``register``, ``judging``, ``champion``, ``golden``, ``agreement``,
-``lineage``, ``verify``, ``serving``, ``heads``, ``counts``.
+``listing``, ``reach``, ``register``, ``judging``, ``champion``, ``golden``, ``agree``,
+``agreement``, ``precisions``, ``graphs``, ``lineage``, ``verify``, ``serving``, ``heads``,
+``counts``.
 """

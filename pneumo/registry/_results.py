@@ -26,9 +26,11 @@ from pneumo.registry import agreement, store
 from pneumo.registry._paired import mean_precision
 from pneumo.registry._profile import TAG as TAG_OF_PROFILE
 from pneumo.registry._profile import write_profile
+from pneumo.registry.agree import agree
 from pneumo.registry.golden import write_golden
-from pneumo.registry.judging import Seat, agree, figures_of
+from pneumo.registry.judging import Seat, figures_of
 from pneumo.registry.lineage import lineage
+from pneumo.registry.precisions import told, wanted
 from pneumo.registry.register import (
     finished_run,
     network_run_id,
@@ -103,10 +105,10 @@ def upload(
         store.save_cases(server, version, test_set, results.cases)
     if version.tags.get("pneumo.test_set") != test_set:
         store.tag(server, version, tags)
-    if wanted := agreement.wanted(settings.score.precision):
+    if asked := wanted(settings.score.precision):
         version = server.get_model_version(store.ENSEMBLE, version.version)
-        found = agree(seat, version, wanted, lambda: _calls(paths, results))
-        print("\n".join(agreement.told(found, wanted)))
+        found = agree(seat, version, asked, lambda: _calls(paths, results))
+        print("\n".join(told(found, asked)))
     return server.get_model_version(store.ENSEMBLE, version.version)
 
 

@@ -1,9 +1,7 @@
-"""Whether a faster precision calls what float32 calls: measured at the promotion.
+"""Whether a faster precision calls what float32 calls, on the processor at hand.
 
 The reference is what the evaluation called, where the pipeline that trained the networks is at
-hand; else OpenVINO in float32, which answers the golden pictures as Keras did. What comes out
-stands as JSON in the version's tag ``pneumo.agreement``, and scoring takes a precision only when
-``why_not`` has no reason against it.
+hand; else OpenVINO in float32, which answers the golden pictures as Keras did.
 """
 
 import time
@@ -20,88 +18,15 @@ from pneumo.detection.ensemble import SAME
 from pneumo.detection.matching import hits_of
 from pneumo.engines.choose import open_engine
 from pneumo.engines.engine import Engine
+from pneumo.engines.int8 import RULE as QUANTISING
 from pneumo.engines.mixed import RULE, speed_of_mixed, unsure_of
 from pneumo.engines.openvino import processor
 from pneumo.engines.package import Package
+from pneumo.registry import precisions
+from pneumo.registry.precisions import AGAIN, EXACT, FASTER, INT8, MIXED, QUICK, RATE
 
-TAG = "pneumo.agreement"
-RATE, AGAIN = "pictures_s", "float32_share"
-EXACT, QUICK, MIXED, INT8 = "float32", "bfloat16", "mixed", "int8"
-FASTER = (QUICK, MIXED, INT8)
 Calls = Mapping[str, Sequence[Box]]
 """ID -> boxes, in original pixels."""
-
-LEAST_SHARE, LARGEST_DIFFERENCE = 0.99, 0.002
-"""Boxes that must be matched at an IoU above ``SAME``; how far mAP may be from the reference's."""
-
-
-def wanted(precision: str) -> tuple[str, ...]:
-    """What a promotion compares with float32 for ``score.precision``.
-
-    ``auto`` is what takes little of its time; quantising takes longer than all the rest.
-    """
-    if precision == "auto":
-        return (QUICK, MIXED)
-    return () if precision == "float32" else (precision,)
-
-
-def why_not(measured: Mapping[str, Any], precision: str, here: str) -> str:
-    """Why scoring does not take ``precision``, as what follows its name; blank: it agreed.
-
-    ``here`` is the name of this processor: what another computes may differ.
-    """
-    found = measured.get(precision)
-    if found is None:
-        return "was not compared"
-    if found.get("passed") is True:
-        return _outdated(found, precision, here)
-    if "refused" in found:
-        return f"cannot be used: {found['refused']}"
-    if found.get("boxes") == 0:
-        return "was compared where nothing is called"
-    if not {"matched", "boxes", "map_difference"} <= found.keys():
-        return "was not compared"
-    return (
-        f"matches {found['matched']:.1%} of {found['boxes']} boxes ({LEAST_SHARE:.0%} are needed), "
-        f"and its mAP differs by {found['map_difference']:.4f} ({LARGEST_DIFFERENCE} is allowed)"
-    )
-
-
-def is_known(measured: Mapping[str, Any], precision: str, here: str) -> bool:
-    """Whether ``precision`` was compared on the processor ``here``, by the rule of today."""
-    return precision in measured and not _outdated(measured[precision], precision, here)
-
-
-def _outdated(found: Mapping[str, Any], precision: str, here: str) -> str:
-    """Why these figures no longer count ``here``, as ``why_not`` says it; blank: they do."""
-    if found.get("processor") != here:
-        there = found.get("processor", "a processor that was not recorded")
-        return f"was compared on {there}, not on {here}: promote or quantise it here, too"
-    if precision == MIXED and "refused" not in found and found.get("rule") != RULE:
-        return "was compared by an older rule of what is unsure: promote or quantise it again"
-    return ""
-
-
-def told(measured: Mapping[str, Any], precisions: Sequence[str]) -> list[str]:
-    """A line per precision: whether it agrees on this processor, or why not, and at what speed."""
-    here = processor()
-    return [
-        f"{name} {why_not(measured, name, here) or f'agrees with float32 on {here}'}"
-        f"{_share(measured, name)}{_speed(measured, name)}"
-        for name in precisions
-    ]
-
-
-def _share(measured: Mapping[str, Any], precision: str) -> str:
-    """What float32 answers of it; blank for a precision of which it answers nothing."""
-    share = measured.get(precision, {}).get(AGAIN)
-    return "" if share is None else f"; float32 answers {share:.1%} of the pictures"
-
-
-def _speed(measured: Mapping[str, Any], precision: str) -> str:
-    """How many times as fast as float32 the comparison ran; blank where that was not timed."""
-    rates = [measured.get(name, {}).get(RATE) for name in (precision, "float32")]
-    return f"; {rates[0] / rates[1]:.1f} times as fast" if all(rates) else ""
 
 
 def measure(
@@ -109,29 +34,31 @@ def measure(
     pictures: np.ndarray,
     truth: Calls,
     frames: Sequence[Frame],
+    asked: Sequence[str] = FASTER,
     batch_size: int = 16,
     quantise: Callable[[], Path] | None = None,
     exact: Calls | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Compare OpenVINO in faster precisions with float32, on the test radiographs.
+    """Compare OpenVINO in the precisions ``asked`` with float32, on the test radiographs.
 
     ``package`` is the folder of a registered ensemble; ``pictures`` is uint8
     ``(n, size_px, size_px)``; ``truth`` (ID -> boxes in original pixels) and ``frames`` are in the
-    order of the pictures; ``quantise`` gives the folder of the graph in int8, if that is asked for;
-    ``exact`` is what float32 calls, where that is known, and spares its computing. Returns per
-    precision the name of this ``processor``, ``map`` and ``boxes``, and of those that are compared
-    ``matched`` (share of boxes), ``map_difference`` and ``passed``; ``pictures_s`` is how many
-    pictures a second it took, in passing; ``refused`` says why one cannot be used, as where it
-    fails the golden pictures. What fails in float32 is not tried in another precision. ``mixed``
-    follows from bfloat16 and float32 without computing: ``float32_share`` of the pictures are
-    answered by the latter.
+    order of the pictures; ``quantise`` gives the folder of the graph in int8, without which that is
+    passed over; ``exact`` is what float32 calls, where that is known, and spares its computing.
+    Returns per precision the name of this ``processor``, ``map`` and ``boxes``, and of those that
+    are compared ``matched`` (share of boxes), ``map_difference`` and ``passed``; ``pictures_s`` is
+    how many pictures a second it took, in passing; ``refused`` says why one cannot be used, as
+    where it fails the golden pictures. What fails in float32 is not tried in another precision.
+    bfloat16 and ``mixed`` are compared together: the latter follows from bfloat16 and float32
+    without computing, and ``float32_share`` of the pictures are answered by float32.
     """
     checked = Package(package)
     found: dict[str, dict[str, Any]] = {}
     reference = exact
-    for precision in (EXACT, QUICK, INT8):
-        if (precision == EXACT and exact is not None) or (precision == INT8 and not quantise):
-            continue
+    order = [EXACT] if exact is None else []
+    order += [QUICK] if {QUICK, MIXED} & {*asked} else []
+    order += [INT8] if INT8 in asked and quantise else []
+    for precision in order:
         if "refused" in found.get(EXACT, {}):
             found[precision] = found[EXACT]
             continue
@@ -150,11 +77,13 @@ def measure(
         found[precision] = {**compare(truth, reference, calls), RATE: round(rate, 1)}
         if precision == QUICK:
             found[MIXED] = _mixed(truth, reference, calls, unsure)
-    if "refused" in found[QUICK]:
+    if "refused" in found.get(QUICK, {}):
         found[MIXED] = found[QUICK]
-    elif EXACT in found:
+    elif {EXACT, QUICK} <= found.keys():
         rates = found[QUICK][RATE], found[EXACT][RATE], found[MIXED][AGAIN]
         found[MIXED][RATE] = round(speed_of_mixed(*rates), 1)
+    if INT8 in found:
+        found[INT8] = {**found[INT8], "rule": QUANTISING}
     for known in ("matched", "map_difference", "passed"):
         found.get(EXACT, {}).pop(known, None)  # it is what the others are compared with
     here = processor()
@@ -198,12 +127,13 @@ def compare(truth: Calls, reference: Calls, found: Calls) -> dict[str, Any]:
     matched = pairs / total if total else 1.0
     scores = [mean_average_precision(truth, boxes) for boxes in (reference, found)]
     difference = abs(scores[1] - scores[0])
+    agrees = matched >= precisions.LEAST_SHARE and difference <= precisions.LARGEST_DIFFERENCE
     return {
         "matched": round(matched, 6),
         "boxes": total,
         "map": round(scores[1], 6),
         "map_difference": round(difference, 6),
-        "passed": total > 0 and matched >= LEAST_SHARE and difference <= LARGEST_DIFFERENCE,
+        "passed": total > 0 and agrees,
     }
 
 

@@ -4,9 +4,8 @@ Tables of cases are taken from the registry where both were judged on the same t
 the registered files are fetched, checked, loaded in safe mode, and judged now.
 """
 
-import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +16,11 @@ import pandas as pd
 
 from pneumo.base.errors import DataError, PneumoError, RegistryError
 from pneumo.dataset.sealed import is_sealed
-from pneumo.engines.openvino import processor
 from pneumo.engines.package import Package
 from pneumo.evaluation.cases import COLUMNS
 from pneumo.evaluation.judge import judge as judge_maps
 from pneumo.prepared.format import Prepared, load_prepared
-from pneumo.registry import agreement, store
+from pneumo.registry import store
 from pneumo.registry._gate import Measured, Rule, Verdict, decide
 from pneumo.registry._paired import (
     Difference,
@@ -124,48 +122,6 @@ def judged(package: Package, data: Prepared) -> pd.DataFrame:
 
     blended = KerasEngine(package).probabilities(np.asarray(data.images[data.rows("test")]))
     return judge_maps(data, "test", blended, package.ensemble)[1]
-
-
-def agree(
-    seat: Seat,
-    version: "ModelVersion",
-    precisions: Sequence[str],
-    exact: Callable[[], agreement.Calls] | None = None,
-) -> dict[str, Any]:
-    """What ``precisions`` call beside float32 on the test images; kept as a tag, and known once
-    per processor: figures of another one, or of an older rule, are replaced.
-
-    ``exact`` gives what float32 calls on them, where somebody has computed it already. For ``int8``
-    the ensemble is quantised with the validation images; the graph is registered with the version,
-    and its ``sha256`` added, when it ``passed``. DataError when the prepared data hold another test
-    set.
-    """
-    known: dict[str, Any] = json.loads(version.tags.get(agreement.TAG, "{}"))
-    here = processor()
-    if all(agreement.is_known(known, name, here) for name in precisions):
-        return known
-    data = test_data(seat.prepared, version, version.tags["pneumo.test_set"])
-    package = seat.packages.of(version)
-
-    def quantise() -> Path:
-        from pneumo.engines import int8
-
-        return int8.quantised(package, np.asarray(data.images[data.rows("validation")]))
-
-    rows = data.rows("test")
-    measured = agreement.measure(
-        package.folder,
-        np.asarray(data.images[rows]),
-        data.truth(rows),
-        data.frames(rows),
-        quantise=quantise if "int8" in precisions else None,
-        exact=exact() if exact else None,
-    )
-    if measured.get("int8", {}).get("passed"):
-        measured["int8"]["sha256"] = store.save_graph(seat.server, version, quantise())
-    measured = known | measured
-    store.tag(seat.server, version, {agreement.TAG: json.dumps(measured)})
-    return measured
 
 
 def test_data(prepared: Path, version: "ModelVersion", test_set: str) -> Prepared:

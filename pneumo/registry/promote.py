@@ -13,8 +13,10 @@ from pneumo.registry import store
 from pneumo.registry._gate import Verdict
 from pneumo.registry._results import read_results, upload
 from pneumo.registry._told import REJECTED, tell
+from pneumo.registry.agree import agree
 from pneumo.registry.champion import REPLACES, VERDICT, OvertakenError, crown, now, settle
 from pneumo.registry.judging import LEADS, Seat, judge, seat_at
+from pneumo.registry.precisions import told, wanted
 from pneumo.registry.store import number
 
 if TYPE_CHECKING:
@@ -94,15 +96,32 @@ def promote_version(
     """Judge a registered version (number or alias) anew, and make it champion if the gate agrees.
 
     ``because`` stands for a proven gain, and for nothing else: where ``promotion.approval`` is
-    required, the version waits until somebody calls ``approve``. Raises RegistryError for a version
-    that is unknown or champion already.
+    required, the version waits until somebody calls ``approve``. One that is promoted is compared
+    in the precisions of ``score.precision``, if this processor did not do so before. Raises
+    RegistryError for a version that is unknown or champion already.
     """
     with seat_at(paths, settings.promotion) as seat:
         champion, version = settle(seat.server), store.version_of(seat.server, name)
         if champion and number(champion) == number(version):
             raise RegistryError(f"{version.name} version {version.version} is the champion already")
         verdict = judge(seat, version, champion, because)
+        if verdict.promoted:
+            _compare(seat, version, settings)
         return _crown(seat, version, champion, verdict, paths, Word(because, by))
+
+
+def _compare(seat: Seat, version: "ModelVersion", settings: "Settings") -> None:
+    """Compare what scoring may compute faster on this processor; say so where that cannot be."""
+    precisions = wanted(settings.score.precision)
+    if not precisions:
+        return
+    try:
+        print("\n".join(told(agree(seat, version, precisions), precisions)))
+    except PneumoError as error:
+        print(
+            f"{', '.join(precisions)}: not compared with float32 ({error}); "
+            f"`pneumo registry agree {version.version}` does it later"
+        )
 
 
 def approve(

@@ -1,6 +1,5 @@
 """Which ensemble scores: a registered version, fetched once and kept by its sum, or a folder."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 from pneumo.base.errors import DataError, PneumoError, RegistryError
 from pneumo.base.safe import printable
 from pneumo.engines import cache
-from pneumo.engines.package import MANIFEST, Package, digest_of_int8
+from pneumo.engines.openvino import processor
+from pneumo.engines.package import MANIFEST, Package
 from pneumo.intake.profile import PROFILE, Profile, read_profile
-from pneumo.registry.agreement import TAG
+from pneumo.registry.precisions import INT8, TAG, kept
 from pneumo.workflow import CHAMPION_MODEL
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
+    from mlflow.tracking import MlflowClient
 
 NAME = re.compile(r"models:/(?P<name>[\w.-]+)(?:/(?P<version>\d+)|@(?P<alias>[\w.-]+))")
 
@@ -31,7 +32,7 @@ class Model:
     version: int
     package: Package
     agreement: Mapping[str, Any]
-    """What was measured of each precision at the promotion: see ``registry/agreement.py``."""
+    """What was measured of each precision at the promotion: see ``registry/precisions.py``."""
 
     @property
     def digest(self) -> str:
@@ -50,23 +51,17 @@ class Model:
     def quantised(self) -> Path:
         """The folder of its graph in int8, fetched once and kept by its sum. RegistryError."""
         from pneumo.registry import store
+        from pneumo.registry.graphs import graph_in_int8
 
-        digest = str(self.agreement["int8"].get("sha256"))
+        digest = str(self.agreement[INT8].get("sha256"))
         if not SUM.fullmatch(digest):
             raise RegistryError(f"{self.uri}: its tag {TAG} names no graph in int8")
 
-        def fetch(aside: Path) -> None:
+        def registered() -> "tuple[MlflowClient, ModelVersion]":
             server = store.connect()
-            version = store.version_of(server, str(self.version))
-            store.fetch_graph(server, version, digest, aside)
+            return server, store.version_of(server, str(self.version))
 
-        def holds(path: Path) -> bool:
-            try:
-                return digest_of_int8(path) == digest
-            except OSError:
-                return False
-
-        return cache.kept("int8", digest, fetch, holds)
+        return graph_in_int8(digest, registered)
 
 
 def open_model(uri: str) -> Model:
@@ -111,7 +106,7 @@ def _registered(name: str, version: str | None, alias: str | None) -> Model:
 
     folder = cache.kept("ensembles", digest or where, fetch, holds) / "package"
     package = Package(folder, where, digest)
-    agreement = json.loads(found.tags.get(TAG, "{}"))
+    agreement = kept(found.tags, processor())
     return Model(f"models:/{name}/{found.version}", int(found.version), package, agreement)
 
 

@@ -9,7 +9,7 @@ from pneumo.engines.mixed import speed_of_mixed
 from pneumo.engines.openvino import processor
 from pneumo.engines.package import Package
 from pneumo.engines.speed import rates
-from pneumo.registry.agreement import AGAIN, EXACT, FASTER, INT8, MIXED, QUICK, why_not
+from pneumo.registry.precisions import AGAIN, EXACT, FASTER, INT8, MIXED, QUICK, why_not
 from pneumo.scoring._model import Model
 
 if TYPE_CHECKING:

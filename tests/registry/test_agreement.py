@@ -4,10 +4,10 @@ import pytest
 
 from pneumo.detection.boxes import Box, Frame
 from pneumo.engines.choose import open_engine
-from pneumo.engines.mixed import RULE
 from pneumo.engines.openvino import processor
 from pneumo.engines.package import Package
-from pneumo.registry.agreement import compare, find, measure, same_boxes, told, wanted, why_not
+from pneumo.registry.agreement import compare, find, measure, same_boxes
+from pneumo.registry.precisions import why_not
 from tests.packages import pictures, sum_up, with_image_threshold
 
 HERE, NEAR, FAR = Box(0, 0, 100, 100), Box(0, 0, 100, 95), Box(50, 0, 100, 100)
@@ -102,57 +102,3 @@ def test_what_fails_in_float32_is_tried_in_no_other_precision(package_folder, tm
         reason = why_not(found, name, processor())
         assert reason.startswith("cannot be used: ")
         assert "unet_vgg19.keras is no network that Keras saved" in reason
-
-
-@pytest.mark.parametrize(
-    ("measured", "reason"),
-    [
-        ({}, "was not compared"),
-        ({"passed": True, "processor": "A"}, ""),
-        ({"passed": True, "processor": "B"}, "was compared on B, not on A: "),
-        ({"passed": True}, "was compared on a processor that was not recorded, not on A: "),
-        ({"passed": False, "refused": "it broke"}, "cannot be used: it broke"),
-        ({"passed": False, "boxes": 0}, "was compared where nothing is called"),
-        (
-            {"passed": False, "boxes": 122, "matched": 0.6967, "map_difference": 0.00121},
-            "matches 69.7% of 122 boxes (99% are needed), and its mAP differs by 0.0012 (0.002 is",
-        ),
-        ({"boxes": 3, "map": 0.1}, "was not compared"),
-        ({"passed": "yes", "boxes": 3}, "was not compared"),
-    ],
-)
-def test_why_a_precision_is_not_taken(measured, reason):
-    found = why_not({"bfloat16": measured} if measured else {}, "bfloat16", "A")
-    assert found.startswith(reason)
-    assert bool(found) == bool(reason)
-
-
-def test_what_does_not_agree_is_told_with_its_speed():
-    failed = {"passed": False, "boxes": 50, "matched": 0.5, "map_difference": 0.1}
-    measured = {"float32": {"pictures_s": 4.0}, "int8": failed | {"pictures_s": 10.0}}
-    (line,) = told(measured, ["int8"])
-    assert line.startswith("int8 matches 50.0% of 50 boxes")
-    assert line.endswith("; 2.5 times as fast")
-
-
-def test_of_mixed_it_is_told_how_much_float32_answers():
-    figures = {"passed": True, "processor": processor(), "float32_share": 0.0625}
-    measured = {"mixed": figures | {"rule": RULE}}
-    (line,) = told(measured, ["mixed"])
-    assert (
-        line == f"mixed agrees with float32 on {processor()}; float32 answers 6.2% of the pictures"
-    )
-
-
-@pytest.mark.parametrize(
-    ("setting", "compared"),
-    [
-        ("float32", ()),
-        ("bfloat16", ("bfloat16",)),
-        ("mixed", ("mixed",)),
-        ("int8", ("int8",)),
-        ("auto", ("bfloat16", "mixed")),
-    ],
-)
-def test_a_promotion_compares_what_costs_little_unasked(setting, compared):
-    assert wanted(setting) == compared

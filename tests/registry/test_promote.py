@@ -5,20 +5,19 @@ import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from shutil import copyfile, copytree, rmtree
+from shutil import copytree, rmtree
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from pneumo import workflow
 from pneumo.base.errors import DataError, PneumoError, RegistryError, ServiceError
 from pneumo.base.files import sha256, sha256_of
 from pneumo.cli.app import app
 from pneumo.engines.openvino import processor
 from pneumo.engines.package import GOLDEN
 from pneumo.intake.profile import PROFILE, read_profile
-from pneumo.registry import agreement, champion, store
+from pneumo.registry import champion, precisions, store
 from pneumo.registry.champion import OvertakenError
 from pneumo.registry.golden import phantoms
 from pneumo.registry.judging import compared, seat_at
@@ -478,12 +477,13 @@ def test_what_a_faster_precision_calls_is_compared_unasked_and_scoring_takes_the
     results.run(FAIR)
     settings = results.settings.model_copy(update={"score": wanted})
     number = promote(results.paths, settings).number
-    found = json.loads(store.version_of(client(), number).tags["pneumo.agreement"])
+    here = processor()
+    tag = precisions.tag_of(here)
+    found = json.loads(store.version_of(client(), number).tags[tag])
     assert set(found) == {"bfloat16", "mixed"}  # what float32 calls, the evaluation has told
     assert min(figures["boxes"] for figures in found.values()) > 10
     assert found["mixed"]["matched"] == 1.0
-    here = processor()
-    why = agreement.why_not(found, "bfloat16", here) or f"agrees with float32 on {here}"
+    why = precisions.why_not(found, "bfloat16", here) or f"agrees with float32 on {here}"
     assert f"bfloat16 {why}\n" in capsys.readouterr().out
     file = next((demo_root / "stage_2_train_images").glob("*.dcm"))
     uri = f"models:/{store.ENSEMBLE}/{number}"
@@ -498,21 +498,27 @@ def test_what_a_faster_precision_calls_is_compared_unasked_and_scoring_takes_the
     # on another processor its figures are not believed, until it is compared there
     elsewhere = {name: {**figures, "processor": "Other"} for name, figures in found.items()}
     version = store.version_of(client(), number)
-    store.tag(client(), version, {agreement.TAG: json.dumps(elsewhere)})
+    client().delete_model_version_tag(store.ENSEMBLE, version.version, tag)
+    store.tag(client(), version, {precisions.tag_of("Other"): json.dumps(elsewhere)})
     assert score([file], tmp_path / "anew", uri, score=wanted)["precisions"] == {
         "openvino float32": 1
     }
     assert f"compared on Other, not on {here}" in capsys.readouterr().err
-    promote(results.paths, settings)
-    anew = json.loads(store.version_of(client(), number).tags[agreement.TAG])
+    results.write_workspace()
+    assert CliRunner().invoke(app, ["registry", "agree", number]).exit_code == 0
+    tags = store.version_of(client(), number).tags
+    anew = json.loads(tags[tag])
+    assert set(anew) == {"float32", *found}  # without the pipeline float32 is computed, too
     for name in found:
-        assert anew[name] | {"pictures_s": 0} == found[name] | {"pictures_s": 0}
+        same = {"pictures_s": 0, "matched": 1.0}
+        assert anew[name] | same == found[name] | same
+    assert json.loads(tags[precisions.tag_of("Other")]) == elsewhere
 
     # nor is a mixed that an older rule compared here
     older = {**anew, "mixed": {k: v for k, v in anew["mixed"].items() if k != "rule"}}
-    store.tag(client(), version, {agreement.TAG: json.dumps(older)})
+    store.tag(client(), version, {tag: json.dumps(older)})
     promote(results.paths, settings)
-    again = json.loads(store.version_of(client(), number).tags[agreement.TAG])
+    again = json.loads(store.version_of(client(), number).tags[tag])
     assert again["mixed"]["rule"] == found["mixed"]["rule"]
 
 
@@ -531,12 +537,13 @@ def int8(results, monkeypatch, tmp_path):
 def test_int8_that_agrees_is_registered_and_scores_while_its_sum_holds(
     int8, results, demo_root, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr(agreement, "LEAST_SHARE", 0.5)  # four pictures teach few ranges
-    monkeypatch.setattr(agreement, "LARGEST_DIFFERENCE", 0.2)
+    monkeypatch.setattr(precisions, "LEAST_SHARE", 0.5)  # four pictures teach few ranges
+    monkeypatch.setattr(precisions, "LARGEST_DIFFERENCE", 0.2)
     number = promote(results.paths, results.settings).number
     uri = f"models:/{store.ENSEMBLE}/{number}"
     files = sorted((demo_root / "stage_2_train_images").glob("*.dcm"))[:3]
-    measured = json.loads(store.version_of(client(), number).tags["pneumo.agreement"])["int8"]
+    tag = precisions.tag_of(processor())
+    measured = json.loads(store.version_of(client(), number).tags[tag])["int8"]
     assert measured["passed"], measured
     assert score(files, tmp_path / "out", uri, score=int8)["precisions"] == {"openvino int8": 3}
 
@@ -554,16 +561,15 @@ def test_int8_that_agrees_is_registered_and_scores_while_its_sum_holds(
 def test_int8_that_is_made_later_and_does_not_agree_is_not_registered_and_float32_scores(
     int8, results, demo_root, monkeypatch, tmp_path, capsys
 ):
-    monkeypatch.setattr(agreement, "LARGEST_DIFFERENCE", -1.0)
+    monkeypatch.setattr(precisions, "LARGEST_DIFFERENCE", -1.0)
     exact = results.settings.score.model_copy(update={"precision": "float32"})
     settings = results.settings.model_copy(update={"score": exact})
     number = promote(results.paths, settings).number
-    assert agreement.TAG not in store.version_of(client(), number).tags
-    folders = {name: str(path) for name, path in results.paths.items()}
-    Path("dvc.yaml").write_text(json.dumps({"vars": [{"paths": folders}]}))
-    copyfile(Path(workflow.__file__).parents[2] / "params.yaml", "params.yaml")
+    tag = precisions.tag_of(processor())
+    assert tag not in store.version_of(client(), number).tags
+    results.write_workspace()
     assert CliRunner().invoke(app, ["registry", "quantise", number]).exit_code == 0
-    measured = json.loads(store.version_of(client(), number).tags["pneumo.agreement"])
+    measured = json.loads(store.version_of(client(), number).tags[tag])
     assert measured["int8"]["passed"] is False
     assert "sha256" not in measured["int8"]
     files = sorted((demo_root / "stage_2_train_images").glob("*.dcm"))[:3]

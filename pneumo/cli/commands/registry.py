@@ -13,6 +13,7 @@ from pneumo.cli.commands.models import print_outcome
 from pneumo.cli.commands.options import SKIPPED, AsJson, load_settings
 
 if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
     from rich.table import Table
 
 Version = Annotated[str, typer.Argument(help="A number, or champion, challenger, previous")]
@@ -183,8 +184,7 @@ def quantise(
     Example: `pneumo registry quantise champion`
     """
     from pneumo.engines import int8
-    from pneumo.registry import agreement, store
-    from pneumo.registry.judging import agree, seat_at
+    from pneumo.registry.precisions import FASTER
 
     settings = load_settings()
     if if_offered and settings.score.precision not in ("auto", "int8"):
@@ -194,9 +194,31 @@ def quantise(
         print("int8 is not offered: it needs NNCF here; install pneumo[int8]")
         raise typer.Exit(SKIPPED)
     int8.require()
-    with seat_at(workflow.paths(), settings.promotion) as seat:
-        found = agree(seat, store.version_of(seat.server, version), agreement.FASTER)
-    print("\n".join(agreement.told(found, agreement.FASTER)))
+    _agree(version, lambda _: FASTER)
+
+
+def agree(version: Version) -> None:
+    """Compare faster precisions with float32 on this processor, as a promotion does on its own.
+
+    `score.precision: auto` believes figures of the processor that it scores on. What is known is
+    not computed again; int8 is compared where the version has a graph in int8. Needs the
+    prepared test radiographs. Example: `pneumo registry agree champion`
+    """
+    from pneumo.registry.agree import comparable
+
+    _agree(version, comparable)
+
+
+def _agree(name: str, chosen: "Callable[[ModelVersion], tuple[str, ...]]") -> None:
+    from pneumo.registry import store
+    from pneumo.registry.agree import agree
+    from pneumo.registry.judging import seat_at
+    from pneumo.registry.precisions import told
+
+    with seat_at(workflow.paths(), load_settings().promotion) as seat:
+        found = store.version_of(seat.server, name)
+        precisions = chosen(found)
+        print("\n".join(told(agree(seat, found, precisions), precisions)))
 
 
 def trace(
@@ -247,6 +269,7 @@ COMMANDS: dict[str, Callable] = {
     "reject": reject,
     "rollback": rollback,
     "verify": verify,
+    "agree": agree,
     "quantise": quantise,
     "trace": trace,
 }

@@ -1,0 +1,74 @@
+"""A version's faster precisions are compared with float32 on this processor; it keeps the figures.
+
+A promotion does it unasked; `pneumo registry agree` does it where another processor scores, and
+`pneumo registry quantise` makes a graph in int8 first.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pneumo.engines.openvino import processor
+from pneumo.registry import agreement, store
+from pneumo.registry.graphs import graph_in_int8
+from pneumo.registry.judging import Seat, test_data
+from pneumo.registry.precisions import FASTER, INT8, graph_of, is_known, kept, tag_of
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+
+def comparable(version: "ModelVersion") -> tuple[str, ...]:
+    """What can be compared where nothing quantises: int8 if its graph is registered already."""
+    return FASTER if graph_of(version.tags) else tuple(n for n in FASTER if n != INT8)
+
+
+def agree(
+    seat: Seat,
+    version: "ModelVersion",
+    precisions: Sequence[str],
+    exact: Callable[[], agreement.Calls] | None = None,
+) -> dict[str, Any]:
+    """What ``precisions`` call beside float32 on the test images; kept as a tag of this processor.
+
+    What is known of it by the rules of today is not computed again. ``exact`` gives what float32
+    calls on them, where somebody has computed it already. A version has one graph in int8: the
+    first that ``passed`` on any processor, quantised with the validation images, registered with
+    the version and named by ``sha256``. DataError when the prepared data hold another test set,
+    PneumoError when a graph must be quantised and nothing that does is installed.
+    """
+    here = processor()
+    known = kept(version.tags, here)
+    missing = [name for name in precisions if not is_known(known, name, here)]
+    if not missing:
+        return known
+    data = test_data(seat.prepared, version, version.tags["pneumo.test_set"])
+    package, digest = seat.packages.of(version), graph_of(version.tags)
+
+    def in_int8() -> Path:
+        from pneumo.engines import int8
+
+        if digest:
+            return graph_in_int8(digest, lambda: (seat.server, version))
+        return int8.quantised(package, np.asarray(data.images[data.rows("validation")]))
+
+    rows = data.rows("test")
+    measured = agreement.measure(
+        package.folder,
+        np.asarray(data.images[rows]),
+        data.truth(rows),
+        data.frames(rows),
+        missing,
+        quantise=in_int8 if INT8 in missing else None,
+        exact=exact() if exact else None,
+    )
+    if measured.get(INT8, {}).get("passed"):
+        graph = digest or store.save_graph(seat.server, version, in_int8())
+        measured[INT8]["sha256"] = graph
+    known = known | measured
+    ours = {name: figures for name, figures in known.items() if figures.get("processor") == here}
+    store.tag(seat.server, version, {tag_of(here): json.dumps(ours)})
+    return known
