@@ -40,6 +40,7 @@ def test_candidates_sum_to_one_and_follow_the_seed():
     assert rows == list(weightings(["a", "b", "c"], 8))
     assert rows != list(weightings(["a", "b", "c"], 8, seed=2))
     assert list(weightings(["a"], 8)) == [{"a": 1.0}]
+    assert len(list(weightings(["a", "b"], 8))) == 1 + 2 + 8
 
 
 def test_an_image_below_the_image_threshold_is_not_called():
@@ -107,6 +108,23 @@ def test_a_map_is_sure_where_its_regions_have_steep_sides_and_unsure_at_each_thr
         close = Ensemble({"a": 1.0}, threshold, image_threshold, 0.0, 0.0, 0.0)
         assert close.is_unsure(probability, 0.01)
         assert not close.is_unsure(probability, 0.001)
+
+
+@pytest.mark.parametrize(("side", "unsure"), [(64, False), (128, True)])
+def test_a_region_that_loses_more_than_a_tenth_of_its_pixels_is_unsure_though_its_box_stays(
+    side, unsure
+):
+    probability = maps_where(Box(256, 256, 256, 256), 0.9)[0]
+    probability[maps_where(Box(320, 320, side, side), 0.9)[0] > 0.5] = 0.5  # 1/16 and 1/4 of it
+    choice = Ensemble({"a": 1.0}, 0.5, 0.0, 0.0, 0.0, 0.0)
+    assert choice.is_unsure(probability, 0.01) is unsure
+
+
+@pytest.mark.parametrize(("distance", "unsure"), [(0.009, True), (0.011, False)])
+def test_the_margin_is_how_far_a_probability_of_a_half_may_be_off(distance, unsure):
+    probability = maps_where(Box(256, 256, 320, 256), 0.5 + distance)[0]
+    choice = Ensemble({"a": 1.0}, 0.5, 0.0, 0.0, 0.0, 0.0)
+    assert choice.is_unsure(probability, 0.01) is unsure
 
 
 def test_what_is_too_small_to_be_called_leaves_a_map_sure():
