@@ -10,6 +10,9 @@ import yaml
 from tests.containers.files import COMPOSE, KUBERNETES, ROOT, stages
 
 
+SHARED = {"name": "shared", "persistentVolumeClaim": {"claimName": "pneumo-shared"}}
+
+
 @pytest.fixture(scope="module")
 def values() -> dict:
     return yaml.safe_load((KUBERNETES / "values.yaml").read_text())
@@ -56,6 +59,32 @@ def test_scorers_are_the_gpu_workers_without_gpu_and_take_the_queue_that_compose
     compose = yaml.safe_load(COMPOSE.read_text())["services"]["scorer"]
     assert ours["args"] == json.loads(line[4:]) == compose["command"]
     assert "nvidia.com/gpu" not in yaml.dump(ours)
+
+
+def test_who_scores_has_the_folder_that_scoring_reads_and_writes(values, worker):
+    """The DAG's tasks run on the queue `cpu`, or on the one that the DAG processor names."""
+    claims = yaml.safe_load_all((KUBERNETES / "claims.yaml").read_text())
+    claimed = {claim["metadata"]["name"] for claim in claims}
+    assert SHARED["persistentVolumeClaim"]["claimName"] in claimed
+    cpu = values["workers"]["celery"]
+    assert SHARED in cpu["extraVolumes"]
+    assert SHARED in worker["volumes"]  # the scorer's are the same
+    (container,) = worker["containers"]
+    for mounts in (cpu["extraVolumeMounts"], container["volumeMounts"]):
+        assert {"name": "shared", "mountPath": "/srv/shared"} in mounts
+    services = yaml.safe_load(COMPOSE.read_text())["services"]
+    for name in ("worker", "scorer", "worker-gpu"):
+        assert "./state/shared:/srv/shared" in services[name]["volumes"], name
+
+
+def test_what_is_converted_outlives_a_container():
+    (line,) = [line for line in stages()["machine"] if "XDG_CACHE_HOME" in line]
+    folder = re.search(r"XDG_CACHE_HOME=(\S+)", line)[1]
+    assert folder == "/srv/pneumo/.cache"
+    assert "/.cache/" in (ROOT / ".gitignore").read_text().splitlines()
+    services = yaml.safe_load(COMPOSE.read_text())["services"]
+    for name in ("worker", "scorer", "worker-gpu", "worker-pacs"):
+        assert f"{name}:/srv/pneumo" in services[name]["volumes"]
 
 
 def test_the_queue_gpu_gets_a_gpu_and_one_training_at_a_time(worker, values):
