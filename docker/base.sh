@@ -21,7 +21,6 @@ if [ -n "${TRUST:-}" ]; then
   cat "$TRUST" >> "$root$bundle"
   trusted=(--env SSL_CERT_FILE=$bundle --env PIP_CERT=$bundle)  # uv and pip bring lists of their own
 fi
-if [ -n "${PIP_CONF:-}" ]; then cp "$PIP_CONF" "$root/etc/pip.conf"; fi
 rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/var/log/* "$root"/usr/share/{doc,man,locale}/*
 
 container=$(buildah from scratch)
@@ -29,4 +28,4 @@ trap 'buildah rm "$container" > /dev/null; rm -rf "$folder"' EXIT
 buildah copy --quiet "$container" "$root" / > /dev/null
 buildah config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "${trusted[@]}" "$container"
 buildah commit --quiet "$container" "$name" > /dev/null
-echo "$name: $(du -sm "$root" | cut -f1) MB, $(chroot "$root" python --version)"
+echo "$name: $(($(du -sB 1 "$root" | cut -f1) / 1000000)) MB, $(chroot "$root" python --version)"

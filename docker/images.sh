@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # Builds the images but the GPU's and looks into them: `make images`. Needs buildah, as root or rootless.
 # PYTHON_DIGEST pins the base; PYTHON_IMAGE with UNPINNED=yes names another, as docker/base.sh makes.
-# TARGETS names some of them. Their sizes are written into docs/containers.md, unless SIZES=no.
+# PIP_CONF is a file with pip's settings, which no image keeps. TARGETS names some of them. Their sizes
+# are written into docs/containers.md, unless SIZES=no.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 limit_mb=1500  # of scorer
 fault=0
+settings=()  # pip's, for the build alone: they may hold a password
+[ -z "${PIP_CONF:-}" ] || settings=(--volume "$(readlink -f "$PIP_CONF"):/etc/pip.conf:ro")
 
 fails() { echo "$1: $2" >&2; fault=1; }
 
@@ -34,6 +37,7 @@ look() {  # look TARGET CONTAINER: who runs, what must not be there, what must w
   for name in opt/venv/.lock src root/.cache home/pneumo/.cache srv/pneumo/.git srv/pneumo/tests run/secrets; do
     [ -z "$(ls -A "$root/$name" 2>/dev/null)" ] || fails "$target" "holds /$name"
   done
+  [ ! -s "$root/etc/pip.conf" ] || fails "$target" "holds pip's settings"
   [ -z "$(find "$root/opt" "$root/srv" "$root/home" -name .git -o -name '*.dcm' -path '*pneumo*' | head -1)" ] ||
     fails "$target" "holds git data or radiographs"
   [ -z "$(find "$root/opt/venv" -perm -002 ! -type l | head -1)" ] || fails "$target" "/opt/venv: others may write"
@@ -44,6 +48,7 @@ look() {  # look TARGET CONTAINER: who runs, what must not be there, what must w
     return
   fi
   inside "$container" env AIRFLOW_HOME=/tmp/airflow airflow version > /dev/null || fails "$target" "airflow does not start"
+  inside "$container" pneumo --version | grep -qF "commit $commit" || fails "$target" "does not say its commit"
   if [ "$target" = orchestrator ]; then
     buildah run --isolation chroot --volume "$PWD/dags:/tmp/dags:ro" --volume "$PWD/params.yaml:/tmp/params.yaml:ro" "$container" -- \
       env AIRFLOW_HOME=/tmp/airflow AIRFLOW__CORE__LOAD_EXAMPLES=False python -c '
@@ -52,22 +57,27 @@ found = DagBag("/tmp/dags")
 assert len(found.dags) == 5 and not found.import_errors, found.import_errors' > /dev/null ||
       fails orchestrator "DAGs do not parse"
   else
+    [ "$target" != worker ] || inside "$container" python -c 'import nncf' 2> /dev/null ||
+      fails worker "cannot quantise"
     scores "$container" || fails "$target" "does not score"
     [ "$target" != scorer ] || ! inside "$container" python -c 'import tensorflow' 2> /dev/null ||
       fails scorer "holds TensorFlow"
   fi
 }
 
+commit=$(git rev-parse HEAD)
+[ -z "$(git status --porcelain)" ] || commit+=+
 for target in ${TARGETS:-mlflow orchestrator scorer worker}; do
   buildah bud --quiet --isolation chroot --network host --format docker --layers \
     --build-arg PYTHON_IMAGE="${PYTHON_IMAGE:-python:3.11-slim-bookworm}" \
     --build-arg PYTHON_DIGEST="${PYTHON_DIGEST:-}" --build-arg UNPINNED="${UNPINNED:-no}" \
+    --build-arg PNEUMO_COMMIT="$commit" "${settings[@]}" \
     --ignorefile docker/Dockerfile.dockerignore --target "$target" -t "pneumo-$target" \
     -f docker/Dockerfile . > /dev/null
   container=$(buildah from "pneumo-$target")
   look "$target" "$container"
   root=$(buildah mount "$container")
-  size=$(du -sm "$root" | cut -f1)
+  size=$(($(du -sB 1 "$root" | cut -f1) / 1000000))
   buildah umount "$container" > /dev/null
   buildah rm "$container" > /dev/null
   echo "$target: $size MB"

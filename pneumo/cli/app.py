@@ -89,7 +89,10 @@ app.add_typer(trail.app, name="trail", rich_help_panel="Models")
 
 def _tell_version(wanted: bool) -> None:
     if wanted:
-        print(f"pneumo {version('pneumo')}, commit {commit_of(Path(__file__).parents[2])}")
+        commit = commit_of(Path(__file__).parents[2])
+        if commit == "unknown":  # an image says it in its environment
+            commit = os.environ.get("PNEUMO_COMMIT") or commit
+        print(f"pneumo {version('pneumo')}, commit {commit}")
         raise typer.Exit
 
 

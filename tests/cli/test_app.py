@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import subprocess
 import sys
@@ -50,6 +51,14 @@ def test_the_version_is_that_of_the_project_and_names_the_commit(tmp_path):
     commit = subprocess.run(git, cwd=ROOT, capture_output=True, text=True).stdout.strip()
     said = pneumo("--version", cwd=tmp_path).stdout
     assert said.rstrip("+\n") == f"pneumo {project['version']}, commit {commit or 'unknown'}"
+
+
+def test_where_no_git_is_the_version_names_the_commit_of_its_image(tmp_path):
+    copytree(ROOT / "pneumo", tmp_path / "site" / "pneumo")
+    line = [sys.executable, "-c", "from pneumo.cli.app import main; main()", "--version"]
+    env = {**os.environ, "PYTHONPATH": str(tmp_path / "site"), "PNEUMO_COMMIT": "0123abc"}
+    said = subprocess.run(line, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+    assert said.stdout.endswith(", commit 0123abc\n")
 
 
 def test_the_changelog_has_a_section_of_this_version_with_a_day():
