@@ -1,10 +1,22 @@
-"""Every `pneumo` and `make` line of a page names commands, options and targets that there are."""
+"""Every line of a page that calls a program is one that it takes, or is marked as an example.
+
+What `pneumo`, `airflow`, `dvc` and `mlflow` say of a call before anything of it is run is asked of
+them; `make` has the target, `git` the command, a path that is run is there. The rest is named by
+its page in a sentence "Examples, which no test runs: ...".
+"""
 
 import re
 import shlex
+import subprocess
+from pathlib import Path
 
+import click
 import pytest
 import typer
+from airflow.cli.cli_parser import get_parser as airflow_parser
+from dvc.cli import DvcParserError
+from dvc.cli.parser import get_main_parser as dvc_parser
+from mlflow.cli import cli as mlflow_cli
 
 from docs.make import ROOT
 from docs.site import CUT, pages
@@ -24,6 +36,7 @@ def shown(text: str) -> list[str]:
         if part.startswith("```") or line.startswith("    ")
     )
     lines = re.sub(r"\\\n\s*", " ", blocks).split("\n")
+    lines = [re.sub(r"^([A-Z_]+=\S* )+", "", line) for line in lines]
     return [word.strip() for line in lines for word in re.split(r"&&|;|\|\|?|[<>]", line)]
 
 
@@ -61,6 +74,70 @@ def test_lines_of_code_are_calls_that_the_command_line_takes(path):
         word for line in lines if line.startswith("make ") for word in line.split("#")[0].split()
     }
     assert {w for w in made if re.fullmatch("[a-z-]+", w)} <= {"make", *TARGETS}
+
+
+def called(path: Path, *programs: str) -> list[list[str]]:
+    """The words of a page's lines that call one of ``programs``."""
+    lines = shown(path.read_text(encoding="utf-8"))
+    return [
+        words
+        for line in lines
+        if line.partition(" ")[0] in programs
+        if (words := shlex.split(re.sub(r" \.\.\.(?=\s|$)", "", line), comments=True))
+    ]
+
+
+FOREIGN = (
+    "docker",
+    "buildah",
+    "podman-compose",
+    "kubectl",
+    "helm",
+    "uv",
+    "pip",
+    "curl",
+    "base64",
+    "sudo",
+)
+MARK = r"Examples, which no test runs: ([^.]+)\."
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_what_no_test_can_ask_is_marked_as_an_example(path):
+    marked = re.findall(MARK, path.read_text(encoding="utf-8"))
+    names = {name for sentence in marked for name in re.findall("`([^`]+)`", sentence)}
+    assert {words[0] for words in called(path, *FOREIGN)} == names
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_lines_of_git_and_of_scripts_name_what_there_is(path):
+    known = subprocess.check_output(["git", "--list-cmds=main"], text=True).split()
+    assert {words[1] for words in called(path, "git")} <= set(known)
+    scripts = [w for word in called(path, "python", "python3", "pytest") for w in word[1:2]]
+    scripts += [word[0] for word in called(path, "docker/base.sh", "docker/kubernetes/secrets.sh")]
+    assert [name for name in scripts if name != "-m" and not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_lines_of_dvc_airflow_and_mlflow_are_calls_that_they_take(path):
+    for words in called(path, "dvc"):
+        dvc_parser().parse_args(words[1:])
+    for words in called(path, "airflow"):
+        airflow_parser().parse_args(words[1:])
+    for words in called(path, "mlflow"):
+        command, context = mlflow_cli, click.Context(mlflow_cli)
+        rest = words[1:]
+        while rest and isinstance(command, click.Group):
+            command, context = command.get_command(context, rest.pop(0)), context
+            assert command, words
+        command.make_context("mlflow", rest)
+
+
+@pytest.mark.parametrize("line", ["dvc repor", "airflow dag trigger x", "dvc push --runcache x"])
+def test_a_wrong_call_of_others_would_be_found(line):
+    program, *words = line.split()
+    with pytest.raises((SystemExit, DvcParserError)):
+        {"dvc": dvc_parser, "airflow": airflow_parser}[program]().parse_args(words)
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)

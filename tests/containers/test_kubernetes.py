@@ -9,7 +9,6 @@ import yaml
 
 from tests.containers.files import COMPOSE, KUBERNETES, ROOT, stages
 
-
 SHARED = {"name": "shared", "persistentVolumeClaim": {"claimName": "pneumo-shared"}}
 
 
