@@ -26,11 +26,9 @@ from pneumo.registry import agreement, store
 from pneumo.registry._paired import mean_precision
 from pneumo.registry._profile import TAG as TAG_OF_PROFILE
 from pneumo.registry._profile import write_profile
-from pneumo.registry.agree import agree
 from pneumo.registry.golden import write_golden
 from pneumo.registry.judging import Seat, figures_of
 from pneumo.registry.lineage import lineage
-from pneumo.registry.precisions import told, wanted
 from pneumo.registry.register import (
     finished_run,
     network_run_id,
@@ -105,10 +103,6 @@ def upload(
         store.save_cases(server, version, test_set, results.cases)
     if version.tags.get("pneumo.test_set") != test_set:
         store.tag(server, version, tags)
-    if asked := wanted(settings.score.precision):
-        version = server.get_model_version(store.ENSEMBLE, version.version)
-        found = agree(seat, version, asked, lambda: _calls(paths, results))
-        print("\n".join(told(found, asked)))
     return server.get_model_version(store.ENSEMBLE, version.version)
 
 
@@ -170,7 +164,7 @@ def _register_ensemble(
         return register_ensemble(server, files, all_tags, run_id, said)
 
 
-def _calls(paths: Mapping[str, Path], results: Results) -> agreement.Calls:
+def calls_of(paths: Mapping[str, Path], results: Results) -> agreement.Calls:
     """What the evaluation called on the test images, from the maps that the trainings left."""
     data, ensemble = load_prepared(paths["prepared"]), Ensemble.from_json(results.tuned)
     maps = load_maps(data, paths["models"], ensemble.used, "test")

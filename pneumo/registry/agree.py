@@ -5,12 +5,15 @@ A promotion does it unasked; `pneumo registry agree` does it where another proce
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pneumo.engines.graphs import graph
 from pneumo.engines.openvino import processor
 from pneumo.registry import agreement, store
 from pneumo.registry.graphs import graph_in_int8
@@ -24,6 +27,22 @@ if TYPE_CHECKING:
 def comparable(version: "ModelVersion") -> tuple[str, ...]:
     """What can be compared where nothing quantises: int8 if its graph is registered already."""
     return FASTER if graph_of(version.tags) else tuple(n for n in FASTER if n != INT8)
+
+
+@contextmanager
+def graph_ahead(seat: Seat, version: "ModelVersion", precisions: Sequence[str]) -> Iterator[None]:
+    """Convert in the meantime, in a process beside this one, what ``agree`` is about to need.
+
+    Half of what a comparison takes is this. Should it fail, ``agree`` says so.
+    """
+    known, here = kept(version.tags, processor()), processor()
+    if all(is_known(known, name, here) for name in precisions):
+        yield
+        return
+    package = seat.packages.of(version)
+    with ThreadPoolExecutor(1) as beside:
+        beside.submit(graph, package)
+        yield
 
 
 def agree(

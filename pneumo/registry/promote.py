@@ -11,9 +11,9 @@ from pneumo.base.errors import PneumoError, RegistryError
 from pneumo.base.files import write_json
 from pneumo.registry import store
 from pneumo.registry._gate import Verdict
-from pneumo.registry._results import read_results, upload
+from pneumo.registry._results import calls_of, read_results, upload
 from pneumo.registry._told import REJECTED, tell
-from pneumo.registry.agree import agree
+from pneumo.registry.agree import agree, graph_ahead
 from pneumo.registry.champion import REPLACES, VERDICT, OvertakenError, crown, now, settle
 from pneumo.registry.judging import LEADS, Seat, judge, seat_at
 from pneumo.registry.precisions import told, wanted
@@ -86,7 +86,12 @@ def promote(
     with seat_at(paths, settings.promotion) as seat:
         champion, results = settle(seat.server), read_results(paths)
         version = upload(seat, paths, settings, results)
-        verdict = judge(seat, version, champion, because)
+        precisions = wanted(settings.score.precision)
+        with graph_ahead(seat, version, precisions):
+            verdict = judge(seat, version, champion, because)
+        found = agree(seat, version, precisions, lambda: calls_of(paths, results))
+        for line in told(found, precisions):
+            print(line)
         return _crown(seat, version, champion, verdict, paths, Word(because, by))
 
 
@@ -113,10 +118,9 @@ def promote_version(
 def _compare(seat: Seat, version: "ModelVersion", settings: "Settings") -> None:
     """Compare what scoring may compute faster on this processor; say so where that cannot be."""
     precisions = wanted(settings.score.precision)
-    if not precisions:
-        return
     try:
-        print("\n".join(told(agree(seat, version, precisions), precisions)))
+        for line in told(agree(seat, version, precisions), precisions):
+            print(line)
     except PneumoError as error:
         print(
             f"{', '.join(precisions)}: not compared with float32 ({error}); "
