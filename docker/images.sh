@@ -65,8 +65,8 @@ assert len(found.dags) == 5 and not found.import_errors, found.import_errors' > 
   fi
 }
 
-commit=$(git rev-parse HEAD)
-[ -z "$(git status --porcelain)" ] || commit+=+
+commit=$(git rev-parse HEAD 2>/dev/null || echo unknown)
+[ -z "$(git status --porcelain 2>/dev/null)" ] || commit+=+
 for target in ${TARGETS:-mlflow orchestrator scorer worker}; do
   buildah bud --quiet --isolation chroot --network host --format docker --layers \
     --build-arg PYTHON_IMAGE="${PYTHON_IMAGE:-python:3.11-slim-bookworm}" \

@@ -1,4 +1,4 @@
-"""Every line of a page that calls a program is one that it takes, or is marked as an example.
+"""Every line of a page that calls one of these programs is a call that it takes, or an example.
 
 What `pneumo`, `airflow`, `dvc` and `mlflow` say of a call before anything of it is run is asked of
 them; `make` has the target, `git` the command, a path that is run is there. The rest is named by
@@ -128,7 +128,7 @@ def test_lines_of_dvc_airflow_and_mlflow_are_calls_that_they_take(path):
         command, context = mlflow_cli, click.Context(mlflow_cli)
         rest = words[1:]
         while rest and isinstance(command, click.Group):
-            command, context = command.get_command(context, rest.pop(0)), context
+            command = command.get_command(context, rest.pop(0))
             assert command, words
         command.make_context("mlflow", rest)
 

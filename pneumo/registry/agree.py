@@ -33,9 +33,11 @@ def comparable(version: "ModelVersion") -> tuple[str, ...]:
 def graph_ahead(seat: Seat, version: "ModelVersion", precisions: Sequence[str]) -> Iterator[None]:
     """Convert in the meantime, in a process beside this one, what ``agree`` is about to need.
 
-    Half of what a comparison takes is this. Should it fail, ``agree`` says so.
+    Half of what a comparison takes is this. Should it fail, ``agree`` tries again and says why. The
+    block ends when both are done.
     """
-    known, here = kept(version.tags, processor()), processor()
+    here = processor()
+    known = kept(version.tags, here)
     if all(is_known(known, name, here) for name in precisions):
         yield
         return
@@ -85,9 +87,9 @@ def agree(
         exact=exact() if exact else None,
     )
     if measured.get(INT8, {}).get("passed"):
-        graph = digest or store.save_graph(seat.server, version, in_int8())
-        measured[INT8]["sha256"] = graph
-    known = known | measured
+        measured[INT8]["sha256"] = digest or store.save_graph(seat.server, version, in_int8())
+    now = seat.server.get_model_version(store.ENSEMBLE, version.version)  # others may have compared
+    known = kept(now.tags, here) | measured
     ours = {name: figures for name, figures in known.items() if figures.get("processor") == here}
     store.tag(seat.server, version, {tag_of(here): json.dumps(ours)})
     return known

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pneumo.base.errors import PneumoError
+from pneumo.base.errors import RegistryError
 from pneumo.dataset.rsna import mean_average_precision
 from pneumo.detection.boxes import Box, Frame
 from pneumo.detection.ensemble import SAME
@@ -49,6 +49,8 @@ def measure(
     are compared ``matched`` (share of boxes), ``map_difference`` and ``passed``; ``pictures_s`` is
     how many pictures a second it took, in passing; ``refused`` says why one cannot be used, as
     where it fails the golden pictures. What fails in float32 is not tried in another precision.
+    What says nothing of the precision is raised: PneumoError where the cache has no room, or where
+    a graph must be quantised and nothing that does is installed; ServiceError.
     bfloat16 and ``mixed`` are compared together: the latter follows from bfloat16 and float32
     without computing, and ``float32_share`` of the pictures are answered by float32.
     """
@@ -69,7 +71,7 @@ def measure(
             )
             began = time.perf_counter()
             calls, unsure = find(engine, checked, pictures, truth, frames)
-        except PneumoError as error:
+        except RegistryError as error:
             found[precision] = {"passed": False, "refused": str(error)}
             continue
         rate = len(frames) / (time.perf_counter() - began)

@@ -1,9 +1,12 @@
 """A version's graph in int8: fetched once from the registry, and kept in the cache by its sum."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pneumo.base.errors import RegistryError
+from pneumo.base.safe import printable
 from pneumo.engines import cache
 from pneumo.engines.package import digest_of_int8
 from pneumo.registry import store
@@ -12,12 +15,18 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.tracking import MlflowClient
 
+SUM = re.compile("[0-9a-f]{64}")
+
 
 def graph_in_int8(digest: str, at: "Callable[[], tuple[MlflowClient, ModelVersion]]") -> Path:
     """The folder of the graph that ``digest`` names; ``at`` says where it is, if it must be asked.
 
     RegistryError when it is not the registered one, ServiceError when it cannot be had.
     """
+    if not SUM.fullmatch(digest):
+        raise RegistryError(
+            f"{printable(digest)[:80]}: no sum of a graph in int8, but a tag says so"
+        )
 
     def fetch(aside: Path) -> None:
         server, version = at()

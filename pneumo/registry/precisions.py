@@ -1,4 +1,4 @@
-"""What is known of a version's faster precisions: measured at promotions, kept in its tags.
+"""What is known of a version's faster precisions: measured once a processor, kept in its tags.
 
 ``pneumo.agreement.XXXXXXXX`` has, as JSON, what ``agreement.measure`` found on one processor, whose
 name stands beside the figures; XXXXXXXX is the start of that name's sha256. Versions of before have
@@ -32,9 +32,8 @@ def tag_of(here: str) -> str:
 def kept(tags: Mapping[str, str], here: str) -> dict[str, dict[str, Any]]:
     """Precision -> figures of the processor ``here``; where it has none, those of another one."""
     found: dict[str, dict[str, Any]] = {}
-    names = sorted(name for name in tags if name == TAG or name.startswith(f"{TAG}."))
-    for name in sorted(names, key=lambda name: name == tag_of(here)):
-        for precision, figures in json.loads(tags[name]).items():
+    for name in sorted(_named(tags), key=lambda name: name == tag_of(here)):
+        for precision, figures in _figures(tags[name]).items():
             if precision not in found or figures.get("processor") == here:
                 found[precision] = figures
     return found
@@ -42,10 +41,23 @@ def kept(tags: Mapping[str, str], here: str) -> dict[str, dict[str, Any]]:
 
 def graph_of(tags: Mapping[str, str]) -> str:
     """The sum of the version's graph in int8, whichever processor it agreed on; blank: none."""
-    for name in sorted(name for name in tags if name == TAG or name.startswith(f"{TAG}.")):
-        if digest := json.loads(tags[name]).get(INT8, {}).get("sha256"):
-            return str(digest)
-    return ""
+    found = (_figures(tags[name]).get(INT8, {}).get("sha256") for name in _named(tags))
+    return str(next(filter(None, found), ""))
+
+
+def _named(tags: Mapping[str, str]) -> list[str]:
+    return sorted(name for name in tags if name == TAG or name.startswith(f"{TAG}."))
+
+
+def _figures(tag: str) -> dict[str, dict[str, Any]]:
+    """What a tag says; nothing of one that is not as it was written."""
+    try:
+        said = json.loads(tag)
+    except ValueError:
+        return {}
+    if not isinstance(said, dict):
+        return {}
+    return {name: figures for name, figures in said.items() if isinstance(figures, dict)}
 
 
 def wanted(precision: str) -> tuple[str, ...]:
@@ -119,5 +131,9 @@ def _share(measured: Mapping[str, Any], precision: str) -> str:
 
 def _speed(measured: Mapping[str, Any], precision: str) -> str:
     """How many times as fast as float32 the comparison ran; blank where that was not timed."""
-    rates = [measured.get(name, {}).get(RATE) for name in (precision, "float32")]
-    return f"; {rates[0] / rates[1]:.1f} times as fast" if all(rates) else ""
+    quick, exact = (measured.get(name, {}) for name in (precision, EXACT))
+    if quick.get("processor") != exact.get("processor") or not (
+        quick.get(RATE) and exact.get(RATE)
+    ):
+        return ""
+    return f"; {quick[RATE] / exact[RATE]:.1f} times as fast"

@@ -2,12 +2,12 @@
 
 import getpass
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pneumo.base.errors import PneumoError, RegistryError
+from pneumo.base.errors import PneumoError, RegistryError, TransientError
 from pneumo.base.files import write_json
 from pneumo.registry import store
 from pneumo.registry._gate import Verdict
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
     from pneumo.base.settings import Settings
+    from pneumo.registry.agreement import Calls
 
 PROMOTED, KEPT, WAITING = "promoted", "kept", "waiting"
 NOBODY = "none"
@@ -89,9 +90,7 @@ def promote(
         precisions = wanted(settings.score.precision)
         with graph_ahead(seat, version, precisions):
             verdict = judge(seat, version, champion, because)
-        found = agree(seat, version, precisions, lambda: calls_of(paths, results))
-        for line in told(found, precisions):
-            print(line)
+        _compare(seat, version, precisions, lambda: calls_of(paths, results))
         return _crown(seat, version, champion, verdict, paths, Word(because, by))
 
 
@@ -111,16 +110,22 @@ def promote_version(
             raise RegistryError(f"{version.name} version {version.version} is the champion already")
         verdict = judge(seat, version, champion, because)
         if verdict.promoted:
-            _compare(seat, version, settings)
+            _compare(seat, version, wanted(settings.score.precision))
         return _crown(seat, version, champion, verdict, paths, Word(because, by))
 
 
-def _compare(seat: Seat, version: "ModelVersion", settings: "Settings") -> None:
+def _compare(
+    seat: Seat,
+    version: "ModelVersion",
+    precisions: Sequence[str],
+    exact: "Callable[[], Calls] | None" = None,
+) -> None:
     """Compare what scoring may compute faster on this processor; say so where that cannot be."""
-    precisions = wanted(settings.score.precision)
     try:
-        for line in told(agree(seat, version, precisions), precisions):
+        for line in told(agree(seat, version, precisions, exact), precisions):
             print(line)
+    except TransientError:
+        raise  # another try may find it better
     except PneumoError as error:
         print(
             f"{', '.join(precisions)}: not compared with float32 ({error}); "
@@ -161,6 +166,8 @@ def approve(
         waiver = version.tags.get(WAIVER, "") if version.tags.get(AGAINST) == against else ""
         agreed = {"by": who, "at": now(), "reason": reason, "against": against}
         verdict = judge(seat, version, champion, waiver)
+        if verdict.promoted:
+            _compare(seat, version, wanted(settings.score.precision))
         outcome = _crown(seat, version, champion, verdict, paths, Word(waiver, who, agreed))
     if outcome.word != PROMOTED:
         failed = "; ".join(str(rule) for rule in outcome.verdict.rules if not rule.held)

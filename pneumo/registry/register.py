@@ -5,8 +5,10 @@ completed by the next one: runs that were not finished are made anew, models tha
 whole are taken up, and a version appears last, with all its tags, in one call.
 """
 
+import logging
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from shutil import copyfile
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")
+logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)  # no pip here: uv installs
+logging.getLogger("tensorflow").setLevel(logging.ERROR)  # on tracing: advice for programmers
 
 
 def finished_run(
@@ -173,7 +177,9 @@ def _uploaded(
     begun = server.create_logged_model(
         experiment_id(server), name, source_run_id=run_id, tags={store.SUM: digest}
     )
-    Model.log(artifact_path=None, name=name, run_id=run_id, model_id=begun.model_id, **model)
+    with warnings.catch_warnings():  # an input example, which would be somebody's radiograph
+        warnings.filterwarnings("ignore", message=".*[Ii]nput example")
+        Model.log(artifact_path=None, name=name, run_id=run_id, model_id=begun.model_id, **model)
     return begun.model_uri, begun.model_id
 
 

@@ -36,7 +36,7 @@ def test_compose_has_the_form_of_the_specification():
 
 def test_what_the_dockerfile_asks_for_can_be_said_to_compose(tmp_path):
     asked = {"PYTHON_IMAGE": "registry.example/python:3.11", "PYTHON_DIGEST": "sha256:1",
-             "UNPINNED": "yes", "PNEUMO_UID": "1234"}  # fmt: skip
+             "UNPINNED": "yes", "PNEUMO_UID": "1234", "PNEUMO_COMMIT": "0123abc"}  # fmt: skip
     arguments = re.findall(r"^ARG (\w+)=?(.*)$", DOCKERFILE.read_text(), flags=re.MULTILINE)
     assert {name for name, _ in arguments} == set(asked)
     defaults = {name: value for name, value in arguments if value}

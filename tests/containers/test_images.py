@@ -21,7 +21,7 @@ import pytest
 
 from tests.containers.files import ROOT, stages
 
-EXTRAS = ("workflow", "cluster", "kubernetes", "pacs", "tensorflow", "cuda")
+EXTRAS = ("workflow", "cluster", "kubernetes", "pacs", "tensorflow", "cuda", "int8")
 
 SOURCES = ("pyproject.toml", "uv.lock", "README.md", "LICENSE", "pneumo")
 

@@ -4,9 +4,11 @@ import json
 
 import pytest
 
+from pneumo.base.errors import RegistryError
 from pneumo.engines import int8
 from pneumo.engines.mixed import RULE
 from pneumo.engines.openvino import processor
+from pneumo.registry.graphs import graph_in_int8
 from pneumo.registry.precisions import (
     TAG,
     graph_of,
@@ -104,3 +106,25 @@ def test_int8_that_did_not_agree_is_compared_again_once_it_is_quantised_in_anoth
     assert not is_known({"int8": failed}, "int8", "A")
     assert is_known({"int8": A}, "int8", "A")  # it is registered, and stays
     assert not is_known({"int8": A}, "int8", "B")
+
+
+@pytest.mark.parametrize("tag", ["", "{", "[]", '"int8"', '{"int8": 1}', '{"int8": {"passed": ...'])
+def test_a_tag_that_is_not_as_it_was_written_says_nothing_and_the_others_count(tag):
+    tags = {tag_of("A"): tag, tag_of("B"): json.dumps({"int8": {**B, "sha256": "f" * 64}})}
+    assert kept(tags, "A") == {"int8": {**B, "sha256": "f" * 64}}
+    assert graph_of(tags) == "f" * 64
+
+
+@pytest.mark.parametrize("digest", ["", "../x", "/tmp/x", "f" * 63, "F" * 64, "f" * 64 + "/.."])
+def test_what_is_no_sum_names_no_graph_and_makes_no_file(digest, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with pytest.raises(RegistryError, match="no sum of a graph in int8"):
+        graph_in_int8(digest, lambda: pytest.fail("asked"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_speed_is_told_beside_that_of_float32_on_the_same_processor():
+    of = {"bfloat16": {**A, "pictures_s": 6.0}, "float32": {"processor": "B", "pictures_s": 3.0}}
+    assert "times as fast" not in told(of, ["bfloat16"])[0]
+    of["float32"]["processor"] = "A"
+    assert told(of, ["bfloat16"])[0].endswith("; 2.0 times as fast")

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -522,6 +524,49 @@ def test_what_a_faster_precision_calls_is_compared_unasked_and_scoring_takes_the
     assert again["mixed"]["rule"] == found["mixed"]["rule"]
 
 
+def test_a_promotion_says_nothing_of_the_libraries_that_it_uses(results, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    results.convolves = True
+    results.run(FAIR)
+    results.write_workspace()
+    settings = Path("params.yaml")
+    settings.write_text(re.sub(r"  - (unet|aspp)_resnet152\n", "", settings.read_text()))
+    pneumo = Path(sys.executable).with_name("pneumo")
+    done = subprocess.run([pneumo, "promote"], capture_output=True, text=True, check=False)
+    ours = r"converting for OpenVINO|the site's key is made"
+    assert [line for line in done.stderr.splitlines() if not re.search(ours, line)] == []
+    assert (done.returncode, "\npromoted\n" in done.stdout) == (0, True), done.stdout
+
+
+def test_an_older_version_is_compared_here_before_it_is_champion_or_it_is_said_why_not(
+    results, other_people, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    results.convolves = True
+    for level in (FAIR, GOOD):
+        results.run(level)
+        number = promote(results.paths, results.settings).number
+    auto = results.settings.score.model_copy(update={"precision": "auto", "engine": "openvino"})
+    settings = results.settings.model_copy(update={"score": auto})
+    tag = precisions.tag_of(processor())
+    assert tag not in store.version_of(client(), number).tags
+
+    champion.rollback(client(), "Eve", "too eager")
+    capsys.readouterr()
+    assert promote_version(number, results.paths, settings).word == "promoted"
+    assert re.search("^bfloat16 .*\nmixed agrees", capsys.readouterr().out, re.M)
+    found = json.loads(store.version_of(client(), number).tags[tag])
+    assert found["mixed"]["passed"]
+
+    champion.rollback(client(), "Eve", "too eager again")
+    client().delete_model_version_tag(store.ENSEMBLE, number, tag)
+    elsewhere = {**results.paths, "prepared": other_people}  # without the test set of both
+    assert promote_version(number, elsewhere, settings).word == "promoted"
+    said = capsys.readouterr().out
+    assert "bfloat16, mixed: not compared with float32 (" in said
+    assert f"`pneumo registry agree {number}` does it later" in said
+
+
 @pytest.fixture
 def int8(results, monkeypatch, tmp_path):
     """The settings of scoring in int8, and results to promote with them."""
@@ -546,6 +591,18 @@ def test_int8_that_agrees_is_registered_and_scores_while_its_sum_holds(
     measured = json.loads(store.version_of(client(), number).tags[tag])["int8"]
     assert measured["passed"], measured
     assert score(files, tmp_path / "out", uri, score=int8)["precisions"] == {"openvino int8": 3}
+
+    # on another processor this graph is compared, and no other made
+    version = store.version_of(client(), number)
+    other = {"int8": {**measured, "processor": "Other"}}
+    client().delete_model_version_tag(store.ENSEMBLE, number, tag)
+    store.tag(client(), version, {precisions.tag_of("Other"): json.dumps(other)})
+    monkeypatch.setattr("pneumo.engines.int8.quantised", lambda *_: pytest.fail("quantised"))
+    results.write_workspace()
+    assert CliRunner().invoke(app, ["registry", "agree", number]).exit_code == 0
+    again = json.loads(store.version_of(client(), number).tags[tag])
+    assert again["int8"]["sha256"] == measured["sha256"]
+    assert set(again) == {"float32", "bfloat16", "mixed", "int8"}
 
     kept = open_model(uri).quantised() / "int8.bin"
     whole = kept.read_bytes()
