@@ -153,9 +153,10 @@ images: $(READY)  ## Build the images but the GPU's with buildah, and look into 
 	@bash docker/images.sh
 
 .PHONY: sbom
-sbom: $(READY)  ## Write what an installation holds, from uv.lock, as CycloneDX: dist/pneumo.cdx.json
+sbom: $(READY)  ## Write what a worker holds, from uv.lock, as CycloneDX: dist/pneumo.cdx.json
 	@mkdir -p dist && "$(UV)" export --locked --quiet --no-dev --format cyclonedx1.5 \
-	  --extra tensorflow --extra workflow --extra cluster --extra pacs -o dist/pneumo.cdx.json
+	  --extra tensorflow --extra int8 --extra workflow --extra cluster --extra kubernetes --extra pacs \
+	  -o dist/pneumo.cdx.json
 
 .PHONY: setup
 setup: $(READY)  ## Install everything from uv.lock into .venv
