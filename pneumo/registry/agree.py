@@ -13,15 +13,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pneumo.engines.choose import choose
 from pneumo.engines.graphs import graph
 from pneumo.engines.openvino import processor
 from pneumo.registry import agreement, store
 from pneumo.registry.graphs import graph_in_int8
 from pneumo.registry.judging import Seat, test_data
-from pneumo.registry.precisions import FASTER, INT8, graph_of, is_known, kept, tag_of
+from pneumo.registry.precisions import FASTER, INT8, graph_of, is_known, kept, tag_of, wanted
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
+
+    from pneumo.base.settings import ScoreSettings
+
+
+def asked_here(score: "ScoreSettings") -> tuple[str, ...]:
+    """What a promotion compares for these settings: nothing where Keras scores, as on a GPU."""
+    engine = choose() if score.engine == "auto" else score.engine
+    return wanted(score.precision) if engine == "openvino" else ()
 
 
 def comparable(version: "ModelVersion") -> tuple[str, ...]:

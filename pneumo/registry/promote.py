@@ -13,10 +13,10 @@ from pneumo.registry import store
 from pneumo.registry._gate import Verdict
 from pneumo.registry._results import calls_of, read_results, upload
 from pneumo.registry._told import REJECTED, tell
-from pneumo.registry.agree import agree, graph_ahead
+from pneumo.registry.agree import agree, asked_here, graph_ahead
 from pneumo.registry.champion import REPLACES, VERDICT, OvertakenError, crown, now, settle
 from pneumo.registry.judging import LEADS, Seat, judge, seat_at
-from pneumo.registry.precisions import told, wanted
+from pneumo.registry.precisions import told
 from pneumo.registry.store import number
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def promote(
     with seat_at(paths, settings.promotion) as seat:
         champion, results = settle(seat.server), read_results(paths)
         version = upload(seat, paths, settings, results)
-        precisions = wanted(settings.score.precision)
+        precisions = asked_here(settings.score)
         with graph_ahead(seat, version, precisions):
             verdict = judge(seat, version, champion, because)
         _compare(seat, version, precisions, lambda: calls_of(paths, results))
@@ -110,7 +110,7 @@ def promote_version(
             raise RegistryError(f"{version.name} version {version.version} is the champion already")
         verdict = judge(seat, version, champion, because)
         if verdict.promoted:
-            _compare(seat, version, wanted(settings.score.precision))
+            _compare(seat, version, asked_here(settings.score))
         return _crown(seat, version, champion, verdict, paths, Word(because, by))
 
 
@@ -167,7 +167,7 @@ def approve(
         agreed = {"by": who, "at": now(), "reason": reason, "against": against}
         verdict = judge(seat, version, champion, waiver)
         if verdict.promoted:
-            _compare(seat, version, wanted(settings.score.precision))
+            _compare(seat, version, asked_here(settings.score))
         outcome = _crown(seat, version, champion, verdict, paths, Word(waiver, who, agreed))
     if outcome.word != PROMOTED:
         failed = "; ".join(str(rule) for rule in outcome.verdict.rules if not rule.held)
