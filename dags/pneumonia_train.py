@@ -77,7 +77,7 @@ def asked() -> list[Any]:
         shell(
             "answer",
             workflow.answer(),
-            hours=1,
+            hours=6,
             retries=TRIES or 1,
             env=GIVEN
             | {
@@ -111,7 +111,7 @@ def pneumonia_train() -> None:
     answered = "ti.xcom_pull(task_ids='promote')"
     if asks:
         answered = f"ti.xcom_pull(task_ids='answer') or {answered}"
-    again = {"hours": 1, "retries": 2 * TRIES or 1}
+    again = {"hours": 6, "retries": 2 * TRIES or 1}
     chain(
         shell("settings", workflow.use_recipe("{{ params.recipe }}"), hours=0.1),
         shell("demo", workflow.demo_data()),

@@ -65,7 +65,7 @@ assert len(found.dags) == 5 and not found.import_errors, found.import_errors' > 
   fi
 }
 
-commit=$(git rev-parse HEAD 2>/dev/null || echo unknown)
+commit=$(git rev-parse --verify --quiet HEAD || echo unknown)
 [ -z "$(git status --porcelain 2>/dev/null)" ] || commit+=+
 for target in ${TARGETS:-mlflow orchestrator scorer worker}; do
   buildah bud --quiet --isolation chroot --network host --format docker --layers \

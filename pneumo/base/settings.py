@@ -168,7 +168,7 @@ class ScoreSettings(Section):
 
     engine: EngineName = Field(description="auto: Keras on a GPU, OpenVINO on a CPU")
     precision: Literal["auto", "float32", "mixed", "bfloat16", "int8"] = Field(
-        description="Another than float32 must agree with it at the promotion; mixed: bfloat16, "
+        description="Another than float32 must agree with it on the processor; mixed: bfloat16, "
         "and float32 where that is unsure; auto: the fastest"
     )
     batch_size: int = Field(

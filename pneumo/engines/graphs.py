@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from pneumo.base.code import code_sum
-from pneumo.base.errors import RegistryError
+from pneumo.base.errors import PneumoError, RegistryError
 from pneumo.base.files import sha256_of
 from pneumo.engines import cache, convert
 from pneumo.engines.package import Package
@@ -18,7 +18,10 @@ GRAPH = "ensemble.xml"
 
 
 def graph(package: Package) -> Path:
-    """The ``.xml`` file of the package's graph, from the cache. Raises RegistryError."""
+    """The ``.xml`` file of the package's graph, from the cache.
+
+    RegistryError where it cannot be converted, PneumoError where something ended the conversion.
+    """
     package.file("ensemble.json")
     libraries = [version("openvino"), version("keras")]
     key = sha256_of([package.digest, libraries, code_sum(convert.__name__)])
@@ -38,6 +41,11 @@ def _convert(package: Package, aside: Path) -> None:
     )
     if done.returncode and shutil.disk_usage(aside).free < size:  # OpenVINO does not say so
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(aside))
+    if done.returncode < 0:
+        raise PneumoError(
+            f"{package.where}: signal {-done.returncode} ended the conversion, as where memory is "
+            "short; try again"
+        )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
         raise RegistryError(

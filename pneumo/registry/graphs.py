@@ -1,6 +1,5 @@
 """A version's graph in int8: fetched once from the registry, and kept in the cache by its sum."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,12 +9,11 @@ from pneumo.base.safe import printable
 from pneumo.engines import cache
 from pneumo.engines.package import digest_of_int8
 from pneumo.registry import store
+from pneumo.registry.precisions import SUM
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.tracking import MlflowClient
-
-SUM = re.compile("[0-9a-f]{64}")
 
 
 def graph_in_int8(digest: str, at: "Callable[[], tuple[MlflowClient, ModelVersion]]") -> Path:

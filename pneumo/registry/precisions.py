@@ -8,6 +8,7 @@ only when ``why_not`` has no reason against it.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from pneumo.engines.mixed import RULE
 from pneumo.engines.openvino import processor
 
 TAG = "pneumo.agreement"
+SUM = re.compile("[0-9a-f]{64}")
 RATE, AGAIN = "pictures_s", "float32_share"
 EXACT, QUICK, MIXED, INT8 = "float32", "bfloat16", "mixed", "int8"
 FASTER = (QUICK, MIXED, INT8)
@@ -41,8 +43,8 @@ def kept(tags: Mapping[str, str], here: str) -> dict[str, dict[str, Any]]:
 
 def graph_of(tags: Mapping[str, str]) -> str:
     """The sum of the version's graph in int8, whichever processor it agreed on; blank: none."""
-    found = (_figures(tags[name]).get(INT8, {}).get("sha256") for name in _named(tags))
-    return str(next(filter(None, found), ""))
+    sums = (str(_figures(tags[name]).get(INT8, {}).get("sha256")) for name in _named(tags))
+    return next(filter(SUM.fullmatch, sums), "")
 
 
 def _named(tags: Mapping[str, str]) -> list[str]:

@@ -16,7 +16,7 @@ from pneumo.registry._told import REJECTED, tell
 from pneumo.registry.agree import agree, asked_here, graph_ahead
 from pneumo.registry.champion import REPLACES, VERDICT, OvertakenError, crown, now, settle
 from pneumo.registry.judging import LEADS, Seat, judge, seat_at
-from pneumo.registry.precisions import told
+from pneumo.registry.precisions import INT8, told, wanted
 from pneumo.registry.store import number
 
 if TYPE_CHECKING:
@@ -78,9 +78,9 @@ def promote(
     ``paths`` are the folders of ``dvc.yaml``. ``because`` is a person's reason to promote without a
     proven gain, ``by`` that person (blank: who runs this). The same result again changes nothing.
     Raises DataError when the pipeline has not run, ServiceError when no MLflow server is named,
-    PneumoError when ``score.precision`` is int8 and nothing that quantises is installed.
+    PneumoError when int8 is to be compared here and nothing that quantises is installed.
     """
-    if settings.score.precision == "int8":
+    if INT8 in asked_here(settings.score):
         from pneumo.engines import int8
 
         int8.require()
@@ -88,6 +88,8 @@ def promote(
         champion, results = settle(seat.server), read_results(paths)
         version = upload(seat, paths, settings, results)
         precisions = asked_here(settings.score)
+        if skipped := set(wanted(settings.score.precision)) - {*precisions}:
+            print(f"{', '.join(sorted(skipped))}: not compared, since Keras scores here")
         with graph_ahead(seat, version, precisions):
             verdict = judge(seat, version, champion, because)
         _compare(seat, version, precisions, lambda: calls_of(paths, results))

@@ -196,14 +196,21 @@ def save_graph(server: "MlflowClient", version: "ModelVersion", folder: Path) ->
 
 
 def fetch_graph(server: "MlflowClient", version: "ModelVersion", digest: str, folder: Path) -> None:
-    """Download a version's graph in int8 into ``folder``. RegistryError unless its sum holds."""
+    """Download a version's graph in int8 into ``folder``.
+
+    RegistryError where it is gone or its sum does not hold, ServiceError where the server is away.
+    """
     where = f"{ENSEMBLE} version {version.version}: its graph in int8"
     with tempfile.TemporaryDirectory(dir=folder) as aside:
         try:
             local = Path(server.download_artifacts(_run_of(version), _graph_folder(digest), aside))
             if digest_of_int8(local) != digest:
                 raise RegistryError(f"{where} is not the one that was registered")
+        except FileNotFoundError:
+            raise RegistryError(f"{where} is gone") from None
         except (OSError, MlflowException) as error:
+            if isinstance(error, MlflowException) and error.error_code in MISSING:
+                raise RegistryError(f"{where} is gone") from None
             raise ServiceError(f"{where} cannot be downloaded: {error}") from None
         for name in INT8:
             (local / name).rename(folder / name)

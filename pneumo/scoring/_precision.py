@@ -1,4 +1,4 @@
-"""In which precision OpenVINO computes: what agreed at the promotion, where it is faster here."""
+"""In which precision OpenVINO computes: what agreed on this processor, where it is faster here."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -35,7 +35,7 @@ def choose_precision(model: Model, settings: "ScoreSettings") -> str:
         return chosen
     if reason := why_not(known, wanted, processor()):
         _tell(
-            f"{model.uri}: its promotion did not find that {wanted} agrees with float32: it "
+            f"{model.uri}: it is not known that {wanted} agrees with float32 here: it "
             f"{reason}; scoring in float32"
         )
         return EXACT
@@ -43,7 +43,7 @@ def choose_precision(model: Model, settings: "ScoreSettings") -> str:
 
 
 def _known(model: Model, settings: "ScoreSettings") -> Mapping[str, Any]:
-    """What was measured at the promotion, but what does not go together with these settings."""
+    """What was measured, but what does not go together with these settings."""
     if settings.flip and MIXED in model.agreement:
         refused = "how sure a map is says little of its mean with another, score.flip"
         return {**model.agreement, MIXED: {"passed": False, "refused": refused}}
@@ -74,7 +74,7 @@ def fastest_here(
 def fastest(agreement: Mapping[str, Any], found: Mapping[str, float], here: str) -> tuple[str, str]:
     """The precision to take, and why.
 
-    ``agreement`` is what was measured at the promotion, ``found`` pictures per second of float32
+    ``agreement`` is what was measured of each, ``found`` pictures per second of float32
     and of what agreed on ``here``, this processor; one that is not in it fails its golden pictures.
     """
     gains = {name: found[name] / found[EXACT] for name in FASTER if name in found}
@@ -86,7 +86,8 @@ def fastest(agreement: Mapping[str, Any], found: Mapping[str, float], here: str)
         if name in agreement:
             slow = "agrees, and is no faster here" if name in gains else "fails its check here"
             reasons.append(f"{name} {why_not(agreement, name, here) or slow}")
-    return EXACT, "; ".join(reasons) or "no other precision was compared at its promotion"
+    unknown = "no other precision was compared; `pneumo registry agree` does it"
+    return EXACT, "; ".join(reasons) or unknown
 
 
 def _tell(line: str) -> None:

@@ -1,7 +1,9 @@
 import stat
+import sys
 
 import pytest
 
+from pneumo.base.errors import PneumoError, RegistryError
 from pneumo.engines import cache as kept_things
 from pneumo.engines import graphs
 from pneumo.engines.graphs import graph
@@ -73,3 +75,17 @@ def test_a_graph_that_other_code_made_is_not_taken_up(package_folder, monkeypatc
     assert asked == ["pneumo.engines.convert"]
     assert theirs != ours
     assert theirs.is_file()
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_conversion_that_was_killed_says_so_and_nothing_of_the_ensemble(
+    package_folder, monkeypatch, tmp_path
+):
+    killed = tmp_path / "python"
+    killed.write_text("#!/bin/sh\nkill -9 $$\n")
+    killed.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(killed))
+    monkeypatch.setattr(graphs, "code_sum", lambda module: "not in the cache")
+    with pytest.raises(PneumoError, match="signal 9 ended the conversion") as said:
+        graph(Package(package_folder))
+    assert not isinstance(said.value, RegistryError)

@@ -613,6 +613,9 @@ def test_int8_that_agrees_is_registered_and_scores_while_its_sum_holds(
     kept.unlink()
     with pytest.raises(RegistryError, match="its graph in int8 is not the one that was registered"):
         score(files, tmp_path / "other", uri, score=int8)
+    rmtree(registered.parent)
+    with pytest.raises(RegistryError, match="its graph in int8 is gone"):
+        score(files, tmp_path / "other", uri, score=int8)
 
 
 def test_int8_that_is_made_later_and_does_not_agree_is_not_registered_and_float32_scores(
@@ -632,4 +635,4 @@ def test_int8_that_is_made_later_and_does_not_agree_is_not_registered_and_float3
     files = sorted((demo_root / "stage_2_train_images").glob("*.dcm"))[:3]
     found = score(files, tmp_path / "out", f"models:/{store.ENSEMBLE}/{number}", score=int8)
     assert found["precisions"] == {"openvino float32": 3}
-    assert "did not find that int8 agrees with float32" in capsys.readouterr().err
+    assert "it is not known that int8 agrees with float32 here" in capsys.readouterr().err

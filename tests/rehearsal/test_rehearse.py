@@ -67,9 +67,6 @@ def test_every_stage_is_rehearsed_and_forecast(rehearsal):
         assert row["seconds"] > 0
         assert row["rehearsed_memory_bytes"] > 2**20
     assert told["images"] == {"train": 16, "validation": 10, "test": 10}
-    promote, score = (told["stages"][name] for name in ("promote", "score"))
-    compared = promote["seconds"] - promote["rehearsed_seconds"]  # on more test images
-    assert 0 < compared < score["seconds"]
     assert told["faults"] == []
     assert json.loads((rehearsal.place / "rehearsal.json").read_text()) == told
 

@@ -20,7 +20,7 @@ NO = {"passed": False, "boxes": 50, "matched": 0.5, "map_difference": 0.1}
 @pytest.mark.parametrize(
     ("agreement", "rates", "chosen", "why"),
     [
-        ({}, {}, "float32", "no other precision was compared at its promotion"),
+        ({}, {}, "float32", "no other precision was compared; `pneumo registry agree` does it"),
         ({"bfloat16": YES}, {"float32": 5, "bfloat16": 10}, "bfloat16", "2.0 times as fast here"),
         ({"bfloat16": YES}, {"float32": 5, "bfloat16": 5.2}, "float32", "and is no faster here"),
         ({"bfloat16": YES}, {"float32": 5, "bfloat16": 4}, "float32", "and is no faster here"),

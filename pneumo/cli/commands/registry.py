@@ -184,11 +184,15 @@ def quantise(
     Example: `pneumo registry quantise champion`
     """
     from pneumo.engines import int8
+    from pneumo.registry.agree import asked_here
     from pneumo.registry.precisions import FASTER
 
     settings = load_settings()
     if if_offered and settings.score.precision not in ("auto", "int8"):
         print(f"int8 is not offered: score.precision is {settings.score.precision}")
+        raise typer.Exit(SKIPPED)
+    if if_offered and not asked_here(settings.score):
+        print("int8 is not offered: Keras scores here (score.engine)")
         raise typer.Exit(SKIPPED)
     if if_offered and not int8.is_offered():
         print("int8 is not offered: it needs NNCF here; install pneumo[int8]")
