@@ -107,8 +107,12 @@ def test_the_speed_of_mixed_follows_from_what_it_answers_twice(
     ("agreement", "chosen", "told"),
     [
         ({"bfloat16": YES}, "bfloat16", ""),
-        ({}, "float32", "agrees with float32: it was not compared; scoring in float32"),
-        ({"bfloat16": THERE}, "float32", "agrees with float32: it was compared on Another CPU"),
+        ({}, "float32", "agrees with float32 here: it was not compared; scoring in float32"),
+        (
+            {"bfloat16": THERE},
+            "float32",
+            "agrees with float32 here: it was compared on Another CPU",
+        ),
     ],
 )
 def test_a_precision_that_is_named_is_taken_if_it_agreed(
