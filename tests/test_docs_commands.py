@@ -87,18 +87,8 @@ def called(path: Path, *programs: str) -> list[list[str]]:
     ]
 
 
-FOREIGN = (
-    "docker",
-    "buildah",
-    "podman-compose",
-    "kubectl",
-    "helm",
-    "uv",
-    "pip",
-    "curl",
-    "base64",
-    "sudo",
-)
+FOREIGN = ("docker", "buildah", "podman-compose", "kubectl", "helm", "uv", "pip", "curl", "base64",
+           "sudo")  # fmt: skip
 MARK = r"Examples, which no test runs: ([^.]+)\."
 
 

@@ -7,7 +7,7 @@ A promotion does it unasked; `pneumo registry agree` does it where another proce
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,19 +46,18 @@ def graph_ahead(seat: Seat, version: "ModelVersion", precisions: Sequence[str]) 
     Half of what a comparison takes is this. Should it fail, ``agree`` tries again and says why. The
     block ends when both are done.
     """
+    with ThreadPoolExecutor(1) as beside:
+        if _missing(version, precisions):
+            with suppress(RegistryError):  # of damaged files, which the gate names
+                beside.submit(graph, seat.packages.of(version))
+        yield
+
+
+def _missing(version: "ModelVersion", precisions: Sequence[str]) -> list[str]:
+    """Those of ``precisions`` that were not compared on this processor by the rules of today."""
     here = processor()
     known = kept(version.tags, here)
-    if all(is_known(known, name, here) for name in precisions):
-        yield
-        return
-    try:
-        package = seat.packages.of(version)
-    except RegistryError:  # the gate says so
-        yield
-        return
-    with ThreadPoolExecutor(1) as beside:
-        beside.submit(graph, package)
-        yield
+    return [name for name in precisions if not is_known(known, name, here)]
 
 
 def agree(
@@ -75,11 +74,9 @@ def agree(
     the version and named by ``sha256``. DataError when the prepared data hold another test set,
     PneumoError when a graph must be quantised and nothing that does is installed.
     """
-    here = processor()
-    known = kept(version.tags, here)
-    missing = [name for name in precisions if not is_known(known, name, here)]
+    here, missing = processor(), _missing(version, precisions)
     if not missing:
-        return known
+        return kept(version.tags, here)
     data = test_data(seat.prepared, version, version.tags["pneumo.test_set"])
     package, digest = seat.packages.of(version), graph_of(version.tags)
 

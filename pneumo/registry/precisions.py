@@ -111,7 +111,8 @@ def _outdated(found: Mapping[str, Any], precision: str, here: str) -> str:
         there = found.get("processor", "a processor that was not recorded")
         return f"was compared on {there}, not on {here}: `pneumo registry agree` compares it here"
     if precision == MIXED and "refused" not in found and found.get("rule") != RULE:
-        return "was compared by an older rule: `pneumo registry agree` compares it anew"
+        again = "`pneumo registry agree` compares it anew"
+        return f"was compared by an older rule of what is unsure: {again}"
     return ""
 
 
@@ -134,8 +135,7 @@ def _share(measured: Mapping[str, Any], precision: str) -> str:
 def _speed(measured: Mapping[str, Any], precision: str) -> str:
     """How many times as fast as float32 the comparison ran; blank where that was not timed."""
     quick, exact = (measured.get(name, {}) for name in (precision, EXACT))
-    if quick.get("processor") != exact.get("processor") or not (
-        quick.get(RATE) and exact.get(RATE)
-    ):
+    same = quick.get("processor") == exact.get("processor")
+    if not (same and quick.get(RATE) and exact.get(RATE)):
         return ""
     return f"; {quick[RATE] / exact[RATE]:.1f} times as fast"

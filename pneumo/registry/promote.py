@@ -80,14 +80,14 @@ def promote(
     Raises DataError when the pipeline has not run, ServiceError when no MLflow server is named,
     PneumoError when int8 is to be compared here and nothing that quantises is installed.
     """
-    if INT8 in asked_here(settings.score):
+    precisions = asked_here(settings.score)
+    if INT8 in precisions:
         from pneumo.engines import int8
 
         int8.require()
     with seat_at(paths, settings.promotion) as seat:
         champion, results = settle(seat.server), read_results(paths)
         version = upload(seat, paths, settings, results)
-        precisions = asked_here(settings.score)
         if skipped := set(wanted(settings.score.precision)) - {*precisions}:
             print(f"{', '.join(sorted(skipped))}: not compared, since Keras scores here")
         with graph_ahead(seat, version, precisions):

@@ -206,10 +206,9 @@ def fetch_graph(server: "MlflowClient", version: "ModelVersion", digest: str, fo
             local = Path(server.download_artifacts(_run_of(version), _graph_folder(digest), aside))
             if digest_of_int8(local) != digest:
                 raise RegistryError(f"{where} is not the one that was registered")
-        except FileNotFoundError:
-            raise RegistryError(f"{where} is gone") from None
         except (OSError, MlflowException) as error:
-            if isinstance(error, MlflowException) and error.error_code in MISSING:
+            said = getattr(error, "error_code", "")  # MLflow's
+            if isinstance(error, FileNotFoundError) or said in MISSING:
                 raise RegistryError(f"{where} is gone") from None
             raise ServiceError(f"{where} cannot be downloaded: {error}") from None
         for name in INT8:

@@ -50,7 +50,7 @@ NO = {"passed": False, "boxes": 50, "matched": 0.5, "map_difference": 0.1}
             "mixed",
             "it agrees with float32, and is 4.0 times as fast here",
         ),
-        ({"mixed": YES}, {}, "float32", "mixed was compared by an older rule"),
+        ({"mixed": YES}, {}, "float32", "mixed was compared by an older rule of what is unsure"),
         ({"bfloat16": THERE}, {}, "float32", f"compared on Another CPU @ 1.00GHz, not on {HERE}"),
         ({"bfloat16": {"passed": True}}, {}, "float32", "a processor that was not recorded, not"),
         ({"bfloat16": YES, "int8": THERE}, {"float32": 5, "bfloat16": 10}, "bfloat16", "2.0 times"),

@@ -60,22 +60,24 @@ def test_secrets_are_long_private_and_kept(tmp_path):
     assert config.load(tmp_path / "..").secrets != first.secrets
 
 
-def test_a_percent_sign_in_the_path_survives_airflows_interpolation(tmp_path):
-    here = tmp_path / "100%s"
+def airflow_cfg(here):
+    """What Airflow reads of the workspace ``here``, which is made."""
     here.mkdir()
     config.write(config.load(here))
     parsed = configparser.ConfigParser()
     parsed.read(here / ".pneumo" / "airflow" / "airflow.cfg")
+    return parsed
+
+
+def test_a_percent_sign_in_the_path_survives_airflows_interpolation(tmp_path):
+    here = tmp_path / "100%s"
+    parsed = airflow_cfg(here)
     assert parsed["core"]["dags_folder"] == f"{here}/dags"
 
 
 def test_airflow_waits_a_minute_for_a_database_that_another_of_its_processes_holds(tmp_path):
     here = tmp_path / "100%s?"
-    here.mkdir()
-    config.write(config.load(here))
-    parsed = configparser.ConfigParser()
-    parsed.read(here / ".pneumo" / "airflow" / "airflow.cfg")
-    engine = create_engine(parsed["database"]["sql_alchemy_conn"])
+    engine = create_engine(airflow_cfg(here)["database"]["sql_alchemy_conn"])
     with engine.connect() as connection:
         assert connection.execute(text("PRAGMA busy_timeout")).scalar() == 60_000
     engine.dispose()
@@ -84,7 +86,8 @@ def test_airflow_waits_a_minute_for_a_database_that_another_of_its_processes_hol
 
 def test_the_shell_file_does_not_mark_what_the_user_starts(tmp_path):
     environment.write(config.load(tmp_path))
-    assert "PNEUMO_INSTANCE" not in (tmp_path / ".pneumo" / "env").read_text()
+    told = (tmp_path / ".pneumo" / "env").read_text()
+    assert "PNEUMO_INSTANCE" not in told
     printed = subprocess.check_output(["sh", "-c", ". .pneumo/env; env"], cwd=tmp_path, text=True)
     assert f"AIRFLOW_HOME={tmp_path}/.pneumo/airflow" in printed
 
