@@ -85,7 +85,8 @@ class TrainSettings(Section):
     reestimate_batch_norm: bool = Field(description="Estimate these anew after training")
     flip_average: bool = Field(description="Answer with the mean over image and mirror image")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        description="Of training; auto: bfloat16 on a GPU; heads and losses are float32"
+        description="Of training; auto: bfloat16 where the device multiplies in it, as GPUs and "
+        "CPUs with AMX or AVX-512 BF16 do; heads and losses are float32"
     )
     devices: int = Field(ge=1, le=64, description="GPUs that share each batch of one network")
     jit_compile: Literal["auto", "on", "off"] = Field(description="Compile steps with XLA")

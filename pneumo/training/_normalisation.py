@@ -26,6 +26,17 @@ def limit_memory(network: keras.Model, steps: int) -> None:
         norm.momentum = min(norm.momentum, most)
 
 
+def keep_statistics(encoder: keras.Model) -> None:
+    """Let an encoder that came with weights normalise in training as it does in use.
+
+    What it has learnt belongs to those statistics. With the ones of a batch of 16 radiographs in
+    their place, a deep encoder that is let go is another one at once: its first steps undo what
+    the decoder has learnt from it. Scales and shifts stay as well; the kernels beside them learn.
+    """
+    for norm in _norms(encoder):
+        norm.trainable = False
+
+
 def reestimate_batch_norm(network: keras.Model, batches: Batches) -> None:
     """Replace the moving statistics by means over training batches, under the final weights.
 

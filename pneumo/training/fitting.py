@@ -9,10 +9,11 @@ from pneumo.nets.build import Built, build_parts, flip_averaged
 from pneumo.training._averaging import JudgeAverages, adam_of
 from pneumo.training._encoder import EncoderAdam, LetGo
 from pneumo.training._losses import segmentation_loss
-from pneumo.training._normalisation import limit_memory, reestimate_batch_norm
+from pneumo.training._normalisation import keep_statistics, limit_memory, reestimate_batch_norm
 from pneumo.training._trainer import Trainer
 from pneumo.training.batches import Batches, fed
 from pneumo.training.checkpoints import Checkpoints, KeepGoing
+from pneumo.training.precision import policy
 from pneumo.training.spread import handed_over, synchronise
 from pneumo.training.watch import Watch
 
@@ -28,26 +29,6 @@ def make_repeatable(seed: int) -> None:
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
-
-
-def policy(precision: str) -> str:
-    """Keras's name of a precision; ``auto`` is bfloat16 on a GPU and float32 elsewhere."""
-    if precision == "auto":
-        precision = "bfloat16" if _on_gpu() else "float32"
-    return precision if precision == "float32" else f"mixed_{precision}"
-
-
-def _on_gpu() -> bool:
-    """Whether the backend computes on a GPU, whatever the environment names."""
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return jax.default_backend() == "gpu"
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        return bool(tf.config.get_visible_devices("GPU"))
-    return False
 
 
 def built(model: str, size_px: int, train: "TrainSettings", dtype: str) -> Built:
@@ -72,11 +53,14 @@ def make_trainer(
     """The network with optimizer and losses; ``steps`` are those of an epoch.
 
     An encoder that is frozen for all epochs is no part of what is trained, so a step costs less.
+    One that came with weights keeps their batch statistics also when it is let go.
     """
     if train.devices > 1:
         _check_devices(train)
     network, encoder, is_taught = built(model, size_px, train, policy(train.precision))
     encoder.trainable = not (is_taught and train.stays_frozen)
+    if is_taught:
+        keep_statistics(encoder)
     limit_memory(network, train.epochs * steps)
     loss = segmentation_loss(
         train.overlap_weight, train.overlap_channels, overlap=train.overlap, focus=train.focus

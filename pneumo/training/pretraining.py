@@ -15,7 +15,8 @@ from pneumo.training._augment import augment_pixels
 from pneumo.training._normalisation import reestimate_batch_norm
 from pneumo.training._trainer import Fitted
 from pneumo.training.batches import Batches
-from pneumo.training.fitting import compile_for, policy
+from pneumo.training.fitting import compile_for
+from pneumo.training.precision import policy
 
 if TYPE_CHECKING:
     from pneumo.base.settings import PretrainSettings
