@@ -16,15 +16,19 @@ class EncoderAdam(AveragingAdam):
 
     _apart: frozenset[int] = frozenset()
 
-    def set_apart(self, variables: list[Any], *, rate: float, frozen_steps: int) -> None:
+    def set_apart(
+        self, variables: list[Any], *, rate: float, frozen_steps: int, warmup_steps: int
+    ) -> None:
         """Take ``rate`` times the step size for ``variables``; they have no gradient at first.
 
         Their moments begin at 0 when they are let go, after ``frozen_steps`` of all steps, so they
         are corrected by the steps since then: by all of them, the first steps would be six times
-        too long (Kingma and Ba, "Adam", ICLR 2015, section 3).
+        too long (Kingma and Ba, "Adam", ICLR 2015, section 3). Even so the first move every weight
+        alike, whatever its gradient, so the ``warmup_steps`` from there on grow from 0.
         """
         self._apart = frozenset(self._get_variable_index(variable) for variable in variables)
         self._rate, self._frozen_steps = rate, frozen_steps
+        self._warmup_steps = max(1, warmup_steps)
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
         """As Keras does, where a frozen variable's gradient is 0 and not missing."""
@@ -43,7 +47,8 @@ class EncoderAdam(AveragingAdam):
     def _share(self) -> Any:
         step = ops.cast(self.iterations, "float32") + 1
         since = ops.maximum(step - self._frozen_steps, 1)
-        return self._rate * self._correction(since) / self._correction(step)
+        warm = ops.minimum(since / self._warmup_steps, 1)
+        return self._rate * warm * self._correction(since) / self._correction(step)
 
     def _correction(self, step: Any) -> Any:
         return ops.sqrt(1 - ops.power(self.beta_2, step)) / (1 - ops.power(self.beta_1, step))

@@ -77,6 +77,7 @@ def make_trainer(
             encoder.trainable_variables,
             rate=train.encoder_rate,
             frozen_steps=train.frozen_epochs * steps,
+            warmup_steps=round(train.warmup_epochs * steps) if train.frozen_epochs else 0,
         )
     return trainer
 

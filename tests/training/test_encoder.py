@@ -67,7 +67,7 @@ def is_encoders(path):
 
 
 @pytest.mark.usefixtures("eager")
-def test_a_frozen_encoder_keeps_weights_and_statistics_until_it_is_let_go(radiographs, folder):
+def test_a_frozen_encoder_keeps_its_weights_until_it_is_let_go(radiographs, folder):
     chosen = {"encoder_weights": str(folder), "frozen_epochs": 1, "encoder_rate": 0.1}
     wanted = SETTINGS.model_copy(update={**chosen, "image_head": True, "image_head_weight": 0.2})
     trainer = make_trainer("unet_densenet121", 32, wanted, steps=1, augmented=False)
@@ -77,9 +77,45 @@ def test_a_frozen_encoder_keeps_weights_and_statistics_until_it_is_let_go(radiog
     assert frozen["decoder1_1_conv/kernel"].any()
     assert frozen["decoder1_1_bn/moving_mean"].any()
     free = steps_of(trainer, batches, epoch=1)
-    assert free["conv1_bn/moving_mean"].any()
     moved = np.abs(free["conv1_conv/kernel"])
     assert moved.max() == pytest.approx(0.1 * wanted.learning_rate, rel=0.01)
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("frozen", [0, 1])
+def test_an_encoder_with_weights_normalises_as_they_did_also_once_it_is_let_go(
+    frozen, radiographs, folder
+):
+    chosen = {"encoder_weights": str(folder), "frozen_epochs": frozen, "encoder_rate": 0.1}
+    chosen |= {"reestimate_batch_norm": True, "flip_average": False}
+    wanted = SETTINGS.model_copy(update=chosen)
+    trainer = make_trainer("unet_densenet121", 32, wanted, steps=1, augmented=False)
+    began = {v.path: np.asarray(v).copy() for v in trainer.network.variables}
+    batches = Batches(radiographs[0][..., 0], radiographs[1][..., 1], np.arange(4), 4, seed=1)
+    encoder = ENCODERS["densenet121"]["small"](32, momentum=0.9)
+    encoder.load_weights(folder / "densenet121.weights.h5")
+    pixels = batches[0][0]["pixels"]
+    used = keras.Model(trainer.network.input, trainer.network.get_layer("relu").output)
+    in_use, in_training = encoder(pixels)[-1], used(pixels, training=True)
+    np.testing.assert_allclose(np.asarray(in_training), np.asarray(in_use), atol=1e-5)
+    for epoch in range(frozen + 1):
+        steps_of(trainer, batches, epoch)
+    network = finished(trainer, "unet_densenet121", 32, wanted, batches)
+    changed = {v.path: (np.asarray(v) != began[v.path]).any() for v in network.variables}
+    norms = {path for path in changed if is_encoders(path) and "bn/" in path}
+    assert len(norms) > 20
+    assert not any(changed[path] for path in norms)
+    assert changed["conv1_conv/kernel"]
+    assert changed["decoder1_1_bn/moving_mean"]
+
+
+@pytest.mark.usefixtures("eager")
+def test_an_encoder_from_scratch_has_the_statistics_of_what_it_is_shown(radiographs):
+    trainer = make_trainer("unet_densenet121", 32, SETTINGS, steps=1, augmented=False)
+    batches = Batches(radiographs[0][..., 0], radiographs[1][..., 1], np.arange(4), 4)
+    moved = steps_of(trainer, batches, epoch=0)
+    assert moved["conv1_bn/moving_mean"].any()
+    assert moved["conv1_bn/gamma"].any()
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
