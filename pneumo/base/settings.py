@@ -66,7 +66,10 @@ class TrainSettings(Section):
     patience: int = Field(ge=1, description="Epochs without a better validation loss, then stop")
     learning_rate: float = Field(gt=0, le=1, description="Adam's step size")
     schedule: Literal["constant", "cosine"] = Field(description="Course of the step size")
-    warmup_epochs: float = Field(ge=0, description="Epochs of a cosine's rise to the step size")
+    warmup_epochs: float = Field(
+        ge=0,
+        description="Epochs in which a cosine's step size rises, and that of an encoder let go",
+    )
     overlap: Literal["iou", "dice"] = Field(description="Loss of the overlap of masks")
     overlap_weight: float = Field(
         ge=0, le=1, description="Weight of the overlap loss; the rest is cross-entropy"
@@ -82,7 +85,9 @@ class TrainSettings(Section):
     image_head_weight: float = Field(ge=0, description="Weight of that probability's loss")
     average: float = Field(ge=0, lt=1, description="Memory of the weights' moving average; 0: none")
     batch_norm_momentum: float = Field(gt=0, lt=1, description="Memory of the batch statistics")
-    reestimate_batch_norm: bool = Field(description="Estimate these anew after training")
+    reestimate_batch_norm: bool = Field(
+        description="Estimate these anew after training, but for an encoder that was frozen"
+    )
     flip_average: bool = Field(description="Answer with the mean over image and mirror image")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         description="Of training; auto: bfloat16 where the device multiplies in it, as GPUs and "

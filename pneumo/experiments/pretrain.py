@@ -23,6 +23,7 @@ from pneumo.tracking.runs import training_params
 from pneumo.training.batches import VALIDATION_BATCH_SIZE, Batches
 from pneumo.training.checkpoints import Checkpoints, best_row, key_of
 from pneumo.training.fitting import fit, make_repeatable
+from pneumo.training.precision import policy
 from pneumo.training.pretraining import finished_classifier, make_classifying, save_encoder
 from pneumo.training.watch import Watch
 
@@ -143,6 +144,7 @@ def _pretrain_one(
         **training_params(train, settings.augment),
         "size_px": settings.size_px,
         "balance": settings.balance,
+        "computed_in": policy(train),
     }
     key = key_of(trainer.network, __name__, data, told)
     path, report = out / f"{encoder}{ENDING}", out / f"{encoder}.json"

@@ -24,6 +24,7 @@ from pneumo.tracking.samples import choose, sheet
 from pneumo.training.batches import VALIDATION_BATCH_SIZE, Batches
 from pneumo.training.checkpoints import Checkpoints, best_row, key_of
 from pneumo.training.fitting import finished, fit, make_repeatable, make_trainer
+from pneumo.training.precision import policy
 from pneumo.training.spread import even_rows, even_size, scope_over
 from pneumo.training.watch import Figures, Watch
 
@@ -66,6 +67,9 @@ def train(
     tell("built", {})
     settings = training_params(train, augment)
     settings |= weights_sum(MODELS[model].encoder, train.encoder_weights)
+    settings |= {
+        "computed_in": policy(train)
+    }  # what "auto" is here, which may be another elsewhere
     kept = resume_folder(out)
     with (
         newest_holds(kept / "lock"),

@@ -24,7 +24,8 @@ class EncoderAdam(AveragingAdam):
         Their moments begin at 0 when they are let go, after ``frozen_steps`` of all steps, so they
         are corrected by the steps since then: by all of them, the first steps would be six times
         too long (Kingma and Ba, "Adam", ICLR 2015, section 3). Even so the first move every weight
-        alike, whatever its gradient, so the ``warmup_steps`` from there on grow from 0.
+        alike, whatever its gradient, so ``warmup_steps`` of them grow, by one in as many of the
+        whole at a time.
         """
         self._apart = frozenset(self._get_variable_index(variable) for variable in variables)
         self._rate, self._frozen_steps = rate, frozen_steps

@@ -27,11 +27,11 @@ def limit_memory(network: keras.Model, steps: int) -> None:
 
 
 def keep_statistics(encoder: keras.Model) -> None:
-    """Let an encoder that came with weights normalise in training as it does in use.
+    """Let an encoder normalise in training as it does in use, with what came with its weights.
 
-    What it has learnt belongs to those statistics. With the ones of a batch of 16 radiographs in
-    their place, a deep encoder that is let go is another one at once: its first steps undo what
-    the decoder has learnt from it. Scales and shifts stay as well; the kernels beside them learn.
+    The decoder has learnt from its maps as they are in use. With the statistics of a batch of 16
+    in their place it would be another encoder from the step on that lets it go. Scales and shifts
+    stay as well, as where detectors are tuned (torchvision's FrozenBatchNorm2d); kernels learn.
     """
     for norm in _norms(encoder):
         norm.trainable = False

@@ -53,13 +53,13 @@ def make_trainer(
     """The network with optimizer and losses; ``steps`` are those of an epoch.
 
     An encoder that is frozen for all epochs is no part of what is trained, so a step costs less.
-    One that came with weights keeps their batch statistics also when it is let go.
+    One that is frozen at first keeps the normalisation of its weights when it is let go.
     """
     if train.devices > 1:
         _check_devices(train)
-    network, encoder, is_taught = built(model, size_px, train, policy(train.precision))
+    network, encoder, is_taught = built(model, size_px, train, policy(train))
     encoder.trainable = not (is_taught and train.stays_frozen)
-    if is_taught:
+    if is_taught and train.frozen_epochs:
         keep_statistics(encoder)
     limit_memory(network, train.epochs * steps)
     loss = segmentation_loss(
@@ -77,7 +77,7 @@ def make_trainer(
             encoder.trainable_variables,
             rate=train.encoder_rate,
             frozen_steps=train.frozen_epochs * steps,
-            warmup_steps=round(train.warmup_epochs * steps) if train.frozen_epochs else 0,
+            warmup_steps=warmup_steps(train, steps) if train.frozen_epochs else 0,
         )
     return trainer
 
@@ -121,13 +121,18 @@ def learning_rate(
     """
     if train.schedule == "constant":
         return train.learning_rate
-    warm = round(train.warmup_epochs * steps)
+    warm = warmup_steps(train, steps)
     return keras.optimizers.schedules.CosineDecay(
         0.0 if warm else train.learning_rate,
         max(1, train.epochs * steps - warm),
         warmup_target=train.learning_rate if warm else None,
         warmup_steps=warm,
     )
+
+
+def warmup_steps(train: "TrainSettings", steps: int) -> int:
+    """Steps in which a step size rises to its full length; a constant one has it at once."""
+    return 0 if train.schedule == "constant" else round(train.warmup_epochs * steps)
 
 
 def fit(
@@ -201,7 +206,7 @@ def finished(
     ``plain`` are training images as they are. Call it where one device computes.
     """
     network = trainer.network
-    if policy(train.precision) != "float32" or train.devices > 1:
+    if policy(train) != "float32" or train.devices > 1:
         blank = train.model_copy(update={"encoder_weights": "none"})
         network = built(model, size_px, blank, "float32").network
         network.set_weights(trainer.network.get_weights())

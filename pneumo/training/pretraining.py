@@ -72,7 +72,7 @@ def make_classifying(
     encoder: str, weights: Sequence[float], settings: "PretrainSettings", *, steps: int
 ) -> Classifying:
     """The classifier with optimizer and loss; ``weights`` of the classes, ``steps`` of an epoch."""
-    keras.config.set_dtype_policy(policy(settings.train.precision))
+    keras.config.set_dtype_policy(policy(settings.train))
     try:
         network = classifier(encoder, len(weights), settings)
     finally:
@@ -88,7 +88,7 @@ def finished_classifier(
 ) -> keras.Model:
     """The classifier in float32, its batch statistics estimated anew from ``plain`` images."""
     network = trainer.network
-    if policy(settings.train.precision) != "float32":
+    if policy(settings.train) != "float32":
         network = classifier(network.name, network.output.shape[-1], settings)
         network.set_weights(trainer.network.get_weights())
     reestimate_batch_norm(network, plain)

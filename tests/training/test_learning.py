@@ -24,6 +24,7 @@ CHANGES = {
     "patience": EPOCHS,
     "learning_rate": 0.001,
     "flip_average": False,
+    "precision": "float32",
 }
 
 

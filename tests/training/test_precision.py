@@ -1,63 +1,85 @@
 """The precision of a training follows the device that computes it."""
 
+import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 pytestmark = pytest.mark.slow
 
 PROGRAM = """
-import sys
+import json, sys
 from pathlib import Path
+from types import SimpleNamespace
 from pneumo.training import precision
-precision.CPU_FACTS = Path(sys.argv[1])
-print(precision.policy('auto'), precision.policy('float32'), precision.policy('bfloat16'))
+for facts, wanted, compiled in json.loads(sys.argv[1]):
+    precision.CPU_FACTS = Path(facts)
+    print(precision.policy(SimpleNamespace(precision=wanted, jit_compile=compiled)))
 """
-FACTS = "processor\t: {}\nmodel name\t: of a test, avx512_bf16\nflags\t\t: {}\nbogomips\t: 4000.00\n\n"
+GPUS, ONEDNN = "CUDA_VISIBLE_DEVICES", "TF_ENABLE_ONEDNN_OPTS"
+FACTS = "processor\t: {}\nmodel name\t: avx512_bf16\nflags\t\t: {}\nbogomips\t: 4000.00\n\n"
+OLDER = "fpu sse2 avx512f avx512_vnni"
+NEWER = "fpu avx512f avx512_bf16 avx512_vnni"
+TILES = "fpu avx512f amx_bf16 amx_tile"
 
 
-def facts(flags: str) -> str:
-    """Linux's list of two processors that can do the same."""
-    return "".join(FACTS.format(number, flags) for number in range(2))
+@pytest.fixture(scope="module")
+def listed(tmp_path_factory):
+    """Flags -> Linux's list of two processors that have them; one of flags None is not there."""
+    folder = tmp_path_factory.mktemp("facts")
+    files = {None: folder / "none"}
+    for number, flags in enumerate((OLDER, NEWER, TILES)):
+        files[flags] = folder / str(number)
+        files[flags].write_text("".join(FACTS.format(one, flags) for one in range(2)))
+    return files
 
 
 @pytest.mark.parametrize(
-    ("backend", "named", "flags", "auto"),
+    ("backend", "environment", "auto"),
     [
-        ("tensorflow", "-1", "fpu sse2 avx512f avx512_vnni", "float32"),
-        ("tensorflow", "NoDevFiles", "fpu sse2 avx512f avx512_vnni", "float32"),
-        ("tensorflow", "", "fpu sse2 avx512f avx512_vnni", "float32"),
-        ("tensorflow", "-1", "fpu avx512f avx512_bf16 avx512_vnni", "mixed_bfloat16"),
-        ("tensorflow", "-1", "fpu avx512f amx_bf16 amx_tile", "mixed_bfloat16"),
-        ("tensorflow", "-1", None, "float32"),
-        ("jax", "-1", "fpu avx512_bf16 amx_bf16", "float32"),
-        ("jax", "", "fpu avx512_bf16 amx_bf16", "float32"),
+        ("tensorflow", {}, {OLDER: "float32", NEWER: "mixed_bfloat16", TILES: "mixed_bfloat16"}),
+        ("tensorflow", {GPUS: "NoDevFiles"}, {OLDER: "float32", TILES: "mixed_bfloat16"}),
+        ("tensorflow", {GPUS: ""}, {OLDER: "float32", None: "float32"}),
+        ("tensorflow", {ONEDNN: "0"}, {NEWER: "float32", TILES: "float32"}),
+        ("jax", {}, {OLDER: "float32", NEWER: "float32", TILES: "float32"}),
+        ("jax", {GPUS: ""}, {TILES: "float32", None: "float32"}),
     ],
 )
-def test_on_a_processor_auto_follows_what_it_multiplies_in(tmp_path, backend, named, flags, auto):
+def test_on_a_processor_auto_follows_what_it_multiplies_in(listed, backend, environment, auto):
     pytest.importorskip(backend)
-    if flags is not None:
-        (tmp_path / "cpuinfo").write_text(facts(flags))
+    asked = [(flags, "auto", compiled) for flags in auto for compiled in ("auto", "off", "on")]
+    asked += [(TILES, named, "auto") for named in ("float32", "bfloat16", "float16")]
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(tmp_path / "cpuinfo")],
-        env=os.environ | {"KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": named},
+        [
+            sys.executable,
+            "-c",
+            PROGRAM,
+            json.dumps([(str(listed[f]), *rest) for f, *rest in asked]),
+        ],
+        env=os.environ | {"KERAS_BACKEND": backend, GPUS: "-1", **environment},
         capture_output=True,
         text=True,
     )
-    assert done.stdout == f"{auto} float32 mixed_bfloat16\n", done.stderr
+    compiled_by_xla = "float32"
+    expected = [one for found in auto.values() for one in (found, found, compiled_by_xla)]
+    expected += ["float32", "mixed_bfloat16", "mixed_float16"]
+    assert done.stdout.split() == expected, done.stderr
 
 
-def test_on_a_gpu_auto_is_bfloat16(monkeypatch, tmp_path):
+@pytest.mark.parametrize("compiled", ["auto", "on"])
+def test_on_a_gpu_auto_is_bfloat16(monkeypatch, listed, compiled):
     import tensorflow as tf
 
     from pneumo.training import precision
 
     seen = {"GPU": ["/physical_device:GPU:0"]}
-    monkeypatch.setattr(precision, "CPU_FACTS", tmp_path / "none")
+    monkeypatch.setattr(precision, "CPU_FACTS", listed[None])
     monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: seen.get(kind, []))
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert precision.policy("auto") == "mixed_bfloat16"
+    monkeypatch.delenv(GPUS, raising=False)
+    train = SimpleNamespace(precision="auto", jit_compile=compiled)
+    assert precision.policy(train) == "mixed_bfloat16"
     seen.clear()
-    assert precision.policy("auto") == "float32"
+    assert precision.policy(train) == "float32"
