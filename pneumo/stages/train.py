@@ -67,9 +67,7 @@ def train(
     tell("built", {})
     settings = training_params(train, augment)
     settings |= weights_sum(MODELS[model].encoder, train.encoder_weights)
-    settings |= {
-        "computed_in": policy(train)
-    }  # what "auto" is here, which may be another elsewhere
+    settings["computed_in"] = policy(train)  # what auto is here may be another elsewhere
     kept = resume_folder(out)
     with (
         newest_holds(kept / "lock"),
