@@ -19,7 +19,7 @@ import yaml
 from pneumo.base.files import sha256
 from pneumo.stages.train import train
 from pneumo.tracking import runs
-from pneumo.training import checkpoints
+from pneumo.training import checkpoints, precision
 from pneumo.training.checkpoints import Checkpoints
 from tests.mlflow_servers import Server, until
 from tests.stages.test_train import AUGMENT, ELSEWHERE, FILES, SETTINGS, sections
@@ -208,6 +208,26 @@ def test_other_settings_start_over(stopped, prepared, capsys):
     other = MORE.model_copy(update={"learning_rate": 0.002, "epochs": 1})
     train("unet_vgg19", prepared, stopped.parent / "unet_vgg19", train=other, augment=AUGMENT)
     assert "going on" not in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="elsewhere auto is float32")
+def test_where_auto_is_another_precision_it_starts_over(prepared, tmp_path, monkeypatch, capsys):
+    chosen = SETTINGS.model_copy(update={"precision": "auto"})
+    (tmp_path / "tiles").write_text("flags\t\t: amx_bf16\n")
+    monkeypatch.setattr(checkpoints, "WRITING_SHARE", 1e9)
+    out, went_on = tmp_path / "unet_vgg19", []
+
+    def end(step, figures):
+        if step == "fitted":
+            raise KeyboardInterrupt
+
+    for facts in ("none", "none", "tiles"):
+        monkeypatch.setattr(precision, "CPU_FACTS", tmp_path / facts)
+        with contextlib.suppress(KeyboardInterrupt):
+            train("unet_vgg19", prepared, out, train=chosen, augment=AUGMENT, tell=end)
+        went_on.append("going on after" in capsys.readouterr().out)
+    assert went_on == [False, True, False]
 
 
 def test_only_what_is_needed_is_kept(stopped):
