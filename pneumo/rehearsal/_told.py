@@ -58,7 +58,15 @@ def _sentences(told: Mapping[str, Any]) -> Iterator[str]:
     yield f"disk: {peak} at a time ({parts}); {free} free"
     yield (
         f"{machine['cores']} cores, load {machine['load']:.1f}, {gib(machine['memory_bytes'])} of "
-        f"memory free, {machine['gpus']} GPUs; {machine['backend']}, {told['precision']}"
+        f"memory free, {machine['gpus']} GPUs; {machine['backend']}, {_precision(told)}"
     )
     if score := told["stages"].get("score"):
         yield f"score: {score['note']}"
+
+
+def _precision(told: Mapping[str, Any]) -> str:
+    """The setting, and what ``auto`` was here."""
+    asked, was = told["precision"], told["computed_in"]
+    return (
+        f"{asked}, which is {was.removeprefix('mixed_')} here" if asked == "auto" and was else asked
+    )

@@ -63,6 +63,7 @@ def rehearse(
         "recipe": name,
         "steps": steps,
         "precision": settings.train.precision,
+        "computed_in": _computed_in(done),
         "rehearsed_images": len(run.chosen),
         **forecast(done, found, settings, jobs),
         "machine": {
@@ -81,6 +82,12 @@ def rehearse(
     print(f"{out}: the same for programs")
     _refuse(name, told["faults"])
     return told
+
+
+def _computed_in(done: Rehearsed) -> str | None:
+    """What trainings computed in, where one began: ``auto`` is not the same on every device."""
+    told = [one for whole in done.stages.values() for one in whole.took.told]
+    return next((str(one["computed_in"]) for one in told if one["step"] == "precision"), None)
 
 
 def forecast(done: Rehearsed, found: Found, settings: "Settings", jobs: int) -> dict[str, Any]:

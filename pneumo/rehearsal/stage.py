@@ -57,7 +57,9 @@ class Stage:
         with leased_gpus(train.devices):
             from pneumo.stages.train import train as stage
             from pneumo.training.memory import gpu_memory
+            from pneumo.training.precision import policy
 
+            self.told.append({"step": "precision", "computed_in": policy(train)})
             augment = self.settings.augment
             prepared = self.paths["prepared"]
             stage(self.model, prepared, out, train=train, augment=augment, tell=self.tell)

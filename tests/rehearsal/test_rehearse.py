@@ -15,7 +15,9 @@ from pneumo.prepared.format import load_maps, load_prepared
 from pneumo.rehearsal import _processes
 from pneumo.rehearsal._forecast import makespan
 from pneumo.rehearsal._sample import choose, repeat, write_sample
+from pneumo.rehearsal._told import show
 from pneumo.rehearsal.rehearse import ONCE, rehearse
+from pneumo.training.precision import policy
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.timeout(1800)
@@ -29,6 +31,7 @@ CHANGES = {
     "data.test_images": 10,
     "train.batch_size": 4,
     "train.epochs": 5,
+    "train.precision": "auto",
     "ensemble.candidates": 0,
 }
 
@@ -50,7 +53,7 @@ def rehearsal(demo_root, tmp_path_factory):
         told = rehearse("demo", place / "params.yaml", settings, out, steps=2, images=20, jobs=2)
     finally:
         os.chdir(here)
-    return SimpleNamespace(place=place, told=told, before=before)
+    return SimpleNamespace(place=place, told=told, before=before, settings=settings)
 
 
 def _contents(place: Path) -> dict[str, bytes]:
@@ -69,6 +72,14 @@ def test_every_stage_is_rehearsed_and_forecast(rehearsal):
     assert told["images"] == {"train": 16, "validation": 10, "test": 10}
     assert told["faults"] == []
     assert json.loads((rehearsal.place / "rehearsal.json").read_text()) == told
+
+
+@pytest.mark.slow
+def test_it_says_which_precision_auto_is_here(rehearsal, capsys):
+    here = policy(rehearsal.settings.train)
+    assert rehearsal.told["computed_in"] == here
+    show(rehearsal.told)
+    assert f"auto, which is {here.removeprefix('mixed_')} here" in capsys.readouterr().out
 
 
 @pytest.mark.slow
