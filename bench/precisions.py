@@ -13,8 +13,9 @@ from pneumo.detection.boxes import Box, Frame
 from pneumo.dicom.workers import read_squares
 from pneumo.engines import int8
 from pneumo.engines.graphs import graph
-from pneumo.engines.openvino import openvino, processor
+from pneumo.engines.openvino import openvino
 from pneumo.engines.package import Package
+from pneumo.engines.processor import processor
 from pneumo.prepared.format import load_prepared
 from pneumo.registry import agreement, precisions
 from pneumo.scoring._precision import fastest_here

@@ -8,8 +8,14 @@ from pathlib import Path
 from shutil import copyfile, copytree
 
 import numpy as np
+import pytest
 
 from pneumo.base.files import sha256, write_json
+from pneumo.engines.processor import multiplies_in_bfloat16
+
+needs_bfloat16 = pytest.mark.skipif(
+    not multiplies_in_bfloat16(), reason="this processor does not multiply in bfloat16"
+)
 
 NETWORKS = ("unet_densenet121", "unet_vgg19")
 SIZE_PX = 32

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from pneumo.base.errors import PneumoError
 from pneumo.base.files import sha256_of
 from pneumo.detection.disagreement import disagreement
 from pneumo.dicom.process import usable_cores
@@ -13,6 +14,7 @@ from pneumo.engines import _silence, int8  # noqa: F401
 from pneumo.engines.engine import Answers, Engine
 from pneumo.engines.graphs import graph
 from pneumo.engines.package import Package
+from pneumo.engines.processor import multiplies_in_bfloat16, processor
 
 import openvino  # isort: skip  # after silence
 from openvino import properties  # isort: skip
@@ -28,11 +30,6 @@ where it is faster."""
 MOST_FLOAT32 = 2
 """Pictures of a batch in float32: more are no faster on a CPU, and the first result waits for
 its batch."""
-
-
-def processor() -> str:
-    """The name of this machine's processor."""
-    return str(openvino.Core().get_property("CPU", "FULL_DEVICE_NAME"))
 
 
 class OpenVinoEngine(Engine):
@@ -55,7 +52,11 @@ class OpenVinoEngine(Engine):
         For int8, ``quantised`` is the folder of its graph in 8 bits, whose sums hold. Streams
         that are ``pinned``, where OpenVINO does that, keep to cores of their own: they would share
         them with those of another engine that computes at the same time, while others idle.
+        PneumoError for bfloat16 where the processor does not multiply in it: OpenVINO would take
+        float32 without a word.
         """
+        if precision == "bfloat16" and not multiplies_in_bfloat16():
+            raise PneumoError(f"{processor()} does not multiply in bfloat16; take float32")
         if precision == "float32":
             batch_size = min(batch_size, MOST_FLOAT32)
         self.precision, self.batch_size = precision, batch_size

@@ -15,8 +15,8 @@ from pneumo.engines import cache
 from pneumo.engines.choose import open_engine
 from pneumo.engines.engine import Engine
 from pneumo.engines.graphs import graph
-from pneumo.engines.openvino import processor
 from pneumo.engines.package import Package
+from pneumo.engines.processor import processor
 
 RATES = "rates.json"
 ROUNDS, PICTURES = 2, 16

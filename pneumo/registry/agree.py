@@ -16,11 +16,21 @@ import numpy as np
 from pneumo.base.errors import RegistryError
 from pneumo.engines.choose import choose
 from pneumo.engines.graphs import graph
-from pneumo.engines.openvino import processor
+from pneumo.engines.processor import multiplies_in_bfloat16, processor
 from pneumo.registry import agreement, store
 from pneumo.registry.graphs import graph_in_int8
 from pneumo.registry.judging import Seat, test_data
-from pneumo.registry.precisions import FASTER, INT8, graph_of, is_known, kept, tag_of, wanted
+from pneumo.registry.precisions import (
+    FASTER,
+    INT8,
+    MIXED,
+    QUICK,
+    graph_of,
+    is_known,
+    kept,
+    tag_of,
+    wanted,
+)
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -47,7 +57,8 @@ def graph_ahead(seat: Seat, version: "ModelVersion", precisions: Sequence[str]) 
     block ends when both are done.
     """
     with ThreadPoolExecutor(1) as beside:
-        if _missing(version, precisions):
+        known = set() if multiplies_in_bfloat16() else {QUICK, MIXED}  # without computing
+        if set(_missing(version, precisions)) - known:
             with suppress(RegistryError):  # of damaged files, which the gate names
                 beside.submit(graph, seat.packages.of(version))
         yield

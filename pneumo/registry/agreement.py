@@ -20,10 +20,12 @@ from pneumo.engines.choose import open_engine
 from pneumo.engines.engine import Engine
 from pneumo.engines.int8 import RULE as QUANTISING
 from pneumo.engines.mixed import RULE, speed_of_mixed, unsure_of
-from pneumo.engines.openvino import processor
 from pneumo.engines.package import Package
+from pneumo.engines.processor import multiplies_in_bfloat16, processor
 from pneumo.registry import precisions
 from pneumo.registry.precisions import AGAIN, EXACT, FASTER, INT8, MIXED, QUICK, RATE
+
+NO_BFLOAT16 = "this processor does not multiply in bfloat16"
 
 Calls = Mapping[str, Sequence[Box]]
 """ID -> boxes, in original pixels."""
@@ -63,6 +65,9 @@ def measure(
     for precision in order:
         if "refused" in found.get(EXACT, {}):
             found[precision] = found[EXACT]
+            continue
+        if precision == QUICK and not multiplies_in_bfloat16():
+            found[precision] = {"passed": False, "refused": NO_BFLOAT16}
             continue
         try:
             graph = quantise() if quantise and precision == INT8 else None

@@ -14,7 +14,7 @@ from typing import Any
 
 from pneumo.engines.int8 import RULE as QUANTISING
 from pneumo.engines.mixed import RULE
-from pneumo.engines.openvino import processor
+from pneumo.engines.processor import processor
 
 TAG = "pneumo.agreement"
 SUM = re.compile("[0-9a-f]{64}")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pneumo.base.errors import DataError, PneumoError, RegistryError
 from pneumo.base.safe import printable
 from pneumo.engines import cache
-from pneumo.engines.openvino import processor
 from pneumo.engines.package import MANIFEST, Package
+from pneumo.engines.processor import processor
 from pneumo.intake.profile import PROFILE, Profile, read_profile
 from pneumo.registry.precisions import INT8, kept
 from pneumo.workflow import CHAMPION_MODEL

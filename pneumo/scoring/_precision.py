@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pneumo.engines.mixed import speed_of_mixed
-from pneumo.engines.openvino import processor
 from pneumo.engines.package import Package
+from pneumo.engines.processor import processor
 from pneumo.engines.speed import rates
 from pneumo.registry.precisions import AGAIN, EXACT, FASTER, INT8, MIXED, QUICK, why_not
 from pneumo.scoring._model import Model

@@ -1,18 +1,17 @@
 """The precision of a training: what the settings name, or what the device is quick in."""
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import keras
+
+from pneumo.base.cpu import cpu_flags
 
 if TYPE_CHECKING:
     from pneumo.base.settings import TrainSettings
 
 CPU_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 """Linux's words for a processor's own products in bfloat16; others make them of several steps."""
-
-CPU_FACTS = Path("/proc/cpuinfo")
 
 
 def policy(train: "TrainSettings") -> str:
@@ -46,14 +45,4 @@ def _has_products() -> bool:
     """Whether TensorFlow multiplies in bfloat16 on this processor by its own instructions."""
     if keras.backend.backend() != "tensorflow" or os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
         return False
-    return bool(CPU_FLAGS & _flags(CPU_FACTS))
-
-
-def _flags(facts: Path) -> set[str]:
-    """What the first processor of Linux's list can do; nothing where there is no such list."""
-    try:
-        lines = facts.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return set()
-    named = (line.partition(":") for line in lines)
-    return next((set(words.split()) for name, _, words in named if name.strip() == "flags"), set())
+    return bool(CPU_FLAGS & cpu_flags())

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 
 from pneumo.base.errors import PneumoError
+from pneumo.engines import openvino as engine_of
 from pneumo.engines.choose import choose, open_engine
 from pneumo.engines.graphs import graph
 from pneumo.engines.keras import load
 from pneumo.engines.mixed import unsure_of
 from pneumo.engines.openvino import hint, openvino
 from pneumo.engines.package import Package
+from pneumo.engines.processor import multiplies_in_bfloat16
 from tests.ensembles import save_network
-from tests.packages import ENSEMBLE, pictures, sum_up, with_image_threshold
+from tests.packages import ENSEMBLE, needs_bfloat16, pictures, sum_up, with_image_threshold
 
 pytestmark = [pytest.mark.usefixtures("cache"), pytest.mark.slow]
 
@@ -42,9 +44,10 @@ def test_every_engine_says_how_far_its_networks_are_apart(package_folder):
     cells = each.reshape(12, 16, 2, 16, 2).mean(axis=(2, 4)).reshape(12, 256)
     right = np.sort(cells)[:, -5:].mean(axis=1)
     assert np.ptp(right) > 0.005
-    engines = [open_engine(package, "openvino", precision=p) for p in ("float32", "bfloat16")]
-    engines.append(open_engine(package, "tensorflow"))
-    for engine, within in zip(engines, (2e-5, 0.01, 1e-6), strict=True):
+    engines = [(open_engine(package, "openvino"), 2e-5), (open_engine(package, "tensorflow"), 1e-6)]
+    if multiplies_in_bfloat16():
+        engines.append((open_engine(package, "openvino", precision="bfloat16"), 0.01))
+    for engine, within in engines:
         np.testing.assert_allclose(engine.answers(some).disagreement, right, atol=within)
 
 
@@ -78,12 +81,23 @@ def test_a_network_alone_disagrees_with_nobody(tmp_path, name):
     assert found.disagreement.tolist() == [0.0, 0.0, 0.0]
 
 
+@needs_bfloat16
 def test_bfloat16_is_taken_only_when_it_is_asked_for(package_folder, by_keras):
     engine = open_engine(Package(package_folder), "openvino", precision="bfloat16")
     gap = np.abs(engine.probabilities(pictures(40, seed=3)) - by_keras).mean()
     assert 1e-4 < gap < 0.02
 
 
+@pytest.mark.parametrize("precision", ["bfloat16", "mixed"])
+def test_bfloat16_is_refused_where_openvino_would_compute_in_float32(
+    package_folder, monkeypatch, precision
+):
+    monkeypatch.setattr(engine_of, "multiplies_in_bfloat16", lambda: False)
+    with pytest.raises(PneumoError, match="does not multiply in bfloat16; take float32"):
+        open_engine(Package(package_folder), "openvino", precision=precision)
+
+
+@needs_bfloat16
 def test_mixed_answers_in_float32_where_bfloat16_is_unsure_what_is_called(package_folder, tmp_path):
     package = Package(with_image_threshold(package_folder, tmp_path / "package", 0.23))
     some = pictures(40, seed=3)
@@ -99,7 +113,7 @@ def test_mixed_answers_in_float32_where_bfloat16_is_unsure_what_is_called(packag
         assert fast.tobytes() != slow.tobytes()
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed"])
+@pytest.mark.parametrize("precision", ["float32", pytest.param("mixed", marks=needs_bfloat16)])
 def test_a_picture_gets_the_same_bytes_in_any_batch_and_place(package_folder, precision):
     engine = open_engine(Package(package_folder), "openvino", batch_size=4, precision=precision)
     some = pictures(11)
@@ -125,8 +139,10 @@ def test_a_process_that_scores_with_openvino_loads_neither_keras_nor_tensorflow(
     program = """
 import sys
 from pathlib import Path
+from pneumo.engines import openvino as engine_of
 from pneumo.engines.choose import open_engine
 from pneumo.engines.package import Package
+from pneumo.engines.processor import multiplies_in_bfloat16
 open_engine(Package(Path(sys.argv[1])), "openvino")
 print(*sys.modules)
 """

@@ -4,11 +4,12 @@ import pytest
 
 from pneumo.detection.boxes import Box, Frame
 from pneumo.engines.choose import open_engine
-from pneumo.engines.openvino import processor
 from pneumo.engines.package import Package
+from pneumo.engines.processor import processor
+from pneumo.registry import agreement
 from pneumo.registry.agreement import compare, find, measure, same_boxes
-from pneumo.registry.precisions import why_not
-from tests.packages import pictures, sum_up, with_image_threshold
+from pneumo.registry.precisions import is_known, told, why_not
+from tests.packages import needs_bfloat16, pictures, sum_up, with_image_threshold
 
 HERE, NEAR, FAR = Box(0, 0, 100, 100), Box(0, 0, 100, 95), Box(50, 0, 100, 100)
 
@@ -44,6 +45,7 @@ SOME, FRAMES = pictures(24, seed=7), [Frame(1024, 1024, 32)] * 24
 TRUTH = {f"image{n}": [Box(128, 256, 384, 384)] if n % 2 == 0 else [] for n in range(24)}
 
 
+@needs_bfloat16
 @pytest.mark.usefixtures("cache")
 @pytest.mark.slow
 def test_precisions_are_compared_with_float32_which_agrees_with_keras(package_folder):
@@ -72,6 +74,7 @@ def test_precisions_are_compared_with_float32_which_agrees_with_keras(package_fo
     assert not nothing["bfloat16"]["passed"]
 
 
+@needs_bfloat16
 @pytest.mark.usefixtures("cache")
 @pytest.mark.slow
 def test_what_mixed_calls_is_told_without_computing_what_its_engine_finds(package_folder, tmp_path):
@@ -89,6 +92,24 @@ def test_what_mixed_calls_is_told_without_computing_what_its_engine_finds(packag
     assert found["mixed"]["float32_share"] == pytest.approx(len(by["bfloat16"][1]) / 24, abs=1e-4)
     assert 4 < len(by["bfloat16"][1]) < 20
     assert 0 < found["mixed"]["pictures_s"] < found["bfloat16"]["pictures_s"]
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.slow
+def test_where_a_processor_does_not_multiply_in_bfloat16_that_is_said_and_nothing_computed(
+    package_folder, monkeypatch
+):
+    monkeypatch.setattr(agreement, "multiplies_in_bfloat16", lambda: False)
+    by_float32 = dict.fromkeys(TRUTH, ())
+    monkeypatch.setattr(agreement, "open_engine", lambda *_, **__: pytest.fail("computed"))
+    found = measure(package_folder, SOME, TRUTH, FRAMES, exact=by_float32)
+    assert set(found) == {"bfloat16", "mixed"}
+    assert told(found, ["bfloat16", "mixed"]) == [
+        f"{name} cannot be used: this processor does not multiply in bfloat16"
+        for name in ("bfloat16", "mixed")
+    ]
+    for name in found:
+        assert is_known(found, name, processor())
 
 
 @pytest.mark.usefixtures("cache")

@@ -7,7 +7,7 @@ import pytest
 from pneumo.base.errors import RegistryError
 from pneumo.engines import int8
 from pneumo.engines.mixed import RULE
-from pneumo.engines.openvino import processor
+from pneumo.engines.processor import processor
 from pneumo.registry.graphs import graph_in_int8
 from pneumo.registry.precisions import (
     TAG,

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from pneumo.base.errors import DataError, PneumoError, RegistryError, ServiceError
 from pneumo.base.files import sha256, sha256_of
 from pneumo.cli.app import app
-from pneumo.engines.openvino import processor
 from pneumo.engines.package import GOLDEN
+from pneumo.engines.processor import processor
 from pneumo.intake.profile import PROFILE, read_profile
 from pneumo.registry import champion, precisions, store
 from pneumo.registry.champion import OvertakenError
@@ -29,6 +29,7 @@ from pneumo.scoring._model import open_model
 from pneumo.scoring.score import score
 from pneumo.tracking.runs import client
 from tests.ensembles import PEOPLE, SPLITS, Results, write_prepared
+from tests.packages import needs_bfloat16
 
 pytestmark = [pytest.mark.usefixtures("mlflow_store"), pytest.mark.slow]
 GOOD, FAIR, POOR, BAD = 95, 130, 160, 200
@@ -470,6 +471,7 @@ def test_without_a_server_it_says_how_to_start_one(results, monkeypatch):
         promote(results.paths, results.settings)
 
 
+@needs_bfloat16
 def test_what_a_faster_precision_calls_is_compared_unasked_and_scoring_takes_the_fastest(
     results, demo_root, monkeypatch, tmp_path, capsys
 ):
@@ -544,6 +546,7 @@ def test_a_promotion_says_nothing_of_the_libraries_that_it_uses(results, monkeyp
     assert (done.returncode, "\npromoted\n" in done.stdout) == (0, True), done.stdout
 
 
+@needs_bfloat16
 def test_an_older_version_is_compared_here_before_it_is_champion_or_it_is_said_why_not(
     results, other_people, monkeypatch, tmp_path, capsys
 ):

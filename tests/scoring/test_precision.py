@@ -4,11 +4,12 @@ import pytest
 
 from pneumo.engines import speed
 from pneumo.engines.mixed import RULE
-from pneumo.engines.openvino import processor
 from pneumo.engines.package import Package
+from pneumo.engines.processor import processor
 from pneumo.scoring import _precision
 from pneumo.scoring._model import Model
 from pneumo.scoring._precision import choose_precision, fastest
+from tests.packages import needs_bfloat16
 
 HERE = processor()
 YES = {"passed": True, "processor": HERE}
@@ -64,6 +65,7 @@ def test_the_fastest_that_agrees_is_taken_if_it_is_faster_than_float32(
     assert why in said
 
 
+@needs_bfloat16
 def test_each_precision_is_timed_once_per_graph_and_then_known(package_folder, cache, monkeypatch):
     package = Package(package_folder)
     found = speed.rates(package, ("float32", "bfloat16"), 4)
@@ -73,6 +75,7 @@ def test_each_precision_is_timed_once_per_graph_and_then_known(package_folder, c
     assert speed.rates(package, ("float32", "bfloat16"), 4) == found
 
 
+@needs_bfloat16
 @pytest.mark.usefixtures("cache")
 def test_auto_says_what_it_takes_and_why(package_folder, score_settings, capsys):
     auto = score_settings.model_copy(update={"precision": "auto", "batch_size": 4})

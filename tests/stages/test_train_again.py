@@ -16,10 +16,11 @@ import psutil
 import pytest
 import yaml
 
+from pneumo.base import cpu
 from pneumo.base.files import sha256
 from pneumo.stages.train import train
 from pneumo.tracking import runs
-from pneumo.training import checkpoints, precision
+from pneumo.training import checkpoints
 from pneumo.training.checkpoints import Checkpoints
 from tests.mlflow_servers import Server, until
 from tests.stages.test_train import AUGMENT, ELSEWHERE, FILES, SETTINGS, sections
@@ -223,7 +224,7 @@ def test_where_auto_is_another_precision_it_starts_over(prepared, tmp_path, monk
             raise KeyboardInterrupt
 
     for facts in ("none", "none", "tiles"):
-        monkeypatch.setattr(precision, "CPU_FACTS", tmp_path / facts)
+        monkeypatch.setattr(cpu, "FACTS", tmp_path / facts)
         with contextlib.suppress(KeyboardInterrupt):
             train("unet_vgg19", prepared, out, train=chosen, augment=AUGMENT, tell=end)
         went_on.append("going on after" in capsys.readouterr().out)

@@ -14,9 +14,10 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 from types import SimpleNamespace
+from pneumo.base import cpu
 from pneumo.training import precision
 for facts, wanted, compiled in json.loads(sys.argv[1]):
-    precision.CPU_FACTS = Path(facts)
+    cpu.FACTS = Path(facts)
     print(precision.policy(SimpleNamespace(precision=wanted, jit_compile=compiled)))
 """
 GPUS, ONEDNN = "CUDA_VISIBLE_DEVICES", "TF_ENABLE_ONEDNN_OPTS"
@@ -73,10 +74,11 @@ def test_on_a_processor_auto_follows_what_it_multiplies_in(listed, backend, envi
 def test_on_a_gpu_auto_is_bfloat16(monkeypatch, listed, compiled):
     import tensorflow as tf
 
+    from pneumo.base import cpu
     from pneumo.training import precision
 
     seen = {"GPU": ["/physical_device:GPU:0"]}
-    monkeypatch.setattr(precision, "CPU_FACTS", listed[None])
+    monkeypatch.setattr(cpu, "FACTS", listed[None])
     monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: seen.get(kind, []))
     monkeypatch.delenv(GPUS, raising=False)
     train = SimpleNamespace(precision="auto", jit_compile=compiled)

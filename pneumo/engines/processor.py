@@ -1,0 +1,34 @@
+"""Which processor computes here: figures of one are not believed on another."""
+
+from pneumo.base.cpu import cpu_flags
+from pneumo.engines import _silence  # noqa: F401
+
+import openvino  # isort: skip  # after silence
+
+INSTRUCTIONS = {
+    "avx2": "AVX2",
+    "avx512f": "AVX512",
+    "avx_vnni": "AVX-VNNI",
+    "avx512_vnni": "VNNI",
+    "avx512_bf16": "BF16",
+    "avx512_fp16": "FP16",
+    "amx_tile": "AMX",
+}
+"""Linux's words for what decides how a graph is computed, and ours."""
+
+
+def processor() -> str:
+    """The name of this machine's processor, and its instructions: ``AMD EPYC (AVX2)``.
+
+    The name alone is not enough: virtual machines may call generations alike of which some multiply
+    in bfloat16 and some do not.
+    """
+    flags = cpu_flags()
+    name = str(openvino.Core().get_property("CPU", "FULL_DEVICE_NAME"))
+    known = [ours for theirs, ours in INSTRUCTIONS.items() if theirs in flags]
+    return f"{name} ({', '.join(known)})" if known else name
+
+
+def multiplies_in_bfloat16() -> bool:
+    """Whether OpenVINO computes in bfloat16 when it is asked to; elsewhere it takes float32."""
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
