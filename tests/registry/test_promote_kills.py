@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-EVERY = os.environ.get("PNEUMO_KILL_EVERY", "10")
+EVERY = os.environ.get("PNEUMO_KILL_EVERY", "25")
 """1: killed before every call of the store; 5 minutes on two cores."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.outage, pytest.mark.timeout(1800)]
@@ -43,7 +43,7 @@ def test_killed_at_any_step_the_champion_is_whole_and_the_next_run_completes_it(
 
 
 def test_of_two_promotions_at_once_one_wins_and_the_other_is_told(tmp_path):
-    for row in experiments("raced", tmp_path, "4"):
+    for row in experiments("raced", tmp_path, "2"):
         told = [said for said in row["said"] if said != "promoted"]
         assert len(told) == 1, row
         assert "run the command again" in told[0] or "run it again" in told[0]

@@ -11,12 +11,13 @@ import pytest
 pytestmark = pytest.mark.slow
 
 PROGRAM = """
-import json, sys
+import json, os, sys
 from pathlib import Path
 from types import SimpleNamespace
 from pneumo.base import cpu
 from pneumo.training import precision
-for facts, wanted, compiled in json.loads(sys.argv[1]):
+for variables, facts, wanted, compiled in json.loads(sys.argv[1]):
+    os.environ.update(variables)
     cpu.FACTS = Path(facts)
     print(precision.policy(SimpleNamespace(precision=wanted, jit_compile=compiled)))
 """
@@ -39,34 +40,44 @@ def listed(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("backend", "environment", "auto"),
+    ("backend", "cases"),
     [
-        ("tensorflow", {}, {OLDER: "float32", NEWER: "mixed_bfloat16", TILES: "mixed_bfloat16"}),
-        ("tensorflow", {GPUS: "NoDevFiles"}, {OLDER: "float32", TILES: "mixed_bfloat16"}),
-        ("tensorflow", {GPUS: ""}, {OLDER: "float32", None: "float32"}),
-        ("tensorflow", {ONEDNN: "0"}, {NEWER: "float32", TILES: "float32"}),
-        ("jax", {}, {OLDER: "float32", NEWER: "float32", TILES: "float32"}),
-        ("jax", {GPUS: ""}, {TILES: "float32", None: "float32"}),
+        (
+            "tensorflow",
+            [
+                ({}, {OLDER: "float32", NEWER: "mixed_bfloat16", TILES: "mixed_bfloat16"}),
+                ({GPUS: "NoDevFiles"}, {OLDER: "float32", TILES: "mixed_bfloat16"}),
+                ({GPUS: ""}, {OLDER: "float32", None: "float32"}),
+                ({ONEDNN: "0"}, {NEWER: "float32", TILES: "float32"}),
+            ],
+        ),
+        (
+            "jax",
+            [
+                ({}, {OLDER: "float32", NEWER: "float32", TILES: "float32"}),
+                ({GPUS: ""}, {TILES: "float32", None: "float32"}),
+            ],
+        ),
     ],
 )
-def test_on_a_processor_auto_follows_what_it_multiplies_in(listed, backend, environment, auto):
+def test_on_a_processor_auto_follows_what_it_multiplies_in(listed, backend, cases):
     pytest.importorskip(backend)
-    asked = [(flags, "auto", compiled) for flags in auto for compiled in ("auto", "off", "on")]
-    asked += [(TILES, named, "auto") for named in ("float32", "bfloat16", "float16")]
+    asked, expected = [], []
+    for environment, auto in cases:
+        variables = {GPUS: "-1", ONEDNN: "1", **environment}
+        for flags, found in auto.items():
+            for compiled, policy in (("auto", found), ("off", found), ("on", "float32")):
+                asked.append((variables, str(listed[flags]), "auto", compiled))
+                expected.append(policy)
+        for named in ("float32", "bfloat16", "float16"):
+            asked.append((variables, str(listed[TILES]), named, "auto"))
+            expected.append(named if named == "float32" else f"mixed_{named}")
     done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            PROGRAM,
-            json.dumps([(str(listed[f]), *rest) for f, *rest in asked]),
-        ],
-        env=os.environ | {"KERAS_BACKEND": backend, GPUS: "-1", **environment},
+        [sys.executable, "-c", PROGRAM, json.dumps(asked)],
+        env=os.environ | {"KERAS_BACKEND": backend, GPUS: "-1"},
         capture_output=True,
         text=True,
     )
-    compiled_by_xla = "float32"
-    expected = [one for found in auto.values() for one in (found, found, compiled_by_xla)]
-    expected += ["float32", "mixed_bfloat16", "mixed_float16"]
     assert done.stdout.split() == expected, done.stderr
 
 
