@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 from first import register
 from inbox import ROOT, fill
-from scoring import processor, random_package
+from scoring import machine, random_package
 
 from pneumo.servers import config, environment, launch
 
@@ -50,7 +50,7 @@ def main() -> None:
                 run(services, checkout)
         finally:
             launch.stop_all(checkout)
-    print(f"{processor()}, load {os.getloadavg()[0]:.1f}")
+    print(machine())
 
 
 def choose_settings(checkout: Path, task_files: int) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 import httpx
 import yaml
 from inbox import ROOT, sources
-from scoring import processor, random_package
+from scoring import machine, random_package
 
 PROGRAMS = Path(sys.executable).parent
 GOAL_S = 8
@@ -51,7 +51,7 @@ def main() -> None:
         f"cached: first result after {first[0]:.1f} / {statistics.median(first):.1f} / "
         f"{first[-1]:.1f} s (goal {GOAL_S}), end after {statistics.median(whole):.1f} s, "
         f"{statistics.median(cpu):.1f} s of CPU; fastest, median and slowest of {len(warm)} runs; "
-        f"{processor()}, load {os.getloadavg()[0]:.1f}"
+        f"{machine()}"
     )
 
 

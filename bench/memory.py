@@ -5,7 +5,6 @@ The sum over all its processes of what each has for itself and its share of what
 """
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from pathlib import Path
 import psutil
 from first import write_settings
 from inbox import fill
-from scoring import processor, random_package
+from scoring import machine, random_package
 
 GOAL_MIB, GROWTH_MIB = 3 * 1024, 50
 
@@ -44,7 +43,7 @@ def main() -> None:
     print(
         f"peak {peaks[few]:.0f} MiB for {few} files, {peaks[many]:.0f} MiB for {many}: "
         f"{peaks[many] - peaks[few]:+.0f} MiB (goals: {GOAL_MIB}, within {GROWTH_MIB}); "
-        f"{processor()}, load {os.getloadavg()[0]:.1f}"
+        f"{machine()}"
     )
 
 

@@ -33,6 +33,7 @@ from pneumo.base.files import sha256, write_json
 from pneumo.detection.ensemble import CELLS
 from pneumo.dicom.process import usable_cores
 from pneumo.engines.package import Package
+from pneumo.engines.processor import multiplies_in_bfloat16, processor
 from pneumo.prepared.format import load_prepared
 
 BATCH = 8
@@ -61,7 +62,7 @@ def main() -> None:
         package = Package(options.package or random_package(place / "package", options.size_px))
         chosen = _agreement(package, options.prepared, place) if options.package else None
         trained = "as registered" if options.package else "random weights: speed only"
-        found = {way: _child(way, package.folder, options) for way in options.ways}
+        found = {way: _child(way, package.folder, options) for way in _possible(options.ways)}
         _print(found, _gigaflop(package), trained, len(_unseen(place, options.prepared)))
         if chosen:
             _default(found, *chosen)
@@ -93,6 +94,14 @@ def _default(found: dict[str, dict[str, Any]], precision: str, why: str) -> None
     if {"a", way} <= found.keys():
         times = f"; {found[way]['rate'] / found['a']['rate']:.1f} times the seed's way"
     print(f"the default takes {precision}: {why}{times}")
+
+
+def _possible(ways: str) -> list[str]:
+    """The ways that this processor computes as they are called."""
+    if multiplies_in_bfloat16():
+        return list(ways)
+    print("bfloat16 and mixed are left out: this processor does not multiply in bfloat16")
+    return [way for way in ways if FLOOR.get(way) != "bfloat16"]
 
 
 def _options() -> argparse.Namespace:
@@ -312,18 +321,15 @@ def _print(found: dict[str, dict[str, Any]], gigaflop: float, trained: str, file
     console = Console(file=sys.stdout, width=120)
     console.print(table)
     console.print(
-        f"{processor()}, load {os.getloadavg()[0]:.1f}; {files} distinct "
+        f"{machine()}; {files} distinct "
         f"files; networks: {trained}; {gigaflop:.1f} GFLOP a picture; floor: that over the rate of "
         "matrix products just before and after."
     )
 
 
-def processor() -> str:
-    """The name of the CPU, and how many cores are used."""
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return f"{line.partition(': ')[2]}, {usable_cores()} cores"
-    return f"unknown processor, {usable_cores()} cores"
+def machine() -> str:
+    """The processor, how many of its cores are used, and the load."""
+    return f"{processor()}, {usable_cores()} cores, load {os.getloadavg()[0]:.1f}"
 
 
 if __name__ == "__main__":

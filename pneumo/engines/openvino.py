@@ -53,7 +53,7 @@ class OpenVinoEngine(Engine):
         that are ``pinned``, where OpenVINO does that, keep to cores of their own: they would share
         them with those of another engine that computes at the same time, while others idle.
         PneumoError for bfloat16 where the processor does not multiply in it: OpenVINO would take
-        float32 without a word.
+        float32, or many slow steps, without a word.
         """
         if precision == "bfloat16" and not multiplies_in_bfloat16():
             raise PneumoError(f"{processor()} does not multiply in bfloat16; take float32")

@@ -10,11 +10,10 @@ INSTRUCTIONS = {
     "avx512f": "AVX512",
     "avx_vnni": "AVX-VNNI",
     "avx512_vnni": "VNNI",
-    "avx512_bf16": "BF16",
     "avx512_fp16": "FP16",
     "amx_tile": "AMX",
 }
-"""Linux's words for what decides how a graph is computed, and ours."""
+"""Linux's words for what decides how a graph is computed, and ours; OpenVINO says of bfloat16."""
 
 
 def processor() -> str:
@@ -26,9 +25,13 @@ def processor() -> str:
     flags = cpu_flags()
     name = str(openvino.Core().get_property("CPU", "FULL_DEVICE_NAME"))
     known = [ours for theirs, ours in INSTRUCTIONS.items() if theirs in flags]
+    known += ["BF16"] if multiplies_in_bfloat16() else []
     return f"{name} ({', '.join(known)})" if known else name
 
 
 def multiplies_in_bfloat16() -> bool:
-    """Whether OpenVINO computes in bfloat16 when it is asked to; elsewhere it takes float32."""
+    """Whether the processor has products in bfloat16, by OpenVINO.
+
+    Elsewhere OpenVINO takes float32 when it is asked for bfloat16, or many slow steps.
+    """
     return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")

@@ -44,6 +44,12 @@ def asked_here(score: "ScoreSettings") -> tuple[str, ...]:
     return wanted(score.precision) if engine == "openvino" else ()
 
 
+def computed_here(precisions: Sequence[str]) -> list[str]:
+    """Those of which a comparison computes something: bfloat16 may be refused without."""
+    refused = () if multiplies_in_bfloat16() else (QUICK, MIXED)
+    return [name for name in precisions if name not in refused]
+
+
 def comparable(version: "ModelVersion") -> tuple[str, ...]:
     """What can be compared where nothing quantises: int8 if its graph is registered already."""
     return FASTER if graph_of(version.tags) else tuple(n for n in FASTER if n != INT8)
@@ -57,8 +63,7 @@ def graph_ahead(seat: Seat, version: "ModelVersion", precisions: Sequence[str]) 
     block ends when both are done.
     """
     with ThreadPoolExecutor(1) as beside:
-        known = set() if multiplies_in_bfloat16() else {QUICK, MIXED}  # without computing
-        if set(_missing(version, precisions)) - known:
+        if computed_here(_missing(version, precisions)):
             with suppress(RegistryError):  # of damaged files, which the gate names
                 beside.submit(graph, seat.packages.of(version))
         yield

@@ -25,8 +25,6 @@ from pneumo.engines.processor import multiplies_in_bfloat16, processor
 from pneumo.registry import precisions
 from pneumo.registry.precisions import AGAIN, EXACT, FASTER, INT8, MIXED, QUICK, RATE
 
-NO_BFLOAT16 = "this processor does not multiply in bfloat16"
-
 Calls = Mapping[str, Sequence[Box]]
 """ID -> boxes, in original pixels."""
 
@@ -50,24 +48,26 @@ def measure(
     Returns per precision the name of this ``processor``, ``map`` and ``boxes``, and of those that
     are compared ``matched`` (share of boxes), ``map_difference`` and ``passed``; ``pictures_s`` is
     how many pictures a second it took, in passing; ``refused`` says why one cannot be used, as
-    where it fails the golden pictures. What fails in float32 is not tried in another precision.
-    What says nothing of the precision is raised: PneumoError where the cache has no room, or where
-    a graph must be quantised and nothing that does is installed; ServiceError.
+    where it fails the golden pictures, or where the processor does not multiply in bfloat16.
+    What fails in float32 is not tried in another precision. What says nothing of the precision is
+    raised: PneumoError where the cache has no room, or where a graph must be quantised and nothing
+    that does is installed; ServiceError.
     bfloat16 and ``mixed`` are compared together: the latter follows from bfloat16 and float32
     without computing, and ``float32_share`` of the pictures are answered by float32.
     """
     checked = Package(package)
     found: dict[str, dict[str, Any]] = {}
     reference = exact
-    order = [EXACT] if exact is None else []
-    order += [QUICK] if {QUICK, MIXED} & {*asked} else []
+    order = [QUICK] if {QUICK, MIXED} & {*asked} else []
     order += [INT8] if INT8 in asked and quantise else []
+    if QUICK in order and not multiplies_in_bfloat16():
+        order.remove(QUICK)
+        found[QUICK] = {"passed": False, "refused": f"{processor()} does not multiply in bfloat16"}
+    if order and exact is None:
+        order.insert(0, EXACT)
     for precision in order:
         if "refused" in found.get(EXACT, {}):
             found[precision] = found[EXACT]
-            continue
-        if precision == QUICK and not multiplies_in_bfloat16():
-            found[precision] = {"passed": False, "refused": NO_BFLOAT16}
             continue
         try:
             graph = quantise() if quantise and precision == INT8 else None

@@ -1,9 +1,9 @@
 """What is known of a version's faster precisions: measured once a processor, kept in its tags.
 
-``pneumo.agreement.XXXXXXXX`` has, as JSON, what ``agreement.measure`` found on one processor, whose
-name stands beside the figures; XXXXXXXX is the start of that name's sha256. Versions of before have
-one tag, ``pneumo.agreement``, for the processor of the last comparison. Scoring takes a precision
-only when ``why_not`` has no reason against it.
+``pneumo.agreement.XXXXXXXX`` has, as JSON, what ``agreement.measure`` found on one processor, which
+stands beside the figures (``engines.processor``); XXXXXXXX is the start of its sha256. Versions of
+before have one tag, ``pneumo.agreement``, for the processor of the last comparison. Scoring takes a
+precision only when ``why_not`` has no reason against it.
 """
 
 import hashlib
@@ -81,6 +81,8 @@ def why_not(measured: Mapping[str, Any], precision: str, here: str) -> str:
     if found is None:
         return "was not compared"
     if found.get("passed") is True:
+        return _outdated(found, precision, here)
+    if "refused" in found and found.get("processor", here) != here:
         return _outdated(found, precision, here)
     if "refused" in found:
         return f"cannot be used: {found['refused']}"

@@ -241,9 +241,9 @@ class Run:
 
     def _compare_more(self, one: float) -> None:
         """Add to a promotion the test images that it compares precisions on, ``one`` s each."""
-        from pneumo.registry.agree import asked_here  # MLflow is not needed before
+        from pneumo.registry.agree import asked_here, computed_here  # MLflow is not needed before
 
-        if asked_here(self.settings.score):
+        if computed_here(asked_here(self.settings.score)):
             more = self.found.counts.test - self.some.test
             self.done.stages["promote"].seconds += one * more
 

@@ -11,12 +11,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pneumo.base.errors import DataError, PneumoError
+from pneumo.base.errors import DataError, PneumoError, TransientError
 from pneumo.base.locks import share_lock, try_lock
 from pneumo.base.safe import printable
 from pneumo.dicom.read import READING
 from pneumo.engines.choose import choose, is_installed, open_engine
+from pneumo.engines.processor import multiplies_in_bfloat16, processor
 from pneumo.intake.profile import PROFILE
+from pneumo.registry.precisions import MIXED, QUICK
 from pneumo.scoring._inputs import list_inputs
 from pneumo.scoring._model import Model, open_model
 from pneumo.scoring._precision import choose_precision
@@ -102,6 +104,8 @@ def score_part(out: Path, number: int, *, score: "ScoreSettings") -> None:
     with _writing(out):
         mine, store = plan.parts[number :: about["tasks"]], Store(out)
         left = [part for part in mine if not store.holds(scorer, part, score.overlays)]
+        if left:
+            _can_multiply(scorer, out)
         _score(out, plan, mine, left, chosen, scorer, score)
 
 
@@ -201,6 +205,17 @@ def _planned(out: Path, about: Mapping[str, Any]) -> Scorer:
             f"{printable(out)}: was planned by another version of pneumo; "
             "run `pneumo score-plan` again"
         ) from None
+
+
+def _can_multiply(scorer: Scorer, out: Path) -> None:
+    """TransientError where this processor is none for the planned precision; another may be."""
+    wanted = scorer.engine == "openvino" and scorer.precision in (QUICK, MIXED)
+    if wanted and not multiplies_in_bfloat16():
+        raise TransientError(
+            f"{printable(out)}: its plan scores in {scorer.precision} on every machine, and "
+            f"{processor()} does not multiply in bfloat16; try again on another machine, or set "
+            "score.precision float32 and plan again"
+        )
 
 
 def _plan_file(out: Path) -> Path:

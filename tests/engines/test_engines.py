@@ -89,7 +89,7 @@ def test_bfloat16_is_taken_only_when_it_is_asked_for(package_folder, by_keras):
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "mixed"])
-def test_bfloat16_is_refused_where_openvino_would_compute_in_float32(
+def test_bfloat16_is_refused_where_a_processor_does_not_multiply_in_it(
     package_folder, monkeypatch, precision
 ):
     monkeypatch.setattr(engine_of, "multiplies_in_bfloat16", lambda: False)
@@ -139,10 +139,8 @@ def test_a_process_that_scores_with_openvino_loads_neither_keras_nor_tensorflow(
     program = """
 import sys
 from pathlib import Path
-from pneumo.engines import openvino as engine_of
 from pneumo.engines.choose import open_engine
 from pneumo.engines.package import Package
-from pneumo.engines.processor import multiplies_in_bfloat16
 open_engine(Package(Path(sys.argv[1])), "openvino")
 print(*sys.modules)
 """

@@ -3,23 +3,31 @@
 import pytest
 
 from pneumo.base import cpu
+from pneumo.engines import processor as module
 from pneumo.engines.openvino import hint, openvino
 from pneumo.engines.processor import multiplies_in_bfloat16, processor
 
 ROME = "fpu sse2 avx2 fma"
-GENOA = f"{ROME} avx512f avx512_vnni avx512_bf16"
+GENOA = f"{ROME} avx512f avx512_vnni"
 LIST = "processor\t: {}\nmodel name\t: amx_tile\nflags\t\t: {}\n\n"
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
-    [(ROME, " (AVX2)"), (GENOA, " (AVX2, AVX512, VNNI, BF16)"), ("fpu", ""), (None, "")],
+    ("flags", "has_bfloat16", "said"),
+    [
+        (ROME, False, " (AVX2)"),
+        (GENOA, True, " (AVX2, AVX512, VNNI, BF16)"),
+        ("fpu", False, ""),
+        (None, False, ""),
+        (None, True, " (BF16)"),
+    ],
 )
 def test_one_name_of_two_generations_is_told_apart_by_instructions(
-    monkeypatch, tmp_path, flags, said
+    monkeypatch, tmp_path, flags, has_bfloat16, said
 ):
     name = openvino.Core().get_property("CPU", "FULL_DEVICE_NAME")
     monkeypatch.setattr(cpu, "FACTS", tmp_path / "cpuinfo")
+    monkeypatch.setattr(module, "multiplies_in_bfloat16", lambda: has_bfloat16)
     if flags is not None:
         cpu.FACTS.write_text("".join(LIST.format(number, flags) for number in range(2)))
     assert processor() == name + said

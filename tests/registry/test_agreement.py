@@ -96,24 +96,28 @@ def test_what_mixed_calls_is_told_without_computing_what_its_engine_finds(packag
 
 @pytest.mark.usefixtures("cache")
 @pytest.mark.slow
+@pytest.mark.parametrize("exact", [None, dict.fromkeys(TRUTH, ())])
 def test_where_a_processor_does_not_multiply_in_bfloat16_that_is_said_and_nothing_computed(
-    package_folder, monkeypatch
+    package_folder, monkeypatch, exact
 ):
     monkeypatch.setattr(agreement, "multiplies_in_bfloat16", lambda: False)
-    by_float32 = dict.fromkeys(TRUTH, ())
     monkeypatch.setattr(agreement, "open_engine", lambda *_, **__: pytest.fail("computed"))
-    found = measure(package_folder, SOME, TRUTH, FRAMES, exact=by_float32)
-    assert set(found) == {"bfloat16", "mixed"}
+    found = measure(package_folder, SOME, TRUTH, FRAMES, exact=exact)
     assert told(found, ["bfloat16", "mixed"]) == [
-        f"{name} cannot be used: this processor does not multiply in bfloat16"
+        f"{name} cannot be used: {processor()} does not multiply in bfloat16"
         for name in ("bfloat16", "mixed")
     ]
+    assert set(found) == {"bfloat16", "mixed"}
     for name in found:
         assert is_known(found, name, processor())
+        assert "`pneumo registry agree` compares it here" in why_not(found, name, "Another")
 
 
 @pytest.mark.usefixtures("cache")
-def test_what_fails_in_float32_is_tried_in_no_other_precision(package_folder, tmp_path):
+def test_what_fails_in_float32_is_tried_in_no_other_precision(
+    package_folder, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(agreement, "multiplies_in_bfloat16", lambda: True)
     package = copytree(package_folder, tmp_path / "package")
     (package / "unet_vgg19.keras").write_bytes(b"no network")
     sum_up(package)

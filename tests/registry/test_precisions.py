@@ -29,6 +29,8 @@ from pneumo.registry.precisions import (
         ({"passed": True, "processor": "B"}, "was compared on B, not on A: "),
         ({"passed": True}, "was compared on a processor that was not recorded, not on A: "),
         ({"passed": False, "refused": "it broke"}, "cannot be used: it broke"),
+        ({"passed": False, "refused": "it broke", "processor": "A"}, "cannot be used: it broke"),
+        ({"passed": False, "refused": "it broke", "processor": "B"}, "was compared on B, not on A"),
         ({"passed": False, "boxes": 0}, "was compared where nothing is called"),
         (
             {"passed": False, "boxes": 122, "matched": 0.6967, "map_difference": 0.00121},

@@ -19,7 +19,7 @@ from pneumo.cli.app import app
 from pneumo.engines.package import GOLDEN
 from pneumo.engines.processor import processor
 from pneumo.intake.profile import PROFILE, read_profile
-from pneumo.registry import champion, precisions, store
+from pneumo.registry import agree, agreement, champion, precisions, store
 from pneumo.registry.champion import OvertakenError
 from pneumo.registry.golden import phantoms
 from pneumo.registry.judging import compared, seat_at
@@ -530,6 +530,31 @@ def test_what_a_faster_precision_calls_is_compared_unasked_and_scoring_takes_the
     promote(results.paths, settings)
     again = json.loads(store.version_of(client(), number).tags[tag])
     assert again["mixed"]["rule"] == found["mixed"]["rule"]
+
+
+def test_where_a_processor_does_not_multiply_in_bfloat16_a_promotion_says_so(
+    results, demo_root, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for module in (agree, agreement):
+        monkeypatch.setattr(module, "multiplies_in_bfloat16", lambda: False)
+    converted: list[object] = []
+    monkeypatch.setattr(agree, "graph", converted.append)
+    wanted = results.settings.score.model_copy(update={"precision": "auto", "engine": "openvino"})
+    results.convolves = True
+    results.run(FAIR)
+    settings = results.settings.model_copy(update={"score": wanted})
+    number = promote(results.paths, settings).number
+    said = f"bfloat16 cannot be used: {processor()} does not multiply in bfloat16"
+    assert f"{said}\n" in capsys.readouterr().out
+    assert not converted
+    found = json.loads(store.version_of(client(), number).tags[precisions.tag_of(processor())])
+    assert set(found) == {"bfloat16", "mixed"}
+    uri = f"models:/{store.ENSEMBLE}/{number}"
+    file = next((demo_root / "stage_2_train_images").glob("*.dcm"))
+    taken = score([file], tmp_path / "out", uri, score=wanted)["precisions"]
+    assert taken == {"openvino float32": 1}
+    assert said in capsys.readouterr().err
 
 
 def test_a_promotion_says_nothing_of_the_libraries_that_it_uses(results, monkeypatch, tmp_path):

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from pneumo.base.settings import load_settings
+from pneumo.registry import agree
 from pneumo.registry.agree import asked_here
 from pneumo.rehearsal._needs import Counts
 from pneumo.rehearsal._processes import Took
@@ -17,14 +18,19 @@ def with_score(**changes):
 
 
 @pytest.mark.parametrize(
-    ("changes", "seconds"),
+    ("changes", "has_bfloat16", "seconds"),
     [
-        ({"precision": "auto", "engine": "openvino"}, 10 + 2.5 * (2400 - 32)),
-        ({"precision": "auto", "engine": "tensorflow"}, 10),
-        ({"precision": "float32", "engine": "openvino"}, 10),
+        ({"precision": "auto", "engine": "openvino"}, True, 10 + 2.5 * (2400 - 32)),
+        ({"precision": "auto", "engine": "openvino"}, False, 10),
+        ({"precision": "int8", "engine": "openvino"}, False, 10 + 2.5 * (2400 - 32)),
+        ({"precision": "auto", "engine": "tensorflow"}, True, 10),
+        ({"precision": "float32", "engine": "openvino"}, True, 10),
     ],
 )
-def test_each_further_test_image_takes_what_scoring_one_takes(changes, seconds):
+def test_each_further_test_image_takes_what_scoring_one_takes(
+    monkeypatch, changes, has_bfloat16, seconds
+):
+    monkeypatch.setattr(agree, "multiplies_in_bfloat16", lambda: has_bfloat16)
     run = Run.__new__(Run)
     run.settings = with_score(**changes)
     run.found = SimpleNamespace(counts=Counts(20_000, 2_400, 2_400))

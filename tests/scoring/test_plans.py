@@ -7,7 +7,7 @@ from shutil import copytree
 import pyarrow.parquet as pq
 import pytest
 
-from pneumo.base.errors import DataError, PneumoError
+from pneumo.base.errors import DataError, PneumoError, TransientError
 from pneumo.base.files import write_json
 from pneumo.engines import choose
 from pneumo.scoring import score as stage
@@ -101,6 +101,22 @@ def test_a_machine_that_lacks_the_planned_engine_says_so(
         stage.score_part(out, 0, score=auto)
     assert e.value.exit_code == 2
     assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "mixed"])
+def test_a_machine_that_does_not_multiply_as_planned_says_so(
+    monkeypatch, few, balanced_package, auto, tmp_path, precision
+):
+    out = tmp_path / "out"
+    machine(monkeypatch, "openvino")
+    monkeypatch.setattr(stage, "choose_precision", lambda *_: precision)
+    stage.plan_score([few], out, str(balanced_package), rescore=False, score=auto)
+    monkeypatch.setattr(stage, "multiplies_in_bfloat16", lambda: False)
+    said = f"in {precision} on every machine, and .* does not multiply"
+    with pytest.raises(TransientError, match=said) as e:  # which Airflow tries again, elsewhere
+        stage.score_part(out, 0, score=auto)
+    assert "\n" not in str(e.value)
+    assert not list(out.glob("shards/*/*/rows.parquet"))
 
 
 def test_a_plan_of_another_version_of_pneumo_is_made_again(few, balanced_package, auto, tmp_path):

@@ -61,6 +61,7 @@ def listed(tmp_path_factory):
     ],
 )
 def test_on_a_processor_auto_follows_what_it_multiplies_in(listed, backend, cases):
+    """A backend finds its devices once; what the environment names later must not count."""
     pytest.importorskip(backend)
     asked, expected = [], []
     for environment, auto in cases:
