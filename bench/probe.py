@@ -9,7 +9,6 @@ image head of an encoder that stays frozen sees the last map alone.
 """
 
 import argparse
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,8 +19,6 @@ from rich.table import Table
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from pneumo.evaluation.bootstrap import draw_people, estimate, with_all
 from pneumo.evaluation.roc import auroc

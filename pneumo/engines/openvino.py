@@ -14,7 +14,7 @@ from pneumo.engines import _silence, int8  # noqa: F401
 from pneumo.engines.engine import Answers, Engine
 from pneumo.engines.graphs import graph
 from pneumo.engines.package import Package
-from pneumo.engines.processor import multiplies_in_bfloat16, processor
+from pneumo.engines.processor import processor, why_not_in
 
 import openvino  # isort: skip  # after silence
 from openvino import properties  # isort: skip
@@ -55,8 +55,8 @@ class OpenVinoEngine(Engine):
         PneumoError for bfloat16 where the processor does not multiply in it: OpenVINO would take
         float32, or many slow steps, without a word.
         """
-        if precision == "bfloat16" and not multiplies_in_bfloat16():
-            raise PneumoError(f"{processor()} does not multiply in bfloat16; take float32")
+        if reason := why_not_in(precision):
+            raise PneumoError(f"{reason}; take float32")
         if precision == "float32":
             batch_size = min(batch_size, MOST_FLOAT32)
         self.precision, self.batch_size = precision, batch_size

@@ -35,3 +35,10 @@ def multiplies_in_bfloat16() -> bool:
     Elsewhere OpenVINO takes float32 when it is asked for bfloat16, or many slow steps.
     """
     return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def why_not_in(precision: str) -> str:
+    """Why this processor cannot compute in a precision; blank: it can."""
+    if precision not in ("bfloat16", "mixed") or multiplies_in_bfloat16():
+        return ""
+    return f"{processor()} does not multiply in bfloat16"

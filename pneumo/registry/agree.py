@@ -16,21 +16,11 @@ import numpy as np
 from pneumo.base.errors import RegistryError
 from pneumo.engines.choose import choose
 from pneumo.engines.graphs import graph
-from pneumo.engines.processor import multiplies_in_bfloat16, processor
+from pneumo.engines.processor import processor, why_not_in
 from pneumo.registry import agreement, store
 from pneumo.registry.graphs import graph_in_int8
 from pneumo.registry.judging import Seat, test_data
-from pneumo.registry.precisions import (
-    FASTER,
-    INT8,
-    MIXED,
-    QUICK,
-    graph_of,
-    is_known,
-    kept,
-    tag_of,
-    wanted,
-)
+from pneumo.registry.precisions import FASTER, INT8, graph_of, is_known, kept, tag_of, wanted
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -46,8 +36,7 @@ def asked_here(score: "ScoreSettings") -> tuple[str, ...]:
 
 def computed_here(precisions: Sequence[str]) -> list[str]:
     """Those of which a comparison computes something: bfloat16 may be refused without."""
-    refused = () if multiplies_in_bfloat16() else (QUICK, MIXED)
-    return [name for name in precisions if name not in refused]
+    return [name for name in precisions if not why_not_in(name)]
 
 
 def comparable(version: "ModelVersion") -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from pneumo.engines.engine import Engine
 from pneumo.engines.int8 import RULE as QUANTISING
 from pneumo.engines.mixed import RULE, speed_of_mixed, unsure_of
 from pneumo.engines.package import Package
-from pneumo.engines.processor import multiplies_in_bfloat16, processor
+from pneumo.engines.processor import processor, why_not_in
 from pneumo.registry import precisions
 from pneumo.registry.precisions import AGAIN, EXACT, FASTER, INT8, MIXED, QUICK, RATE
 
@@ -60,9 +60,9 @@ def measure(
     reference = exact
     order = [QUICK] if {QUICK, MIXED} & {*asked} else []
     order += [INT8] if INT8 in asked and quantise else []
-    if QUICK in order and not multiplies_in_bfloat16():
+    if QUICK in order and (reason := why_not_in(QUICK)):
         order.remove(QUICK)
-        found[QUICK] = {"passed": False, "refused": f"{processor()} does not multiply in bfloat16"}
+        found[QUICK] = {"passed": False, "refused": reason}
     if order and exact is None:
         order.insert(0, EXACT)
     for precision in order:

@@ -16,9 +16,8 @@ from pneumo.base.locks import share_lock, try_lock
 from pneumo.base.safe import printable
 from pneumo.dicom.read import READING
 from pneumo.engines.choose import choose, is_installed, open_engine
-from pneumo.engines.processor import multiplies_in_bfloat16, processor
+from pneumo.engines.processor import why_not_in
 from pneumo.intake.profile import PROFILE
-from pneumo.registry.precisions import MIXED, QUICK
 from pneumo.scoring._inputs import list_inputs
 from pneumo.scoring._model import Model, open_model
 from pneumo.scoring._precision import choose_precision
@@ -209,12 +208,10 @@ def _planned(out: Path, about: Mapping[str, Any]) -> Scorer:
 
 def _can_multiply(scorer: Scorer, out: Path) -> None:
     """TransientError where this processor is none for the planned precision; another may be."""
-    wanted = scorer.engine == "openvino" and scorer.precision in (QUICK, MIXED)
-    if wanted and not multiplies_in_bfloat16():
+    if reason := why_not_in(scorer.precision):
         raise TransientError(
             f"{printable(out)}: its plan scores in {scorer.precision} on every machine, and "
-            f"{processor()} does not multiply in bfloat16; try again on another machine, or set "
-            "score.precision float32 and plan again"
+            f"{reason}; try again on another machine, or set score.precision float32 and plan again"
         )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pneumo.base.errors import PneumoError
-from pneumo.engines import openvino as engine_of
+from pneumo.engines import processor
 from pneumo.engines.choose import choose, open_engine
 from pneumo.engines.graphs import graph
 from pneumo.engines.keras import load
@@ -92,7 +92,7 @@ def test_bfloat16_is_taken_only_when_it_is_asked_for(package_folder, by_keras):
 def test_bfloat16_is_refused_where_a_processor_does_not_multiply_in_it(
     package_folder, monkeypatch, precision
 ):
-    monkeypatch.setattr(engine_of, "multiplies_in_bfloat16", lambda: False)
+    monkeypatch.setattr(processor, "multiplies_in_bfloat16", lambda: False)
     with pytest.raises(PneumoError, match="does not multiply in bfloat16; take float32"):
         open_engine(Package(package_folder), "openvino", precision=precision)
 

@@ -3,6 +3,7 @@ from shutil import copytree
 import pytest
 
 from pneumo.detection.boxes import Box, Frame
+from pneumo.engines import processor as here
 from pneumo.engines.choose import open_engine
 from pneumo.engines.package import Package
 from pneumo.engines.processor import processor
@@ -100,7 +101,7 @@ def test_what_mixed_calls_is_told_without_computing_what_its_engine_finds(packag
 def test_where_a_processor_does_not_multiply_in_bfloat16_that_is_said_and_nothing_computed(
     package_folder, monkeypatch, exact
 ):
-    monkeypatch.setattr(agreement, "multiplies_in_bfloat16", lambda: False)
+    monkeypatch.setattr(here, "multiplies_in_bfloat16", lambda: False)
     monkeypatch.setattr(agreement, "open_engine", lambda *_, **__: pytest.fail("computed"))
     found = measure(package_folder, SOME, TRUTH, FRAMES, exact=exact)
     assert told(found, ["bfloat16", "mixed"]) == [
@@ -117,7 +118,7 @@ def test_where_a_processor_does_not_multiply_in_bfloat16_that_is_said_and_nothin
 def test_what_fails_in_float32_is_tried_in_no_other_precision(
     package_folder, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(agreement, "multiplies_in_bfloat16", lambda: True)
+    monkeypatch.setattr(here, "multiplies_in_bfloat16", lambda: True)
     package = copytree(package_folder, tmp_path / "package")
     (package / "unet_vgg19.keras").write_bytes(b"no network")
     sum_up(package)

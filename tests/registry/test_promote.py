@@ -17,10 +17,11 @@ from typer.testing import CliRunner
 from pneumo.base.errors import DataError, PneumoError, RegistryError, ServiceError
 from pneumo.base.files import sha256, sha256_of
 from pneumo.cli.app import app
+from pneumo.engines import processor as instructions
 from pneumo.engines.package import GOLDEN
 from pneumo.engines.processor import processor
 from pneumo.intake.profile import PROFILE, read_profile
-from pneumo.registry import agree, agreement, champion, precisions, store
+from pneumo.registry import agree, champion, precisions, store
 from pneumo.registry.champion import OvertakenError
 from pneumo.registry.golden import phantoms
 from pneumo.registry.judging import compared, seat_at
@@ -537,8 +538,7 @@ def test_where_a_processor_does_not_multiply_in_bfloat16_a_promotion_says_so(
     results, demo_root, monkeypatch, tmp_path, capsys
 ):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    for module in (agree, agreement):
-        monkeypatch.setattr(module, "multiplies_in_bfloat16", lambda: False)
+    monkeypatch.setattr(instructions, "multiplies_in_bfloat16", lambda: False)
     converted: list[object] = []
     monkeypatch.setattr(agree, "graph", converted.append)
     wanted = results.settings.score.model_copy(update={"precision": "auto", "engine": "openvino"})

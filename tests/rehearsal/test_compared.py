@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from pneumo.base.settings import load_settings
-from pneumo.registry import agree
+from pneumo.engines import processor
 from pneumo.registry.agree import asked_here
 from pneumo.rehearsal._needs import Counts
 from pneumo.rehearsal._processes import Took
@@ -30,7 +30,7 @@ def with_score(**changes):
 def test_each_further_test_image_takes_what_scoring_one_takes(
     monkeypatch, changes, has_bfloat16, seconds
 ):
-    monkeypatch.setattr(agree, "multiplies_in_bfloat16", lambda: has_bfloat16)
+    monkeypatch.setattr(processor, "multiplies_in_bfloat16", lambda: has_bfloat16)
     run = Run.__new__(Run)
     run.settings = with_score(**changes)
     run.found = SimpleNamespace(counts=Counts(20_000, 2_400, 2_400))

@@ -9,7 +9,7 @@ import pytest
 
 from pneumo.base.errors import DataError, PneumoError, TransientError
 from pneumo.base.files import write_json
-from pneumo.engines import choose
+from pneumo.engines import choose, processor
 from pneumo.scoring import score as stage
 from tests.packages import ENSEMBLE, sum_up
 
@@ -111,7 +111,7 @@ def test_a_machine_that_does_not_multiply_as_planned_says_so(
     machine(monkeypatch, "openvino")
     monkeypatch.setattr(stage, "choose_precision", lambda *_: precision)
     stage.plan_score([few], out, str(balanced_package), rescore=False, score=auto)
-    monkeypatch.setattr(stage, "multiplies_in_bfloat16", lambda: False)
+    monkeypatch.setattr(processor, "multiplies_in_bfloat16", lambda: False)
     said = f"in {precision} on every machine, and .* does not multiply"
     with pytest.raises(TransientError, match=said) as e:  # which Airflow tries again, elsewhere
         stage.score_part(out, 0, score=auto)
