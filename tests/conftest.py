@@ -1,6 +1,7 @@
 """Data that many tests share: a small demo set, prepared, and maps that networks could give."""
 
 import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import copytree, ignore_patterns
@@ -16,6 +17,11 @@ from pneumo.evaluation.perturbations import PERTURBATIONS, sample
 from pneumo.prepared.format import Prepared, load_prepared
 from pneumo.stages.demo import demo
 from pneumo.stages.prepare import prepare
+
+# What XLA compiles here runs a few times: compiling it well takes as long again as all the rest.
+os.environ["XLA_FLAGS"] = (
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+)
 
 hypothesis.settings.register_profile("busy", deadline=None)  # cores may be shared
 hypothesis.settings.load_profile("busy")

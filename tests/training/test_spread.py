@@ -50,7 +50,8 @@ WANTED = SETTINGS.model_copy(
 def test_two_devices_learn_what_one_learns(backend, prepared, tmp_path):  # noqa: F811
     pytest.importorskip(backend)
     words = [prepared, tmp_path, WANTED.model_dump_json(), AUGMENT.model_dump_json()]
-    two = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}
+    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=2"
+    two = {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
     done = subprocess.run(
         [sys.executable, "-c", SPREAD, *map(str, words)],
         env=os.environ | two | {"KERAS_BACKEND": backend, "MLFLOW_TRACKING_URI": ""},
