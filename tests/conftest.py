@@ -19,9 +19,8 @@ from pneumo.stages.demo import demo
 from pneumo.stages.prepare import prepare
 
 # What XLA compiles here runs a few times: compiling it well takes as long again as all the rest.
-os.environ["XLA_FLAGS"] = (
-    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-)
+QUICK_XLA = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+os.environ.setdefault("XLA_FLAGS", QUICK_XLA)
 
 hypothesis.settings.register_profile("busy", deadline=None)  # cores may be shared
 hypothesis.settings.load_profile("busy")

@@ -18,10 +18,8 @@ def test_the_small_networks_are_as_the_table_says(model, size_px, image_head):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("model", "size_px", "image_head"),
-    [*((model, 128, False) for model in MODELS), ("unet_vgg19", 256, True)],
-)
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(("size_px", "image_head"), [(128, False), (256, True)])
 def test_the_full_networks_are_as_the_table_says(model, size_px, image_head):
     found = facts.facts_of(model, size_px, "full", image_head=image_head)
     assert facts_of(model, size_px, "full", image_head=image_head) == found

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-EVERY = os.environ.get("PNEUMO_KILL_EVERY", "50")
+EVERY = os.environ.get("PNEUMO_KILL_EVERY", "25")
 """1: killed before every call of the store; 5 minutes on two cores."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.outage, pytest.mark.timeout(1800)]
