@@ -18,6 +18,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
+import pneumo
+from pneumo.base import git
 from pneumo.base.errors import DataError, ServiceError, SettingsError
 from pneumo.base.files import sha256, sha256_of, write_json, write_text
 from pneumo.base.settings import Settings, load_settings
@@ -62,7 +64,9 @@ def crossval(
     ServiceError when a command fails.
     """
     plan = {"folds": count, "seed": seed, "changes": dict(changes)}
-    _same_plan(out, {**plan, "recipes": {name: sha256(path) for name, path in recipes.items()}})
+    sums = {name: sha256(path) for name, path in recipes.items()}
+    commit = git.commit_of(Path(pneumo.__file__).parent)
+    commits = _same_plan(out, {**plan, "recipes": sums}, commit)
     used = {
         name: write_settings(path, {**ALL, **changes}, out / name / "params.yaml")
         for name, path in recipes.items()
@@ -86,6 +90,7 @@ def crossval(
         "people": int(data.index["person"].nunique()),
         "positive": int((data.index["target"] == 1).sum()),
         "data": sha256_of(data.profile["sha256"]),
+        "commits": commits,
         **plan,
     }
     write_json(out / "crossval.json", result)
@@ -94,12 +99,26 @@ def crossval(
     return result
 
 
-def _same_plan(out: Path, plan: Mapping[str, Any]) -> None:
-    """Note the plan in ``out``; DataError when another one is on its way there."""
-    path = out / "plan.json"
-    if path.exists() and json.loads(path.read_text()) != json.loads(json.dumps(plan)):
-        raise DataError(f"{out}: holds another comparison; name another folder, or remove it")
-    write_json(path, plan)
+def _same_plan(out: Path, plan: Mapping[str, Any], commit: str) -> list[str]:
+    """Note the plan in ``out``, and say which commits made what is there, this one the last.
+
+    DataError when another plan is on its way there.
+    """
+    path, earlier = out / "plan.json", []
+    if path.exists():
+        known = json.loads(path.read_text())
+        earlier = known.pop("commits", ["unknown"])
+        if known != json.loads(json.dumps(plan)):
+            raise DataError(f"{out}: holds another comparison; name another folder, or remove it")
+    others = [one for one in earlier if one != commit]
+    if others:
+        print(
+            f"{out}: what is finished there stays, also by other code than this "
+            f"({', '.join(others)}); for tables of one code name another folder",
+            file=sys.stderr,
+        )
+    write_json(path, {**plan, "commits": [*others, commit]})
+    return [*others, commit]
 
 
 def write_settings(source: Path, changes: Mapping[str, Any], target: Path) -> Settings:

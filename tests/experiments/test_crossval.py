@@ -5,6 +5,7 @@ import json
 import pytest
 import yaml
 
+from pneumo.base import git
 from pneumo.base.errors import DataError, SettingsError
 from pneumo.experiments.crossval import crossval, write_settings
 from tests.dags.checkout import ROOT
@@ -32,7 +33,9 @@ def test_weights_are_found_from_the_folder_of_a_fold(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_recipes_are_compared_on_the_same_images_and_a_second_run_only_reads(demo_root, tmp_path):
+def test_recipes_are_compared_on_the_same_images_and_a_second_run_only_reads(
+    demo_root, tmp_path, capsys
+):
     changes = {**CHANGES, "data.root": str(demo_root)}
     recipes = {name: ROOT / f"recipes/{name}.yaml" for name in ("seed", "demo")}
     found = crossval(tmp_path, recipes, changes, 3, 1, jobs=2)
@@ -59,9 +62,17 @@ def test_recipes_are_compared_on_the_same_images_and_a_second_run_only_reads(dem
     trained = tmp_path / "demo/fold2/models/unet_vgg19/model.keras"
     before = trained.stat().st_mtime_ns
     assert crossval(tmp_path, recipes, changes, 3, 1) == found
+    assert "by other code" not in capsys.readouterr().err
     assert trained.stat().st_mtime_ns == before
     crossval(tmp_path, recipes, changes, 3, 1, radiographs=False)
     assert "data:image" not in (tmp_path / "crossval.html").read_text()
     assert json.loads((tmp_path / "crossval.json").read_text()) == found
     settings = yaml.safe_load((tmp_path / "seed/fold0/params.yaml").read_text())
     assert settings["train"]["overlap_channels"] == "both"
+    assert found["commits"] == [git.commit_of(ROOT)]
+    plan = json.loads((tmp_path / "plan.json").read_text())
+    (tmp_path / "plan.json").write_text(json.dumps({**plan, "commits": ["0123abc"]}))
+    mixed = crossval(tmp_path, recipes, changes, 3, 1)
+    assert mixed == {**found, "commits": ["0123abc", *found["commits"]]}
+    assert "also by other code than this (0123abc)" in capsys.readouterr().err
+    assert "0123abc" in (tmp_path / "crossval.html").read_text()
