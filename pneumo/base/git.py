@@ -74,3 +74,11 @@ def commit_of(folder: Path) -> str:
         return commit + ("+" if ask(folder, "status", "--porcelain", "-uno") else "")
     except (OSError, PneumoError):
         return "unknown"
+
+
+def own_commit() -> str:
+    """``commit_of`` this program; an image, where no git is, says it in its environment."""
+    commit = commit_of(Path(__file__).parents[1])
+    if commit == "unknown":
+        return os.environ.get("PNEUMO_COMMIT") or commit
+    return commit

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pneumo.base.git import commit_of, leave_repository
+from pneumo.base.git import leave_repository, own_commit
 from pneumo.cli.commands import (
     accept,
     data,
@@ -89,10 +89,7 @@ app.add_typer(trail.app, name="trail", rich_help_panel="Models")
 
 def _tell_version(wanted: bool) -> None:
     if wanted:
-        commit = commit_of(Path(__file__).parents[2])
-        if commit == "unknown":  # an image says it in its environment
-            commit = os.environ.get("PNEUMO_COMMIT") or commit
-        print(f"pneumo {version('pneumo')}, commit {commit}")
+        print(f"pneumo {version('pneumo')}, commit {own_commit()}")
         raise typer.Exit
 
 

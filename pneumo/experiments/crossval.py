@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 import yaml
 
-import pneumo
 from pneumo.base import git
 from pneumo.base.errors import DataError, ServiceError, SettingsError
 from pneumo.base.files import sha256, sha256_of, write_json, write_text
@@ -65,8 +64,7 @@ def crossval(
     """
     plan = {"folds": count, "seed": seed, "changes": dict(changes)}
     sums = {name: sha256(path) for name, path in recipes.items()}
-    commit = git.commit_of(Path(pneumo.__file__).parent)
-    commits = _same_plan(out, {**plan, "recipes": sums}, commit)
+    commits = _same_plan(out, {**plan, "recipes": sums}, git.own_commit())
     used = {
         name: write_settings(path, {**ALL, **changes}, out / name / "params.yaml")
         for name, path in recipes.items()
@@ -117,8 +115,9 @@ def _same_plan(out: Path, plan: Mapping[str, Any], commit: str) -> list[str]:
             f"({', '.join(others)}); for tables of one code name another folder",
             file=sys.stderr,
         )
-    write_json(path, {**plan, "commits": [*others, commit]})
-    return [*others, commit]
+    commits = [*others, commit]
+    write_json(path, {**plan, "commits": commits})
+    return commits
 
 
 def write_settings(source: Path, changes: Mapping[str, Any], target: Path) -> Settings:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-import pneumo
 from pneumo.base import git
 from pneumo.base.errors import DataError
 from pneumo.base.files import sha256, sha256_of, whole, write_json
@@ -165,7 +164,7 @@ def _pretrain_one(
         "history": watch.history,
         "settings": told,
         "data": data,
-        "commit": git.commit_of(Path(pneumo.__file__).parent),
+        "commit": git.own_commit(),
         "key": key,
     }
     written = kept / path.name
